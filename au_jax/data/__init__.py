@@ -1,0 +1,1 @@
+"""Prepared data: record files, splits, augmentation, batches."""

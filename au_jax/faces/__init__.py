@@ -1,0 +1,1 @@
+"""The geometry of a face: its landmarks, where they are found, how it is aligned."""

@@ -1,0 +1,44 @@
+"""The 49 facial landmarks: which they are, how they mirror, how far apart the eyes are.
+
+The functions use array methods only, so they serve numpy and jax arrays alike.
+"""
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+Points = np.ndarray | jax.Array
+
+NUM_LANDMARKS = 49
+
+# The 49 of dlib's 68 points: without the contour (0-16) and the inner mouth corners
+# (60, 64). Paper.md section 6.
+FROM_68 = np.array([*range(17, 60), 61, 62, 63, 65, 66, 67])
+
+LEFT_EYE = slice(19, 25)
+RIGHT_EYE = slice(25, 31)
+NOSE_TIP = 13
+MOUTH_CORNERS = (31, 37)
+
+# Point i of a mirrored face is point MIRROR[i] of the original.
+MIRROR = np.array(
+    [9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 10, 11, 12, 13, 18, 17, 16, 15, 14]
+    + [28, 27, 26, 25, 30, 29, 22, 21, 20, 19, 24, 23]
+    + [37, 36, 35, 34, 33, 32, 31, 42, 41, 40, 39, 38, 45, 44, 43, 48, 47, 46]
+)
+
+
+def eye_centres(
+    landmarks: Float[Points, "*b 49 2"],
+) -> tuple[Float[Points, "*b 2"], Float[Points, "*b 2"]]:
+    """The mean of the six points of each eye: left and right as seen in the image."""
+    return (
+        landmarks[..., LEFT_EYE, :].mean(axis=-2),
+        landmarks[..., RIGHT_EYE, :].mean(axis=-2),
+    )
+
+
+def eye_distance(landmarks: Float[Points, "*b 49 2"]) -> Float[Points, "*b"]:
+    """Distance of the eye centres, in the units of `landmarks`."""
+    left, right = eye_centres(landmarks)
+    return ((left - right) ** 2).sum(axis=-1) ** 0.5

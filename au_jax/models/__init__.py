@@ -1,0 +1,1 @@
+"""The networks of the paper (section 2), one file each, free-standing."""

@@ -1,0 +1,1 @@
+"""Readers of data sets as their owners send them: one file each, yielding rows."""

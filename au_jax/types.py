@@ -1,0 +1,44 @@
+"""The shapes that travel through the program, by name.
+
+Dimension letters: `d` domain (source, target), `b` batch, `h w` space, `c` channel,
+`k` landmark (49), `a` action unit.
+"""
+
+from typing import Any, TypedDict
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+Array = jax.Array | np.ndarray
+
+Params = dict[str, Any]
+"""A nested dict of arrays: what Linen's `init` returns under "params"."""
+
+Terms = dict[str, jax.Array]
+"""Loss terms by name: the names of the config, the logs and the tables."""
+
+
+class Batch(TypedDict):
+    """What a training step takes: one or two domains side by side, source first."""
+
+    image: Float[Array, "d b h w 3"]
+    """RGB, -1..1."""
+    landmarks: Float[Array, "d b 49 2"]
+    """x, y in units of the crop side."""
+    cells: Int[Array, "d b 49"]
+    """Index y * f + x of each landmark's cell on the f x f map, f = crop / 4, after
+    AU-centre refinement (paper.md section 6)."""
+    aus: Float[Array, "d b a"]
+    """1 active, 0 not; 0 where unknown."""
+    aus_known: Bool[Array, "d b a"]
+
+
+class EvalBatch(TypedDict):
+    """One domain, centre crops. The last batch is padded; `valid` marks real rows."""
+
+    image: Float[Array, "b h w 3"]
+    landmarks: Float[Array, "b 49 2"]
+    aus: Float[Array, "b a"]
+    aus_known: Bool[Array, "b a"]
+    valid: Bool[Array, "b"]
