@@ -1,0 +1,37 @@
+"""Settings of every test: JAX on two CPU devices, strict, with a cache of programs."""
+
+import os
+import pathlib
+
+# The environment, not `jax.config`: tests that start programs hand it on to them.
+os.environ |= {
+    "JAX_PLATFORMS": "cpu",
+    "JAX_NUM_CPU_DEVICES": "2",
+    "JAX_NUMPY_RANK_PROMOTION": "raise",
+    # Compiling is most of the time of most tests, and many compile the same programs.
+    "JAX_COMPILATION_CACHE_DIR": str(pathlib.Path(__file__).parents[1] / ".jax_cache"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+
+import jax
+import pytest
+
+
+def pytest_configure():
+    """Stops at once where JAX was imported before the variables above were set."""
+    assert jax.config.jax_num_cpu_devices == 2  # pyright: ignore
+    assert jax.config.jax_numpy_rank_promotion == "raise"  # pyright: ignore
+
+
+def pytest_addoption(parser: pytest.Parser):
+    parser.addoption("--all", action="store_true", help="run the slow tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]):
+    if config.getoption("--all") or "slow" in config.getoption("-m"):
+        return
+    skip = pytest.mark.skip(reason="slow: runs with --all")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)

@@ -1,0 +1,12 @@
+"""Photographs and clips in the formats of the real sets, where they are."""
+
+import pathlib
+
+import pytest
+
+SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
+
+needs_shared_data = pytest.mark.skipif(
+    not SHARED.is_dir(),
+    reason=f"no photographs beside this checkout: {SHARED} is absent",
+)
