@@ -1,4 +1,4 @@
-"""The one exception that stands for a mistake of the user, and how programs end on it."""
+"""The exception that stands for a user's mistake, and how programs end on it."""
 
 import sys
 from collections.abc import Callable

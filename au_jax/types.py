@@ -4,7 +4,7 @@ Dimension letters: `d` domain (source, target), `b` batch, `h w` space, `c` chan
 `k` landmark (49), `a` action unit.
 """
 
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import jax
 import numpy as np
@@ -42,3 +42,12 @@ class EvalBatch(TypedDict):
     aus: Float[Array, "b a"]
     aus_known: Bool[Array, "b a"]
     valid: Bool[Array, "b"]
+
+
+class Prediction(NamedTuple):
+    """What a model says of a batch of images."""
+
+    aus: dict[str, Float[Array, "b a"]]
+    """Probabilities by path ("direct", "reconstructed")."""
+    landmarks: Float[Array, "b 49 2"] | None
+    """x, y in units of the crop side; None where the model finds none."""

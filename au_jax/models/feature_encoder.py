@@ -1,0 +1,33 @@
+"""E_f: image to features."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Float
+
+from au_jax.models.layers import ConvBlock, average_pool, scaled
+from au_jax.types import Array
+
+
+class FeatureEncoder(nn.Module):
+    """E_f (paper.md section 2): the part shared by all tasks and both domains.
+
+    Its two parts are also the first two of the five-part landmark network.
+    """
+
+    width: float = 1.0
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, image: Float[Array, "b h w 3"], train: bool = False
+    ) -> Float[Array, "b f f c"]:
+        """Image in -1..1 to F in -1..1, f = h / 4."""
+        x = image
+        for channels in (32, 64):
+            for _ in range(2):
+                x = ConvBlock(
+                    scaled(channels, self.width), norm="batch", dtype=self.dtype
+                )(x, train)
+            x = average_pool(x)
+        return jnp.tanh(x)

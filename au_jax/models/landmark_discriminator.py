@@ -1,0 +1,25 @@
+"""D_l: looks for landmarks in background features, where there should be none."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Float
+
+from au_jax.faces.landmarks import NUM_LANDMARKS
+from au_jax.models.layers import ConvBlock, conv3x3, scaled
+from au_jax.types import Array
+
+
+class LandmarkDiscriminator(nn.Module):
+    """D_l (paper.md section 2); its maps meet least squares, so no softmax."""
+
+    width: float = 1.0
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, background: Float[Array, "b f f c"]) -> Float[Array, "b f f 49"]:
+        """Background features B to one map per landmark."""
+        x = background
+        for _ in range(4):
+            x = ConvBlock(scaled(64, self.width), norm="instance", dtype=self.dtype)(x)
+        return conv3x3(NUM_LANDMARKS, self.dtype)(x)

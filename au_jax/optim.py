@@ -1,0 +1,36 @@
+"""Learning rates and Adam, one chain per parameter group (paper.md section 5)."""
+
+from collections.abc import Iterable, Sequence
+
+import optax
+from ml_collections import ConfigDict
+
+
+def phases(
+    learning_rate: float, factors: Sequence[float], num_steps: int
+) -> optax.Schedule:
+    """`learning_rate` times one factor after the other, each for an equal share.
+
+    The paper's stage 2 is (1, 2/3, 1/3) over 12 epochs: 4 epochs each.
+    """
+    boundaries = [round(num_steps * i / len(factors)) for i in range(1, len(factors))]
+    rates = [optax.constant_schedule(learning_rate * factor) for factor in factors]
+    return optax.join_schedules(rates, boundaries)
+
+
+def make_optimizers(
+    config: ConfigDict, stage: str, groups: Iterable[str], num_steps: int
+) -> dict[str, optax.GradientTransformation]:
+    """Adam per group, for a stage of `num_steps` steps.
+
+    A stage with a `learning_rate` of its own has it for every group.
+    """
+    schedule = config[stage]
+    optimizers = {}
+    for group in groups:
+        adam = config.optim[group]
+        rate = schedule.get("learning_rate", adam.learning_rate)
+        optimizers[group] = optax.adam(
+            phases(rate, schedule.decay, num_steps), b1=adam.b1, b2=adam.b2
+        )
+    return optimizers

@@ -1,0 +1,167 @@
+"""Stage 2 (and 3): adversarial domain separation with landmark detection.
+
+Paper.md section 3. The models A, B, C of the ablation and ADLD are this stage with
+other weights in `config.loss`: a term of weight 0 is not computed.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+from ml_collections import ConfigDict
+
+from au_jax import losses
+from au_jax.faces.landmarks import NUM_LANDMARKS
+from au_jax.models.layers import scaled
+from au_jax.stages.joint_terms import discriminator_terms, player_terms
+from au_jax.stages.networks import infer, make_networks, variables
+from au_jax.stages.separation import DOMAINS, Outputs, forward
+from au_jax.train_state import Optimizers, TrainState
+from au_jax.types import Array, Batch, Params, Prediction, Terms
+
+
+def active_weights(config: ConfigDict) -> dict[str, float]:
+    """The loss terms of this model and their weights."""
+    return {name: weight for name, weight in config.loss.items() if weight}
+
+
+def init(
+    config: ConfigDict, key: jax.Array
+) -> tuple[dict[str, Params], dict[str, Params]]:
+    """Fresh parameters and running statistics, by group and network."""
+    networks = make_networks(config)
+    crop, f = config.data.crop, config.data.crop // 4
+    keys = iter(jax.random.split(key, 12))
+    params = {"task": {}, "generator": {}, "discriminator": {}}
+    batch_stats = {"task": {}}
+
+    def add(group: str, name: str, module: nn.Module, *inputs: Array) -> None:
+        params[group][name], stats = variables(module, next(keys), *inputs)
+        if stats:
+            batch_stats[group][name] = stats
+
+    add(
+        "task",
+        "feature_encoder",
+        networks.feature_encoder,
+        jnp.zeros((1, crop, crop, 3)),
+    )
+    features = jnp.zeros((1, f, f, scaled(64, config.model.width)))
+    attention = jnp.zeros((1, f, f, NUM_LANDMARKS))
+    add("task", "landmark_encoder", networks.landmark_encoder, features)
+    add("task", "au_detector", networks.au_detector, features)
+    if "landmark_regression" in active_weights(config):
+        add("task", "landmark_detector", networks.landmark_detector, features)
+    add("generator", "background_generator", networks.background_generator, features)
+    add(
+        "generator",
+        "feature_generator",
+        networks.feature_generator,
+        attention,
+        features,
+    )
+    if config.model.projectors:
+        for kind in ("feature", "landmark", "background"):
+            add("generator", f"projector_{kind}", networks.projector, features)
+    add("discriminator", "landmark", networks.landmark_discriminator, features)
+    for domain in DOMAINS:
+        add("discriminator", domain, networks.domain_discriminator, features)
+    return params, batch_stats
+
+
+def make_train_step(
+    config: ConfigDict, optimizers: Optimizers, au_weight: Float[Array, "a"]
+) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
+    """One joint step: discriminators first, then the players against the updated ones.
+
+    The players run forward once: `jax.vjp` keeps that pass, and the gradient of their
+    loss with respect to its outputs is pulled back through it.
+    """
+    networks, weights = make_networks(config), active_weights(config)
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
+        players = {group: state.params[group] for group in ("task", "generator")}
+        outputs, pull_back, constants = jax.vjp(
+            lambda p: forward(
+                networks, p, state.batch_stats["task"], batch, frozenset(weights)
+            ),
+            players,
+            has_aux=True,
+        )
+
+        def discriminator_loss(params: Params) -> tuple[jax.Array, Terms]:
+            terms = discriminator_terms(networks, params, outputs, constants, batch)
+            return losses.total(terms, dict.fromkeys(terms, 1.0)), terms
+
+        def player_loss(outputs: Outputs, discriminators: Params):
+            terms = player_terms(
+                networks,
+                discriminators,
+                outputs,
+                constants,
+                batch,
+                au_weight,
+                config.model.upsample,
+                weights,
+            )
+            return losses.total(terms, weights), terms
+
+        # Here `outputs` are constants: nothing reaches the players.
+        gradients, opposing = jax.grad(discriminator_loss, has_aux=True)(
+            state.params["discriminator"]
+        )
+        state = state.apply_gradients(optimizers, {"discriminator": gradients})
+
+        (total, terms), cotangents = jax.value_and_grad(player_loss, has_aux=True)(
+            outputs, state.params["discriminator"]
+        )
+        (player_gradients,) = pull_back(cotangents)
+        state = state.apply_gradients(optimizers, player_gradients)
+        state = state.replace(
+            step=state.step + 1, batch_stats={"task": constants.batch_stats}
+        )
+        return state, {"total": total, **terms, **opposing}
+
+    return train_step
+
+
+def make_predict(
+    config: ConfigDict,
+) -> Callable[
+    [dict[str, Params], dict[str, Params], Float[Array, "b h w 3"]], Prediction
+]:
+    """Both test paths of paper.md section 7, and the landmarks.
+
+    "direct" is AU(E_f(I)); "reconstructed" is AU(G_st(A, B)) of its own A and B.
+    """
+    networks = make_networks(config)
+
+    def predict(
+        params: dict[str, Params],
+        batch_stats: dict[str, Params],
+        image: Float[Array, "b h w 3"],
+    ) -> Prediction:
+        players = params["task"] | params["generator"]
+
+        def apply(name: str, *inputs: Array) -> Any:
+            module = getattr(networks, name)
+            return infer(module, players, batch_stats["task"], name, *inputs)
+
+        features = apply("feature_encoder", image)
+        attention = apply("landmark_encoder", features).attention
+        background = apply("background_generator", features)
+        reconstructed = apply("feature_generator", attention, background)
+        logits = {
+            "direct": apply("au_detector", features),
+            "reconstructed": apply("au_detector", reconstructed),
+        }
+        landmarks = None
+        if "landmark_detector" in players:
+            landmarks = losses.f32(apply("landmark_detector", features))
+        aus = {path: nn.sigmoid(losses.f32(x)) for path, x in logits.items()}
+        return Prediction(aus, landmarks)
+
+    return predict

@@ -1,0 +1,113 @@
+"""The loss terms of the joint stage, of its players and of its discriminators."""
+
+from collections.abc import Callable, Iterable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from au_jax import losses
+from au_jax.stages.networks import Networks
+from au_jax.stages.separation import (
+    DOMAINS,
+    Constants,
+    Outputs,
+    enlarge,
+    fold,
+    unfold,
+)
+from au_jax.types import Array, Batch, Params, Terms
+
+
+def judge_domains(
+    networks: Networks, params: Params, features: Float[Array, "d b f f c"]
+) -> Float[Array, "d b p p"]:
+    """Each domain's discriminator on that domain's features."""
+    return jnp.stack(
+        [
+            networks.domain_discriminator.apply({"params": params[domain]}, x)
+            for domain, x in zip(DOMAINS, features, strict=True)
+        ]
+    )
+
+
+def judge_landmarks(
+    networks: Networks, params: Params, background: Float[Array, "d b f f c"]
+) -> Float[Array, "d b f f k"]:
+    """D_l on the backgrounds of both domains."""
+    maps = networks.landmark_discriminator.apply(
+        {"params": params["landmark"]}, fold(background)
+    )
+    return unfold(maps)
+
+
+def discriminator_terms(
+    networks: Networks,
+    params: Params,
+    outputs: Outputs,
+    constants: Constants,
+    batch: Batch,
+) -> Terms:
+    """The discriminators' own losses, on features that are constants to them."""
+    own = judge_domains(networks, params, constants.features)
+    generated = judge_domains(networks, params, outputs["recombined"])
+    maps = judge_landmarks(networks, params, outputs["background"])
+    return {
+        "landmark_discriminator": losses.landmark_discriminator(maps, batch["cells"]),
+        "domain_discriminator": 0.5
+        * (losses.least_squares(own, 1.0) + losses.least_squares(generated, 0.0)),
+    }
+
+
+def player_terms(
+    networks: Networks,
+    discriminators: Params,
+    outputs: Outputs,
+    constants: Constants,
+    batch: Batch,
+    au_weight: Float[Array, "a"],
+    upsample: int,
+    names: Iterable[str],
+) -> Terms:
+    """The terms of L_total named in `names`, unweighted (paper.md section 4)."""
+    aus, known, cells = batch["aus"][0], batch["aus_known"][0], batch["cells"]
+
+    def align(kind: str, wanted: Float[Array, "d b f f c"]) -> Float[Array, ""]:
+        found = outputs[f"reconstructed_{kind}"]
+        pair = [enlarge(fold(x), upsample) for x in (found, wanted)]
+        return 2 * losses.l1(*pair)  # a sum over the two domains, not a mean
+
+    terms: dict[str, Callable[[], jax.Array]] = {
+        # X_target carries the source's landmarks, hence its labels.
+        "au": lambda: (
+            0.5
+            * (
+                losses.au(outputs["au_source"], aus, known, au_weight)
+                + losses.au(outputs["au_recombined"], aus, known, au_weight)
+            )
+        ),
+        # Half the sum of four terms; `losses.landmark` averages two of them each.
+        "landmark": lambda: (
+            losses.landmark(outputs["landmark_logits"], cells)
+            + losses.landmark(outputs["recombined_landmark_logits"], cells[::-1])
+        ),
+        "landmark_adversarial": lambda: losses.landmark_adversarial(
+            judge_landmarks(networks, discriminators, outputs["background"])
+        ),
+        "feature_adversarial": lambda: losses.least_squares(
+            judge_domains(networks, discriminators, outputs["recombined"]), 1.0
+        ),
+        "alignment_feature": lambda: align("feature", constants.features),
+        "alignment_landmark": lambda: align("landmark", constants.landmark_features),
+        "alignment_background": lambda: align("background", constants.background),
+        "landmark_regression": lambda: losses.landmark_regression(
+            outputs["landmarks"], batch["landmarks"][0]
+        ),
+        "cross_cycle": lambda: losses.l1(
+            outputs["reconstructed_feature"], constants.features
+        ),
+        "self_reconstruction": lambda: losses.l1(
+            outputs["self_reconstructed"], constants.features
+        ),
+    }
+    return {name: terms[name]() for name in names}

@@ -1,0 +1,91 @@
+"""From `config.model` to the networks: the last place that sees a config."""
+
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+from ml_collections import ConfigDict
+
+from au_jax.models.au_detector import AuDetector
+from au_jax.models.background_generator import BackgroundGenerator
+from au_jax.models.domain_discriminator import DomainDiscriminator
+from au_jax.models.feature_encoder import FeatureEncoder
+from au_jax.models.feature_generator import FeatureGenerator
+from au_jax.models.landmark_detector import LandmarkDetector
+from au_jax.models.landmark_discriminator import LandmarkDiscriminator
+from au_jax.models.landmark_encoder import LandmarkEncoder
+from au_jax.models.projector import Projector
+from au_jax.types import Array, Params
+
+
+class Networks(NamedTuple):
+    """All modules; free-standing, so each is applied with whatever parameters."""
+
+    feature_encoder: FeatureEncoder
+    landmark_encoder: LandmarkEncoder
+    landmark_detector: LandmarkDetector
+    au_detector: AuDetector
+    background_generator: BackgroundGenerator
+    feature_generator: FeatureGenerator
+    landmark_discriminator: LandmarkDiscriminator
+    domain_discriminator: DomainDiscriminator
+    projector: Projector
+
+
+def make_networks(config: ConfigDict) -> Networks:
+    """The modules at the config's width and arithmetic."""
+    dtype = jnp.dtype(config.model.dtype)
+    size: dict[str, Any] = {"width": config.model.width, "dtype": dtype}
+    return Networks(
+        feature_encoder=FeatureEncoder(**size),
+        landmark_encoder=LandmarkEncoder(**size),
+        landmark_detector=LandmarkDetector(reduction=config.model.reduction, **size),
+        au_detector=AuDetector(num_aus=len(config.data.aus), **size),
+        background_generator=BackgroundGenerator(**size),
+        feature_generator=FeatureGenerator(**size),
+        landmark_discriminator=LandmarkDiscriminator(**size),
+        domain_discriminator=DomainDiscriminator(**size),
+        projector=Projector(dtype=dtype),
+    )
+
+
+def variables(
+    module: nn.Module, key: jax.Array, *inputs: Array
+) -> tuple[Params, Params]:
+    """Fresh parameters and running statistics ({} if it keeps none)."""
+    fresh = jax.jit(module.init)(key, *inputs)
+    return fresh["params"], fresh.get("batch_stats", {})
+
+
+def update_stats(
+    module: nn.Module,
+    params: Params,
+    batch_stats: dict[str, Params],
+    name: str,
+    x: Float[Array, "b h w c"],
+) -> Float[Array, "b *out"]:
+    """Applies a batch-norm network in training and moves `batch_stats[name]` on.
+
+    The dict is changed in place: callers copy it once and then apply networks in the
+    order in which the running statistics shall see the inputs.
+    """
+    out, updated = module.apply(
+        {"params": params, "batch_stats": batch_stats[name]},
+        x,
+        train=True,
+        mutable=["batch_stats"],
+    )
+    batch_stats[name] = updated["batch_stats"]
+    return out
+
+
+def infer(
+    module: nn.Module, params: Params, batch_stats: Params, name: str, *inputs: Array
+) -> Any:
+    """Applies the network `name` in inference mode, with running statistics if any."""
+    collections = {"params": params[name]}
+    if name in batch_stats:
+        collections["batch_stats"] = batch_stats[name]
+    return module.apply(collections, *inputs)

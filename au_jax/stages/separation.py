@@ -1,0 +1,180 @@
+"""One forward pass of the players: domain separation and reconstruction.
+
+Steps 1 to 5 of paper.md section 3, with the domain (source, target) as leading axis
+`d`. "The other domain's" is then `x[::-1]`, and a network frozen for one application is
+`stop_gradient` of its parameters.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.lax import stop_gradient as sg
+from jaxtyping import Float
+
+from au_jax.models.landmark_encoder import LandmarkEncoding
+from au_jax.stages.networks import Networks, update_stats
+from au_jax.types import Array, Batch, Params
+
+DOMAINS = ("source", "target")
+"""The leading axis of a joint batch, in order."""
+
+Outputs = dict[str, jax.Array]
+
+
+class Constants(NamedTuple):
+    """What the forward pass yields that no gradient flows back through."""
+
+    features: Float[Array, "d b f f c"]
+    landmark_features: Float[Array, "d b f f c"]
+    background: Float[Array, "d b f f c"]
+    batch_stats: Params
+
+
+def fold(x: Float[Array, "d b *rest"]) -> Float[Array, "db *rest"]:
+    """Both domains as one batch, for networks without running statistics.
+
+    The batch stays the major axis, so that a batch that is spread over devices folds
+    without moving between them.
+    """
+    return x.swapaxes(0, 1).reshape(-1, *x.shape[2:])
+
+
+def unfold(x: Float[Array, "db *rest"]) -> Float[Array, "2 b *rest"]:
+    """The inverse of `fold`."""
+    return x.reshape(-1, 2, *x.shape[1:]).swapaxes(0, 1)
+
+
+def enlarge(x: Float[Array, "b f f c"], factor: int) -> Float[Array, "b g g c"]:
+    """Bilinear enlargement of feature maps; a factor of 1 leaves them as they are."""
+    if factor == 1:
+        return x
+    b, height, width, c = x.shape
+    shape = (b, height * factor, width * factor, c)
+    return jax.image.resize(x, shape, method="bilinear")
+
+
+def encode_landmarks(
+    networks: Networks, params: Params, features: Float[Array, "d b f f c"]
+) -> LandmarkEncoding:
+    """E_l of both domains."""
+    found = networks.landmark_encoder.apply({"params": params}, fold(features))
+    return LandmarkEncoding(*map(unfold, found))
+
+
+def extract_background(
+    networks: Networks, params: Params, features: Float[Array, "d b f f c"]
+) -> Float[Array, "d b f f c2"]:
+    """G_b of both domains."""
+    return unfold(
+        networks.background_generator.apply({"params": params}, fold(features))
+    )
+
+
+def generate(
+    networks: Networks,
+    params: Params,
+    attention: Float[Array, "d b f f k"],
+    background: Float[Array, "d b f f c"],
+) -> Float[Array, "d b f f c2"]:
+    """G_st of both domains."""
+    return unfold(
+        networks.feature_generator.apply(
+            {"params": params}, fold(attention), fold(background)
+        )
+    )
+
+
+def forward(
+    networks: Networks,
+    players: dict[str, Params],
+    batch_stats: Params,
+    batch: Batch,
+    terms: frozenset[str],
+) -> tuple[Outputs, Constants]:
+    """All that the loss terms named in `terms` need of the players.
+
+    Args:
+        networks: The modules.
+        players: Parameters of the groups "task" and "generator".
+        batch_stats: Running statistics of the task group before the step.
+        batch: Both domains, source first.
+        terms: What only others need is not computed.
+
+    Returns:
+        Outputs that gradients flow through, all floating point, and the constants.
+    """
+    task, generator = players["task"], players["generator"]
+    stats = dict(batch_stats)
+
+    def encode(image: Float[Array, "b h w 3"]) -> Float[Array, "b f f c"]:
+        return update_stats(
+            networks.feature_encoder,
+            task["feature_encoder"],
+            stats,
+            "feature_encoder",
+            image,
+        )
+
+    def detect_aus(params: Params, x: Float[Array, "b f f c"]) -> Float[Array, "b a"]:
+        return update_stats(networks.au_detector, params, stats, "au_detector", x)
+
+    # 1. Features F and landmarks of both domains; source before target.
+    features = jnp.stack([encode(image) for image in batch["image"]])
+    own = encode_landmarks(networks, task["landmark_encoder"], features)
+
+    # 2. Backgrounds B.
+    background_params = generator["background_generator"]
+    background = extract_background(networks, background_params, sg(features))
+
+    # 3. Recombined features X: the other domain's landmarks on this background.
+    generator_params = generator["feature_generator"]
+    recombined = generate(
+        networks, generator_params, sg(own.attention[::-1]), background
+    )
+
+    # 4. Second round, with E_l frozen: X_{d'} carries d's landmarks.
+    frozen = sg(task["landmark_encoder"])
+    found = encode_landmarks(networks, frozen, recombined)
+    background_again = extract_background(networks, background_params, sg(recombined))
+    reconstructed = generate(
+        networks, generator_params, sg(found.attention[::-1]), background_again
+    )
+
+    # 5. AUs. The running statistics see all four in this order, the loss two of them.
+    live, still = task["au_detector"], sg(task["au_detector"])
+    au_source = detect_aus(live, features[0])
+    detect_aus(still, sg(features[1]))
+    detect_aus(still, sg(recombined[0]))
+    au_recombined = detect_aus(live, recombined[1])
+
+    outputs = {
+        "au_source": au_source,
+        "au_recombined": au_recombined,
+        "landmark_logits": own.logits,
+        "recombined_landmark_logits": found.logits,
+        "background": background,
+        "recombined": recombined,
+        "reconstructed_feature": reconstructed,
+        "reconstructed_landmark": found.features[::-1],
+        "reconstructed_background": background_again,
+    }
+    if "self_reconstruction" in terms:
+        outputs["self_reconstructed"] = generate(
+            networks, generator_params, sg(own.attention), background
+        )
+    if "landmark_regression" in terms:
+        outputs["landmarks"] = update_stats(
+            networks.landmark_detector,
+            task["landmark_detector"],
+            stats,
+            "landmark_detector",
+            features[0],
+        )
+    for kind in ("feature", "landmark", "background"):
+        if f"projector_{kind}" in generator:
+            params, x = generator[f"projector_{kind}"], outputs[f"reconstructed_{kind}"]
+            projected = networks.projector.apply({"params": params}, fold(x))
+            outputs[f"reconstructed_{kind}"] = unfold(projected)
+    constants = Constants(sg(features), sg(own.features), sg(background), stats)
+    return outputs, constants

@@ -1,0 +1,46 @@
+"""What a checkpoint holds, and how gradients change it."""
+
+from collections.abc import Mapping
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+
+from au_jax.types import Params
+
+Optimizers = Mapping[str, optax.GradientTransformation]
+"""One optimizer per parameter group."""
+
+
+class TrainState(flax.struct.PyTreeNode):
+    """`params`, `batch_stats` and `opt_state` are keyed by group.
+
+    Groups: "task", "generator", "discriminator" (those that the stage has); inside a
+    group, one entry per network.
+    """
+
+    step: jax.Array
+    params: dict[str, Params]
+    batch_stats: dict[str, Params]
+    opt_state: dict[str, optax.OptState]
+
+    def apply_gradients(
+        self, optimizers: Optimizers, gradients: Mapping[str, Params]
+    ) -> "TrainState":
+        """Updates the groups named in `gradients`; the others stay as they are."""
+        params, opt_state = dict(self.params), dict(self.opt_state)
+        for group, gradient in gradients.items():
+            updates, opt_state[group] = optimizers[group].update(
+                gradient, opt_state[group], params[group]
+            )
+            params[group] = optax.apply_updates(params[group], updates)
+        return self.replace(params=params, opt_state=opt_state)
+
+
+def create(
+    params: dict[str, Params], batch_stats: dict[str, Params], optimizers: Optimizers
+) -> TrainState:
+    """The state before the first step."""
+    opt_state = {group: optimizers[group].init(p) for group, p in params.items()}
+    return TrainState(jnp.zeros((), jnp.int32), params, batch_stats, opt_state)

@@ -1,0 +1,27 @@
+"""ADLD (arXiv 1903.10143): no landmark branch, no projectors, its own reconstructions.
+
+    python -m au_jax.main --config=configs/adld.py --workdir=runs/adld
+
+    :tiny     as in joint.py
+"""
+
+from ml_collections import ConfigDict
+
+from configs import joint
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    """ADLD's losses and schedule (paper.md sections 4 and 5), or a variant of it."""
+    config = joint.get_config(variant)
+    config.stages = ("joint",)
+    config.model.projectors = False
+    for name in ("feature", "landmark", "background"):
+        config.loss[f"alignment_{name}"] = 0.0
+    config.loss.landmark_regression = 0.0
+    config.loss.cross_cycle = 40.0
+    config.loss.self_reconstruction = 3.0
+    if variant != "tiny":
+        config.joint.epochs = 10
+    # lr * (1 - max(0, e + 1 - 5) / 6) with epoch e from 0
+    config.joint.decay = tuple(1 - max(0, e + 1 - 5) / 6 for e in range(10))
+    return config

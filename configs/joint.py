@@ -1,0 +1,95 @@
+"""The paper: landmarks first (stage 1), then joint training (stage 2).
+
+    python -m au_jax.main --config=configs/joint.py --workdir=runs/joint
+
+    :tiny     a minute on a CPU: a narrow model, few steps; for tests and first looks
+
+Every default of the program is in this file; the other configs change a few lines of it.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    """The paper's configuration (paper.md section 5), or a variant of it."""
+    config = ConfigDict()
+    config.seed = 0
+    # The stages in order: "landmarks" (1), "joint" (2), "finetune" (3), "supervised".
+    config.stages = ("landmarks", "joint")
+    config.log_every = 50  # steps
+
+    config.data = ConfigDict()
+    config.data.data_dir = "prepared"
+    config.data.source = "bp4d"
+    config.data.target = "emotionet"
+    # Splits by their names in the data; parts of them in brackets: "val[:80%]".
+    config.data.source_splits = ("train", "val")
+    config.data.target_splits = ("train", "val")
+    config.data.aus = (1, 2, 4, 6, 12, 17)
+    config.data.crop = 176  # pixels: a multiple of 16, at least 128
+    config.data.num_workers = 0  # processes that read data; 0: threads of this one
+
+    config.model = ConfigDict()
+    config.model.width = 1.0  # of all networks; 1 is the paper
+    config.model.reduction = 16  # CBAM's r
+    config.model.projectors = True
+    config.model.upsample = 1  # of both sides of an alignment pair; 4: "pixel level"
+    config.model.dtype = "float32"  # of the networks' arithmetic; or "bfloat16"
+
+    # Weights of the terms (paper.md section 4); a term of weight 0 is not computed.
+    config.loss = ConfigDict()
+    config.loss.au = 1.0
+    config.loss.landmark = 0.6
+    config.loss.landmark_adversarial = 400.0
+    config.loss.feature_adversarial = 1.2
+    config.loss.alignment_feature = 100.0
+    config.loss.alignment_landmark = 100.0
+    config.loss.alignment_background = 100.0
+    config.loss.landmark_regression = 0.1
+    config.loss.cross_cycle = 0.0  # ADLD: 40
+    config.loss.self_reconstruction = 0.0  # ADLD: 3
+
+    # Adam, per group of parameters.
+    config.optim = ConfigDict()
+    config.optim.task = _adam(1e-4, 0.95, 0.999)
+    config.optim.generator = _adam(5e-5, 0.5, 0.9)
+    config.optim.discriminator = _adam(5e-5, 0.5, 0.9)
+
+    # Per stage: epochs of the source, batch per domain, and the factors by which the
+    # learning rates above are multiplied, each for an equal share of the epochs.
+    config.landmarks = _schedule(epochs=20, batch_size=8)
+    config.joint = _schedule(epochs=12, batch_size=16, decay=(1.0, 2 / 3, 1 / 3))
+    config.supervised = _schedule(epochs=12, batch_size=16, decay=(1.0, 2 / 3, 1 / 3))
+    # Which labels `supervised` learns from: the floor ("source") or the ceiling.
+    config.supervised.domain = "source"
+    config.finetune = _schedule(epochs=4, batch_size=16)
+    config.finetune.learning_rate = 1e-5  # of every group
+
+    config.eval = ConfigDict()
+    config.eval.batch_size = 32
+
+    if variant == "tiny":
+        _shrink(config)
+    elif variant:
+        raise ValueError(f"joint.py has no variant {variant!r}; it has: tiny")
+    return config
+
+
+def _adam(learning_rate: float, b1: float, b2: float) -> ConfigDict:
+    return ConfigDict({"learning_rate": learning_rate, "b1": b1, "b2": b2})
+
+
+def _schedule(
+    epochs: int, batch_size: int, decay: tuple[float, ...] = (1.0,)
+) -> ConfigDict:
+    return ConfigDict({"epochs": epochs, "batch_size": batch_size, "decay": decay})
+
+
+def _shrink(config: ConfigDict) -> None:
+    config.model.width = 0.125
+    config.data.crop = 128
+    for stage in ("landmarks", "joint", "supervised", "finetune"):
+        config[stage].epochs = 1
+        config[stage].batch_size = 4
+    config.eval.batch_size = 8
+    config.log_every = 2
