@@ -17,6 +17,7 @@ def get_config(variant: str = "") -> ConfigDict:
     # The stages in order: "landmarks" (1), "joint" (2), "finetune" (3), "supervised".
     config.stages = ("landmarks", "joint")
     config.log_every = 50  # steps
+    config.max_steps_per_epoch = 0  # cuts epochs short, for tests; 0: the whole source
 
     config.data = ConfigDict()
     config.data.data_dir = "prepared"
@@ -93,3 +94,4 @@ def _shrink(config: ConfigDict) -> None:
         config[stage].batch_size = 4
     config.eval.batch_size = 8
     config.log_every = 2
+    config.max_steps_per_epoch = 8

@@ -23,6 +23,11 @@ from au_jax.train_state import Optimizers, TrainState
 from au_jax.types import Array, Batch, Params, Prediction, Terms
 
 
+def domains(config: ConfigDict) -> tuple[str, ...]:
+    """The domains of a training batch, in order."""
+    return DOMAINS
+
+
 def active_weights(config: ConfigDict) -> dict[str, float]:
     """The loss terms of this model and their weights."""
     return {name: weight for name, weight in config.loss.items() if weight}

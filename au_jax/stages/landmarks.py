@@ -13,8 +13,10 @@ from au_jax.stages.networks import infer, make_networks, update_stats, variables
 from au_jax.train_state import Optimizers, TrainState
 from au_jax.types import Array, Batch, Params, Prediction, Terms
 
-DOMAINS = ("source",)
-"""The domains of a training batch."""
+
+def domains(config: ConfigDict) -> tuple[str, ...]:
+    """The domains of a training batch: the source alone."""
+    return ("source",)
 
 
 def init(

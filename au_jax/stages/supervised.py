@@ -19,6 +19,11 @@ from au_jax.train_state import Optimizers, TrainState
 from au_jax.types import Array, Batch, Params, Prediction, Terms
 
 
+def domains(config: ConfigDict) -> tuple[str, ...]:
+    """The one domain whose labels train."""
+    return (config.supervised.domain,)
+
+
 def init(
     config: ConfigDict, key: jax.Array
 ) -> tuple[dict[str, Params], dict[str, Params]]:

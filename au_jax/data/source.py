@@ -1,0 +1,144 @@
+"""One split of a prepared data set, as a random-access source of examples."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import Bool, Float
+
+from au_jax.errors import UserError
+
+Example = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class FaceSplit:
+    """A split whose AU columns are those of `aus`, in that order, by number.
+
+    It holds names only, so it travels to worker processes; the files are opened where
+    examples are read.
+    """
+
+    directory: Path
+    """The version folder: DATA_DIR/NAME/VERSION."""
+    split: str
+    aus: tuple[int, ...]
+    coded_aus: tuple[int, ...]
+    """The AUs that the data set codes; any other is unknown in every example."""
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Example:
+        """An aligned face.
+
+        Returns:
+            `image` RGB uint8 (200, 200, 3); `landmarks` float32 (49, 2), x and y in
+            aligned pixels; `aus` float32 (a,), 0 where unknown; `aus_known` bool (a,);
+            `path` and `subject`, as text.
+
+        Raises:
+            UserError: the record is damaged.
+        """
+        try:
+            record = _records(self.directory, self.split)[index]
+            data = np.frombuffer(record["image"], np.uint8)
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+            if image is None:
+                raise ValueError("its image cannot be decoded")
+        except (ValueError, RuntimeError, cv2.error) as error:
+            raise UserError(
+                f"record {index} of split {self.split!r} in {self.directory} is damaged"
+                f" ({error}); delete that folder and run au_jax.prepare again"
+            ) from error
+        aus, known = select_aus(
+            record["aus"][None], record["aus_known"][None], self.coded_aus, self.aus
+        )
+        return {
+            "image": image,
+            "landmarks": record["landmarks"],
+            "aus": aus[0],
+            "aus_known": known[0],
+            "path": record["path"].decode(),
+            "subject": record["subject"].decode(),
+        }
+
+
+def open_split(
+    data_dir: str | Path, name: str, split: str, aus: Sequence[int]
+) -> FaceSplit:
+    """Opens `split` ("train", "val[:80%]", ...) of the newest version of a data set.
+
+    Raises:
+        UserError: no such data set, or no such split in it.
+    """
+    directory = _newest_version(Path(data_dir).expanduser(), name)
+    builder = tfds.builder_from_directory(directory)
+    assert builder.info.splits is not None and builder.info.metadata is not None
+    try:
+        length = builder.info.splits[split].num_examples
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"{directory} has no split {split!r}; it has: {', '.join(builder.info.splits)}"
+            " and parts of them, such as 'val[:80%]'"
+        ) from error
+    coded = tuple(int(au) for au in builder.info.metadata["aus"])
+    return FaceSplit(directory, split, tuple(aus), coded, length)
+
+
+def labels(
+    split: FaceSplit,
+) -> tuple[Float[np.ndarray, "n a"], Bool[np.ndarray, "n a"]]:
+    """AUs and whether they are known, of all examples; no image is decoded."""
+    records = _records(split.directory, split.split)
+    rows = [records[i] for i in range(len(split))]
+    return select_aus(
+        np.stack([row["aus"] for row in rows]),
+        np.stack([row["aus_known"] for row in rows]),
+        split.coded_aus,
+        split.aus,
+    )
+
+
+def select_aus(
+    aus: np.ndarray,
+    known: np.ndarray,
+    coded: Sequence[int],
+    wanted: Sequence[int],
+) -> tuple[Float[np.ndarray, "n a"], Bool[np.ndarray, "n a"]]:
+    """The columns of the AUs `wanted`, by number; unknown where not coded."""
+    selected = np.zeros((len(aus), len(wanted)), np.float32)
+    selected_known = np.zeros((len(aus), len(wanted)), bool)
+    for column, au in enumerate(wanted):
+        if au in coded:
+            selected_known[:, column] = known[:, coded.index(au)]
+            selected[:, column] = aus[:, coded.index(au)] * selected_known[:, column]
+    return selected, selected_known
+
+
+def _newest_version(data_dir: Path, name: str) -> Path:
+    """DATA_DIR/NAME/VERSION of the highest version that is complete."""
+    versions = sorted(
+        (tfds.core.Version(path.parent.name), path.parent)
+        for path in (data_dir / name).glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json")
+    )
+    if not versions:
+        raise UserError(
+            f"no data set {name!r} in {data_dir.absolute()}; make it with: python -m"
+            f" au_jax.prepare --dataset={name} --raw=DIR --data_dir={data_dir}"
+        )
+    return versions[-1][1]
+
+
+@functools.lru_cache(maxsize=16)
+def _records(directory: Path, split: str) -> Sequence[Example]:
+    """The records of a split, opened once per process; images stay encoded."""
+    builder = tfds.builder_from_directory(directory)
+    decoders: Any = {"image": tfds.decode.SkipDecoding()}
+    return builder.as_data_source(split, decoders=decoders)  # pyright: ignore

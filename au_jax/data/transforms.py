@@ -1,0 +1,123 @@
+"""From an aligned face to what a network sees: resize, crop, mirror (paper section 6).
+
+Plain numpy on one example at a time.
+"""
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from au_jax.data.source import Example
+from au_jax.faces.landmarks import MIRROR
+
+ALIGNED = 200  # side of an aligned image, which the paper crops to 176
+PAPER_CROP = 176
+CELL = 4  # pixels of the crop per cell of the f x f map
+
+
+def resized_side(crop: int) -> int:
+    """Side to which an aligned image is resized before it is cropped to `crop`."""
+    return round(ALIGNED * crop / PAPER_CROP)
+
+
+def resize(
+    image: UInt8[np.ndarray, "h h 3"], landmarks: Float[np.ndarray, "49 2"], side: int
+) -> tuple[UInt8[np.ndarray, "s s 3"], Float[np.ndarray, "49 2"]]:
+    """An aligned face at another side length; pixel centres are at whole numbers."""
+    if side == len(image):
+        return image, landmarks
+    scale = side / len(image)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    image = cv2.resize(image, (side, side), interpolation=method).astype(np.uint8)
+    return image, (landmarks + 0.5) * scale - 0.5
+
+
+def normalise(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+    """(x / 255 - .5) / .5: 0..255 to -1..1."""
+    return image.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def landmark_cells(
+    landmarks: Float[np.ndarray, "49 2"],
+    offset: tuple[int, int],
+    mirrored: bool,
+    crop: int,
+) -> Int[np.ndarray, "49"]:
+    """Index y * f + x of each landmark's cell, after AU-centre refinement.
+
+    Computed on its own, as ADLD does (paper section 6): not from the mirrored pixels.
+
+    Args:
+        landmarks: x, y in pixels of the image before cropping.
+        offset: x, y of the crop's corner in it.
+        mirrored: Whether the crop is mirrored.
+        crop: The crop's side; f = crop / 4.
+    """
+    f = crop // CELL
+    points = (landmarks - np.array(offset)) / CELL
+    if mirrored:
+        points = np.stack([(f - 1) - points[:, 0], points[:, 1]], axis=-1)[MIRROR]
+    points = refine_centres(points)
+    x, y = np.clip(np.rint(points), 0, f - 1).astype(np.int32).T
+    return y * f + x
+
+
+def refine_centres(points: Float[np.ndarray, "49 2"]) -> Float[np.ndarray, "49 2"]:
+    """Moves some landmarks to where the muscles of AUs act (paper section 6).
+
+    The ruler is the horizontal distance of the inner eye corners.
+    """
+    refined = points.copy()
+    ruler = abs(points[22, 0] - points[25, 0])
+    for indices, share in (
+        ((4, 5), -1 / 2),
+        ((1, 8), -1 / 3),
+        ((2, 7), 1 / 3),
+        ((24, 29), 1),
+        ((15, 17), -1 / 2),
+        ((39, 41), 1 / 2),
+    ):
+        refined[list(indices), 1] += share * ruler
+    return refined
+
+
+def cropped(
+    example: Example, crop: int, offset: tuple[int, int], mirrored: bool
+) -> Example:
+    """One crop of an example, resized already, as the networks take it.
+
+    Returns:
+        `image` (c, c, 3) in -1..1, `landmarks` (49, 2) in units of the crop side,
+        `cells` (49,), `aus`, `aus_known`.
+    """
+    x, y = offset
+    image = example["image"][y : y + crop, x : x + crop]
+    points = example["landmarks"] - np.array(offset, np.float32)
+    if mirrored:
+        image = image[:, ::-1]
+        points = np.stack([(crop - 1) - points[:, 0], points[:, 1]], axis=-1)[MIRROR]
+    return {
+        "image": normalise(image),
+        "landmarks": (points / crop).astype(np.float32),
+        "cells": landmark_cells(example["landmarks"], offset, mirrored, crop),
+        "aus": example["aus"],
+        "aus_known": example["aus_known"],
+    }
+
+
+def augment(example: Example, rng: np.random.Generator, crop: int) -> Example:
+    """For training: a random crop, mirrored with chance .5."""
+    side = resized_side(crop)
+    image, landmarks = resize(example["image"], example["landmarks"], side)
+    x, y = (int(v) for v in rng.integers(0, side - crop, size=2, endpoint=True))
+    example = example | {"image": image, "landmarks": landmarks}
+    return cropped(example, crop, (x, y), bool(rng.random() < 0.5))
+
+
+def centre(example: Example, crop: int) -> Example:
+    """For evaluation: the crop in the centre, as it is."""
+    side = resized_side(crop)
+    image, landmarks = resize(example["image"], example["landmarks"], side)
+    offset = (side - crop) // 2
+    example = example | {"image": image, "landmarks": landmarks}
+    return cropped(example, crop, (offset, offset), mirrored=False)

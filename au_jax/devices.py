@@ -1,0 +1,66 @@
+"""Which devices train, and what lies where: batch over `data`, state on every device."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from au_jax.errors import UserError
+from au_jax.train_state import TrainState
+from au_jax.types import Batch, Terms
+
+
+def make_mesh() -> Mesh:
+    """All devices along one axis, "data"; a single device is the trivial case."""
+    return jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The same on every device: parameters, statistics, optimiser states."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def place_state(mesh: Mesh, state: TrainState) -> TrainState:
+    """The state on every device of the mesh."""
+    return jax.device_put(state, replicated(mesh))
+
+
+def place_batch(mesh: Mesh, batch: Batch) -> Batch:
+    """This process's rows of a training batch, as its part of the global batch."""
+    sharding = NamedSharding(mesh, PartitionSpec(None, "data"))
+    return jax.tree.map(
+        lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)),
+        batch,
+    )
+
+
+def place_images(mesh: Mesh, image: np.ndarray) -> jax.Array:
+    """Images for evaluation; every process has read all of them."""
+    sharding = NamedSharding(mesh, PartitionSpec("data"))
+    return jax.make_array_from_callback(image.shape, sharding, image.__getitem__)
+
+
+def check_batch_size(name: str, batch_size: int) -> None:
+    """Raises a `UserError` where a batch cannot be spread evenly over the devices."""
+    devices = jax.device_count()
+    if batch_size % devices:
+        raise UserError(
+            f"config.{name}={batch_size} cannot be spread over {devices} devices;"
+            f" take a multiple of {devices}"
+        )
+
+
+def compile_step(
+    mesh: Mesh, train_step: Callable[[TrainState, Batch], tuple[TrainState, Terms]]
+) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
+    """One compiled step; the state given is consumed, batch statistics are global."""
+    return jax.jit(
+        train_step,
+        in_shardings=(
+            replicated(mesh),
+            NamedSharding(mesh, PartitionSpec(None, "data")),
+        ),
+        out_shardings=replicated(mesh),
+        donate_argnums=0,
+    )

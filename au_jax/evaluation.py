@@ -1,0 +1,96 @@
+"""A model on a whole split: probabilities by path, scores, landmark error."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from au_jax import devices, metrics
+from au_jax.data import pipeline
+from au_jax.data.source import FaceSplit
+from au_jax.types import Params, Prediction
+
+DOMAINS = ("source", "target")
+
+Predict = Callable[
+    [dict[str, Params], dict[str, Params], Float[jax.Array, "b h w 3"]], Prediction
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """One domain: AU scores by path, and the landmark error."""
+
+    scores: dict[str, metrics.AuScores]
+    """By path: "direct" AU(E_f(I)), "reconstructed" AU(G_st(A, B))."""
+    landmark_error: float | None
+    """Mean point distance in percent of the eye distance; None: no landmarks found."""
+
+    def means(self) -> dict[str, float]:
+        """The values of a log line, by "path/metric"."""
+        values = {
+            f"{path}/{metric}": scores.mean(metric)
+            for path, scores in self.scores.items()
+            for metric in ("f1", "average_precision", "auc")
+        }
+        if self.landmark_error is not None:
+            values["landmark_error"] = self.landmark_error
+        return values
+
+
+def compile_predict(mesh: jax.sharding.Mesh, predict: Predict) -> Predict:
+    """Prediction spread over the mesh, its results on every device."""
+    return jax.jit(predict, out_shardings=devices.replicated(mesh))
+
+
+def evaluate(
+    predict: Predict,
+    params: dict[str, Params],
+    batch_stats: dict[str, Params],
+    split: FaceSplit,
+    *,
+    mesh: jax.sharding.Mesh,
+    crop: int,
+    batch_size: int,
+) -> Evaluation:
+    """Every image of `split` once, centre crop (paper.md section 7)."""
+    found: dict[str, list[np.ndarray]] = {}
+    errors, aus, known = [], [], []
+    for batch in pipeline.make_eval(split, crop=crop, batch_size=batch_size):
+        image = devices.place_images(mesh, np.asarray(batch["image"]))
+        prediction = jax.device_get(predict(params, batch_stats, image))
+        valid = batch["valid"]
+        for path, probabilities in prediction.aus.items():
+            found.setdefault(path, []).append(probabilities[valid])
+        if prediction.landmarks is not None:
+            pair = (prediction.landmarks[valid], batch["landmarks"][valid])
+            errors.append(metrics.landmark_errors(*pair))
+        aus.append(batch["aus"][valid])
+        known.append(batch["aus_known"][valid])
+    labels = (np.concatenate(aus), np.concatenate(known))
+    scores = {
+        path: metrics.score(np.concatenate(parts), *labels)
+        for path, parts in found.items()
+    }
+    error = float(np.concatenate(errors).mean()) if errors else None
+    return Evaluation(scores, error)
+
+
+def selection_score(domain: str, evaluation: Evaluation) -> float:
+    """What the best checkpoint of a domain is chosen by; higher is better.
+
+    Mean F1 on validation (paper.md section 5): of the path that the domain is tested
+    by, the reconstructed one for the target if the model has it. F1 at .5 is zero for
+    long in short trainings, so average precision decides where it ties. A model
+    without AUs is chosen by its landmarks.
+    """
+    if not evaluation.scores:
+        assert evaluation.landmark_error is not None
+        return -evaluation.landmark_error
+    path = "direct"
+    if domain == "target" and "reconstructed" in evaluation.scores:
+        path = "reconstructed"
+    scores = evaluation.scores[path]
+    return scores.mean("f1") + 1e-6 * np.nan_to_num(scores.mean("average_precision"))

@@ -1,0 +1,84 @@
+"""Scores of AU probabilities and landmarks over a whole evaluation set (section 7)."""
+
+import dataclasses
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float
+from sklearn import metrics as sk
+
+from au_jax.faces.landmarks import eye_distance
+
+THRESHOLD = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class AuScores:
+    """One value per AU, over its known labels; fractions, NaN where there is none."""
+
+    f1: Float[np.ndarray, "a"]
+    """At a threshold of .5; 0 without positives and predictions, as in scikit-learn."""
+    accuracy: Float[np.ndarray, "a"]
+    average_precision: Float[np.ndarray, "a"]
+    auc: Float[np.ndarray, "a"]
+    """NaN where all labels are alike, as with `average_precision` without positives."""
+    images: np.ndarray
+    """Numbers of known labels."""
+    positives: np.ndarray
+
+    def mean(self, metric: str) -> float:
+        """The mean of "f1", ... over the AUs that have a value; NaN if none has."""
+        values = getattr(self, metric)
+        values = values[~np.isnan(values)]
+        return float(values.mean()) if len(values) else math.nan
+
+
+def score(
+    probabilities: Float[np.ndarray, "n a"],
+    aus: Float[np.ndarray, "n a"],
+    known: Bool[np.ndarray, "n a"],
+) -> AuScores:
+    """Scores per AU; labels that are not known drop out AU by AU."""
+    columns = [
+        _score_one(probabilities[known[:, a], a], aus[known[:, a], a] > 0)
+        for a in range(aus.shape[1])
+    ]
+    names = [field.name for field in dataclasses.fields(AuScores)]
+    return AuScores(**{k: np.array([c[k] for c in columns]) for k in names})
+
+
+def always_active(aus: Float[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]):
+    """The trivial answer, next to which every score has to be read."""
+    return score(np.ones_like(aus), aus, known)
+
+
+def _score_one(
+    probabilities: Float[np.ndarray, "n"], active: Bool[np.ndarray, "n"]
+) -> dict[str, float]:
+    found = probabilities > THRESHOLD
+    scores = {
+        "images": len(active),
+        "positives": int(active.sum()),
+        "f1": math.nan,
+        "accuracy": math.nan,
+        "average_precision": math.nan,
+        "auc": math.nan,
+    }
+    if len(active):
+        scores["f1"] = float(sk.f1_score(active, found, zero_division=0))
+        scores["accuracy"] = float((found == active).mean())
+    if active.any():
+        scores["average_precision"] = float(
+            sk.average_precision_score(active, probabilities)
+        )
+        if not active.all():
+            scores["auc"] = float(sk.roc_auc_score(active, probabilities))
+    return scores
+
+
+def landmark_errors(
+    found: Float[np.ndarray, "n 49 2"], true: Float[np.ndarray, "n 49 2"]
+) -> Float[np.ndarray, "n"]:
+    """Mean distance of the points of each face, in percent of its eye distance."""
+    distance = np.linalg.norm(found - true, axis=-1).mean(axis=-1)
+    return 100 * distance / np.asarray(eye_distance(true))

@@ -1,0 +1,23 @@
+"""What a run says of itself: JSON lines in the workdir, a line in the log."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from absl import logging
+
+Values = Mapping[str, float]
+
+
+def write_metrics(workdir: Path, stage: str, step: int, values: Values) -> None:
+    """Appends one line to `metrics.jsonl`; what is not finite becomes null."""
+    finite = {k: v if math.isfinite(v) else None for k, v in values.items()}
+    with (workdir / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"stage": stage, "step": step, **finite}) + "\n")
+
+
+def log_metrics(stage: str, step: int, num_steps: int, values: Values) -> None:
+    """One line for people."""
+    text = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+    logging.info("%s %d/%d  %s", stage, step, num_steps, text)
