@@ -1,0 +1,88 @@
+"""What preparation counted: images read, kept and rejected, and AUs in each split."""
+
+import collections
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from au_jax.raw.row import Reject, Row
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass
+class Counts:
+    """Running counts; `report` gives them as JSON."""
+
+    aus: Sequence[int]
+    rejected: collections.Counter[str] = field(default_factory=collections.Counter)
+    images: collections.Counter[str] = field(default_factory=collections.Counter)
+    subjects: dict[str, set[str]] = field(default_factory=dict)
+    known: dict[str, collections.Counter[int]] = field(default_factory=dict)
+    active: dict[str, collections.Counter[int]] = field(default_factory=dict)
+
+    def keep(self, row: Row) -> None:
+        """Counts a kept image."""
+        self.images[row.split] += 1
+        self.subjects.setdefault(row.split, set()).add(row.subject)
+        known = self.known.setdefault(row.split, collections.Counter())
+        active = self.active.setdefault(row.split, collections.Counter())
+        known.update(row.aus.keys())
+        active.update(au for au, on in row.aus.items() if on)
+
+    def reject(self, reject: Reject) -> None:
+        """Counts a rejected file or row."""
+        self.rejected[reject.reason] += 1
+
+    def report(self) -> dict[str, Any]:
+        """All counts: read = kept + rejected."""
+        kept, rejected = self.images.total(), self.rejected.total()
+        return {
+            "read": kept + rejected,
+            "kept": kept,
+            "rejected": dict(sorted(self.rejected.items())),
+            "splits": {
+                split: {
+                    "images": self.images[split],
+                    "subjects": len(self.subjects[split] - {""}),
+                    "aus": {
+                        str(au): {
+                            "known": self.known[split][au],
+                            "active": self.active[split][au],
+                        }
+                        for au in self.aus
+                    },
+                }
+                for split in SPLITS
+                if split in self.images
+            },
+        }
+
+
+def table(report: dict[str, Any]) -> str:
+    """The counts as text."""
+    reasons = [f"{reason} {n}" for reason, n in report["rejected"].items()]
+    rejected = sum(report["rejected"].values())
+    splits = report["splits"]
+    lines = [
+        f"read {report['read']}, kept {report['kept']}, rejected {rejected}"
+        + (f" ({', '.join(reasons)})" if reasons else ""),
+        *(
+            f"{name}: {split['images']} images"
+            + (f" of {split['subjects']} subjects" if split["subjects"] else "")
+            for name, split in splits.items()
+        ),
+    ]
+    aus = sorted({int(au) for split in splits.values() for au in split["aus"]})
+    if aus:
+        lines.append(_line("active / known", splits))
+    for au in aus:
+        cells = (split["aus"][str(au)] for split in splits.values())
+        lines.append(
+            _line(f"AU {au}", (f"{cell['active']} / {cell['known']}" for cell in cells))
+        )
+    return "\n".join(lines)
+
+
+def _line(name: str, cells: Iterable[str]) -> str:
+    return f"{name:<15}" + "".join(f"{cell:>17}" for cell in cells)

