@@ -48,9 +48,7 @@ def save(manager: ocp.CheckpointManager, state: TrainState, scores: Scores) -> N
     manager.save(int(state.step), args=items, metrics=ranked)
 
 
-def restore(
-    manager: ocp.CheckpointManager, step: int, state: TrainState
-) -> TrainState:
+def restore(manager: ocp.CheckpointManager, step: int, state: TrainState) -> TrainState:
     """The state after `step` steps, placed as `state` is."""
     restored = manager.restore(
         step,
@@ -88,7 +86,9 @@ def best_step(manager: ocp.CheckpointManager, domain: str) -> tuple[int, float]:
     Raises:
         ValueError: there is no checkpoint.
     """
-    scores: dict[int, Any] = {step: manager.metrics(step) for step in manager.all_steps()}
+    scores: dict[int, Any] = {
+        step: manager.metrics(step) for step in manager.all_steps()
+    }
     step = max(scores, key=lambda step: (scores[step][domain], step))
     return step, scores[step][domain]
 

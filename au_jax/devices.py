@@ -1,4 +1,4 @@
-"""Which devices train, and what lies where: batch over `data`, state on every device."""
+"""What lies on which device: the batch spread over `data`, the state on every one."""
 
 from collections.abc import Callable
 

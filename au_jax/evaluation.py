@@ -29,9 +29,9 @@ class Evaluation:
     """Mean point distance in percent of the eye distance; None: no landmarks found."""
 
     def means(self) -> dict[str, float]:
-        """The values of a log line, by "path/metric"."""
+        """The values of a log line, by "path_metric"."""
         values = {
-            f"{path}/{metric}": scores.mean(metric)
+            f"{path}_{metric}": scores.mean(metric)
             for path, scores in self.scores.items()
             for metric in ("f1", "average_precision", "auc")
         }

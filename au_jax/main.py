@@ -6,7 +6,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
-from au_jax import train
+from au_jax import console, train
 from au_jax.errors import run_program
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -19,7 +19,9 @@ WORKDIR = flags.DEFINE_string(
 
 def main(argv: list[str]) -> None:
     """Runs the stages of the config."""
-    del argv
+    if len(argv) > 1:
+        raise app.UsageError(f"flags begin with two dashes: --{argv[1]}")
+    console.set_up_logging()
     run_program(lambda: train.run(CONFIG.value, Path(WORKDIR.value)))
 
 

@@ -1,10 +1,10 @@
 """What a workdir holds: the run's config, and one folder of checkpoints per stage."""
 
 import json
+import logging
 from pathlib import Path
 
 import jax
-from absl import logging
 from ml_collections import ConfigDict
 
 from au_jax import checkpoint
@@ -12,6 +12,8 @@ from au_jax.errors import UserError
 from au_jax.evaluation import DOMAINS
 from au_jax.stages import STAGES
 from au_jax.types import Params
+
+LOG = logging.getLogger(__name__)
 
 # Where the networks of a stage come from, if that stage was run before in the workdir:
 # the stage, and the domain whose best checkpoint is taken.
@@ -50,7 +52,7 @@ def initial_networks(
         for group, networks in theirs.items():
             ours[group] |= {k: v for k, v in networks.items() if k in ours[group]}
     taken = sorted(network for group in found.values() for network in group)
-    logging.info("%s starts from %s, step %d: %s", name, before, step, ", ".join(taken))
+    LOG.info("%s starts from %s, step %d: %s", name, before, step, ", ".join(taken))
     return params, batch_stats
 
 
@@ -68,3 +70,16 @@ def best_networks(
             raise UserError(f"{workdir / stage} holds no checkpoint yet")
         step, _ = checkpoint.best_step(manager, domain)
         return *checkpoint.restore_networks(manager, step, params, batch_stats), step
+
+
+def stages_with_checkpoints(
+    config: ConfigDict, workdir: Path, domain: str
+) -> dict[str, float]:
+    """The run's stages that have a checkpoint, and the best score each has."""
+    scores = {}
+    for stage in config.stages:
+        if (workdir / stage).is_dir():
+            with checkpoint.open_manager(workdir / stage, DOMAINS) as manager:
+                if manager.latest_step() is not None:
+                    _, scores[stage] = checkpoint.best_step(manager, domain)
+    return scores

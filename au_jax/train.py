@@ -1,13 +1,13 @@
 """The training loop: it knows stages, data and checkpoints, but no network."""
 
 import dataclasses
+import logging
 import math
 import time
 from pathlib import Path
 
 import jax
 import numpy as np
-from absl import logging
 from ml_collections import ConfigDict
 
 from au_jax import checkpoint, devices, evaluation, losses, optim, train_state, writer
@@ -18,6 +18,8 @@ from au_jax.evaluation import DOMAINS
 from au_jax.run_state import initial_networks, write_config
 from au_jax.stages import STAGES
 from au_jax.types import Terms
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +95,7 @@ def run_stage(name: str, config: ConfigDict, splits: Splits, workdir: Path) -> N
         done = manager.latest_step() or 0
         if done:
             state = checkpoint.restore(manager, done, state)
-            logging.info("%s: %d of %d steps are done already", name, done, num_steps)
+            LOG.info("%s: %d of %d steps are done already", name, done, num_steps)
         log = TermLog(name, num_steps, config.log_every, workdir)
         for step, batch in enumerate(
             pipeline.train_batches(
@@ -130,7 +132,7 @@ def validate(
             batch_size=config.eval.batch_size,
         )
         scores[domain] = evaluation.selection_score(domain, found)
-        values |= {f"val/{domain}/{k}": v for k, v in found.means().items()}
+        values |= {f"val_{domain}_{k}": v for k, v in found.means().items()}
     return scores, values
 
 

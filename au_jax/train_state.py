@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from au_jax.types import Params
+from au_jax.types import Params, Terms
 
 Optimizers = Mapping[str, optax.GradientTransformation]
 """One optimizer per parameter group."""
@@ -44,3 +44,12 @@ def create(
     """The state before the first step."""
     opt_state = {group: optimizers[group].init(p) for group, p in params.items()}
     return TrainState(jnp.zeros((), jnp.int32), params, batch_stats, opt_state)
+
+
+def gradient_norms(gradients: Mapping[str, Params]) -> Terms:
+    """The L2 norm of each network's gradient, by name, for the log."""
+    return {
+        f"gradient_norm/{name}": optax.global_norm(gradient)
+        for networks in gradients.values()
+        for name, gradient in networks.items()
+    }

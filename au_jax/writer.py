@@ -1,11 +1,12 @@
 """What a run says of itself: JSON lines in the workdir, a line in the log."""
 
 import json
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from absl import logging
+LOG = logging.getLogger(__name__)
 
 Values = Mapping[str, float]
 
@@ -18,6 +19,7 @@ def write_metrics(workdir: Path, stage: str, step: int, values: Values) -> None:
 
 
 def log_metrics(stage: str, step: int, num_steps: int, values: Values) -> None:
-    """One line for people."""
-    text = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
-    logging.info("%s %d/%d  %s", stage, step, num_steps, text)
+    """One line for people; what is grouped by a slash is for the files only."""
+    shown = {name: value for name, value in values.items() if "/" not in name}
+    text = "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
+    LOG.info("%s %d/%d  %s", stage, step, num_steps, text)

@@ -33,6 +33,7 @@ class FaceSplit:
     length: int
 
     def __len__(self) -> int:
+        """The number of examples."""
         return self.length
 
     def __getitem__(self, index: int) -> Example:
@@ -80,12 +81,14 @@ def open_split(
     """
     directory = _newest_version(Path(data_dir).expanduser(), name)
     builder = tfds.builder_from_directory(directory)
-    assert builder.info.splits is not None and builder.info.metadata is not None
+    assert builder.info.splits is not None
+    assert builder.info.metadata is not None
     try:
         length = builder.info.splits[split].num_examples
     except (KeyError, ValueError) as error:
+        names = ", ".join(builder.info.splits)
         raise UserError(
-            f"{directory} has no split {split!r}; it has: {', '.join(builder.info.splits)}"
+            f"{directory} has no split {split!r}; it has: {names}"
             " and parts of them, such as 'val[:80%]'"
         ) from error
     coded = tuple(int(au) for au in builder.info.metadata["aus"])

@@ -19,7 +19,7 @@ from au_jax.models.layers import scaled
 from au_jax.stages.joint_terms import discriminator_terms, player_terms
 from au_jax.stages.networks import infer, make_networks, variables
 from au_jax.stages.separation import DOMAINS, Outputs, forward
-from au_jax.train_state import Optimizers, TrainState
+from au_jax.train_state import Optimizers, TrainState, gradient_norms
 from au_jax.types import Array, Batch, Params, Prediction, Terms
 
 
@@ -115,20 +115,22 @@ def make_train_step(
             return losses.total(terms, weights), terms
 
         # Here `outputs` are constants: nothing reaches the players.
-        gradients, opposing = jax.grad(discriminator_loss, has_aux=True)(
-            state.params["discriminator"]
-        )
-        state = state.apply_gradients(optimizers, {"discriminator": gradients})
+        gradients = {}
+        gradients["discriminator"], opposing = jax.grad(
+            discriminator_loss, has_aux=True
+        )(state.params["discriminator"])
+        state = state.apply_gradients(optimizers, gradients)
 
         (total, terms), cotangents = jax.value_and_grad(player_loss, has_aux=True)(
             outputs, state.params["discriminator"]
         )
         (player_gradients,) = pull_back(cotangents)
         state = state.apply_gradients(optimizers, player_gradients)
+        norms = gradient_norms(gradients | player_gradients)
         state = state.replace(
             step=state.step + 1, batch_stats={"task": constants.batch_stats}
         )
-        return state, {"total": total, **terms, **opposing}
+        return state, {"total": total, **terms, **opposing, **norms}
 
     return train_step
 

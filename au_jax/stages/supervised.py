@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from au_jax import losses
 from au_jax.models.layers import scaled
 from au_jax.stages.networks import infer, make_networks, update_stats, variables
-from au_jax.train_state import Optimizers, TrainState
+from au_jax.train_state import Optimizers, TrainState, gradient_norms
 from au_jax.types import Array, Batch, Params, Prediction, Terms
 
 
@@ -61,7 +61,8 @@ def make_train_step(
         (value, stats), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
         state = state.apply_gradients(optimizers, gradients)
         state = state.replace(step=state.step + 1, batch_stats={"task": stats})
-        return state, {"total": value, "au": value}
+        terms = {"total": value, "au": value}
+        return state, terms | gradient_norms(gradients)
 
     return train_step
 
