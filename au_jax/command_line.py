@@ -1,0 +1,130 @@
+"""Reads the command line; a mistake on it is a `UserError` of one line.
+
+absl and ml_collections alone print a traceback for a misspelt override, and ignore an
+argument whose dashes were forgotten.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from ml_collections import ConfigDict
+from ml_collections.config_flags.config_flags import ConfigFileFlagParser
+
+from au_jax.errors import UserError
+
+
+def parse(
+    argv: Sequence[str],
+    required: Sequence[str] = (),
+    flag_values: flags.FlagValues = flags.FLAGS,
+) -> list[str]:
+    """Parses the flags: a `flags_parser` for `absl.app.run`.
+
+    Args:
+        argv: The program's name and its arguments.
+        required: The flags that must be given.
+        flag_values: The defined flags.
+    """
+    config = load_config(argv) if "config" in flag_values else None
+    keys = flatten(config) if config else {}
+    for name in _overrides(argv) if config else ():
+        _check_override(name, keys)
+    try:
+        rest = flag_values(argv)
+    except flags.UnrecognizedFlagError as error:
+        if f"config.{error.flagname}" in _flag_names(keys):
+            hint = f"did you mean --config.{error.flagname}?"
+            raise UserError(f"there is no --{error.flagname}; {hint}") from None
+        raise UserError(_one_line(error)) from None
+    except flags.Error as error:
+        raise UserError(_one_line(error)) from None
+    if len(rest) > 1:
+        name = rest[1].partition("=")[0]
+        known = {*flag_values, *_flag_names(keys)}
+        near = next((n for n in (name, f"config.{name}") if n in known), "name")
+        raise UserError(f"{rest[1]!r} is no flag; flags are written --{near}=VALUE")
+    for name in required:
+        if flag_values[name].value is None:
+            raise UserError(f"--{name}=... is missing: {flag_values[name].help}")
+    return rest
+
+
+def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
+    """Every value by its full name, "optim.task.b1"; the groups are in it too."""
+    flat = {}
+    for name, value in config.items():
+        flat[prefix + name] = value
+        if isinstance(value, ConfigDict):
+            flat |= flatten(value, f"{prefix}{name}.")
+    return flat
+
+
+def load_config(argv: Sequence[str]) -> ConfigDict | None:
+    """The config that `--config` names, before any override; None without the flag."""
+    value = _config_value(argv)
+    if value is None:
+        return None
+    path = Path(value.partition(":")[0])
+    if not path.is_file():
+        others = [str(other) for other in sorted(Path("configs").glob("*.py"))]
+        hint = _did_you_mean(str(path), others)
+        raise UserError(f"--config={value}: there is no file {path}{hint}")
+    try:
+        config = ConfigFileFlagParser("config").parse(value)
+    except SyntaxError as error:
+        where = f"{error.filename}, line {error.lineno}"
+        raise UserError(f"--config={value}: {where}: {error.msg}") from None
+    except (ValueError, TypeError) as error:
+        # The library puts a whole traceback into its message; the cause is the file's.
+        raise UserError(f"--config={value}: {_one_line(error.__context__)}") from None
+    if not isinstance(config, ConfigDict):
+        raise UserError(f"--config={value}: its get_config() returns no ConfigDict")
+    return config
+
+
+def _config_value(argv: Sequence[str]) -> str | None:
+    """The value of the last `--config=VALUE` or `--config VALUE`."""
+    value = None
+    for arg, after in zip(argv, [*argv[1:], None], strict=True):
+        if match := re.fullmatch(r"--?config(?:=(.*))?", arg):
+            value = after if match[1] is None else match[1]
+    return value
+
+
+def _overrides(argv: Sequence[str]) -> list[str]:
+    """The keys of all `--config.KEY=VALUE` and `--noconfig.KEY`."""
+    matches = (re.match(r"--?(?:no)?config\.([^=]*)", arg) for arg in argv)
+    return [match[1] for match in matches if match]
+
+
+def _check_override(key: str, keys: dict[str, Any]) -> None:
+    if isinstance(keys.get(key), ConfigDict):
+        inside = [f"--config.{k}" for k in keys if k.rpartition(".")[0] == key]
+        raise UserError(f"config.{key} is a group; in it are {', '.join(inside)}")
+    if key in keys:
+        return
+    leaves = [name for name, value in keys.items() if not isinstance(value, ConfigDict)]
+    same = [name for name in leaves if name.rpartition(".")[2] == key]
+    if same:
+        hint = f"; did you mean {' or '.join(f'--config.{name}' for name in same)}?"
+    else:
+        hint = _did_you_mean(key, leaves, "--config.")
+    top = ", ".join(name for name in keys if "." not in name)
+    raise UserError(f"there is no --config.{key}{hint or f'; there are: {top}'}")
+
+
+def _flag_names(keys: Collection[str]) -> set[str]:
+    return {f"config.{key}" for key in keys}
+
+
+def _did_you_mean(name: str, names: Collection[str], prefix: str = "") -> str:
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"; did you mean {prefix}{near[0]}?" if near else ""
+
+
+def _one_line(error: BaseException | None) -> str:
+    return " ".join(str(error).split())
