@@ -1,0 +1,31 @@
+"""Programs end on a user's mistake with 2 and one line, whatever it is."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+CONFIG = "--config=configs/joint.py:tiny"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((CONFIG, "--config.optm.task.b1=1"), "did you mean --config.optim.task.b1?"),
+        ((CONFIG, "--config.data.crop=136"), "a multiple of 16, at least 128"),
+        ((CONFIG, "seed=5"), "'seed=5' is no flag"),
+        ((), "--config=... is missing"),
+    ],
+)
+def test_program_ends_with_2_and_no_traceback(tmp_path, arguments, message):
+    program = [sys.executable, "-m", "au_jax.main", f"--workdir={tmp_path / 'run'}"]
+    result = subprocess.run(
+        [*program, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
