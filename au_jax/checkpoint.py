@@ -22,7 +22,7 @@ Scores = dict[str, float]
 
 def open_manager(directory: Path, domains: Sequence[str]) -> ocp.CheckpointManager:
     """The checkpoints of a stage: the latest two, and the best one per domain."""
-    kept = [checkpoint_managers.LatestN(2)]
+    kept: list[Any] = [checkpoint_managers.LatestN(2)]
     for domain in domains:
         best = checkpoint_managers.BestN(
             n=1, get_metric_fn=lambda scores, domain=domain: scores[domain]
@@ -50,7 +50,7 @@ def save(manager: ocp.CheckpointManager, state: TrainState, scores: Scores) -> N
 
 def restore(manager: ocp.CheckpointManager, step: int, state: TrainState) -> TrainState:
     """The state after `step` steps, placed as `state` is."""
-    restored = manager.restore(
+    restored: Any = manager.restore(
         step,
         args=ocp.args.Composite(
             params=ocp.args.StandardRestore(_abstract(state.params)),
@@ -70,7 +70,7 @@ def restore_networks(
     manager: ocp.CheckpointManager, step: int, params: Params, batch_stats: Params
 ) -> tuple[Params, Params]:
     """Parameters and running statistics alone, placed as those given are."""
-    restored = manager.restore(
+    restored: Any = manager.restore(
         step,
         args=ocp.args.Composite(
             params=ocp.args.StandardRestore(_abstract(params)),

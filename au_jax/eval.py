@@ -1,24 +1,24 @@
 """Evaluates a run: python -m au_jax.eval --workdir=runs/joint [--split=test]."""
 
+import functools
 import json
-import sys
 from pathlib import Path
 
 import jax
 from absl import app, flags
-from ml_collections import ConfigDict
 from rich.console import Console
 
-from au_jax import console, devices, evaluation, metrics, report
+from au_jax import command_line, console, devices, evaluation, metrics, report
 from au_jax.data import source
 from au_jax.errors import UserError, run_program
 from au_jax.run_state import best_networks, read_config, stages_with_checkpoints
 from au_jax.stages import STAGES
+from au_jax.types import Config
 
-WORKDIR = flags.DEFINE_string("workdir", None, "The workdir of a training run.")
-SPLIT = flags.DEFINE_string("split", "test", "The split to evaluate, of both domains.")
+WORKDIR = flags.DEFINE_string("workdir", None, "the workdir of a training run")
+SPLIT = flags.DEFINE_string("split", "test", "the split to evaluate, of both domains")
 DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Where the prepared data are; by default where training had them."
+    "data_dir", None, "where the prepared data are; by default where training had them"
 )
 
 TITLES = {"direct": "AU(E_f(I))", "reconstructed": "AU(G_st(A, B))"}
@@ -35,7 +35,7 @@ def run(workdir: Path, split: str, data_dir: str | None) -> None:
     report.print_report(result, Console())
 
 
-def evaluate_run(config: ConfigDict, workdir: Path, split: str) -> report.Report:
+def evaluate_run(config: Config, workdir: Path, split: str) -> report.Report:
     """Each domain by the checkpoint that validated best on it (paper section 5)."""
     aus, mesh = tuple(config.data.aus), devices.make_mesh()
     notes, sections, errors = [], [], {}
@@ -43,11 +43,12 @@ def evaluate_run(config: ConfigDict, workdir: Path, split: str) -> report.Report
         name = config.data[domain]
         data = source.open_split(config.data.data_dir, name, split, aus)
         stage = best_stage(config, workdir, domain)
-        params, batch_stats, step = best_networks(stage, domain, config, workdir)
-        predict = STAGES[stage].make_predict(config)
+        *networks, step = best_networks(stage, domain, config, workdir)
+        params, batch_stats = jax.device_put(networks, devices.replicated(mesh))
         found = evaluation.evaluate(
-            evaluation.compile_predict(mesh, predict),
-            *jax.device_put((params, batch_stats), devices.replicated(mesh)),
+            evaluation.compile_predict(mesh, STAGES[stage].make_predict(config)),
+            params,
+            batch_stats,
             data,
             mesh=mesh,
             crop=config.data.crop,
@@ -68,7 +69,7 @@ def evaluate_run(config: ConfigDict, workdir: Path, split: str) -> report.Report
     return report.Report(tuple(notes), tuple(sections), errors)
 
 
-def best_stage(config: ConfigDict, workdir: Path, domain: str) -> str:
+def best_stage(config: Config, workdir: Path, domain: str) -> str:
     """The stage whose best checkpoint counts for `domain`.
 
     The last one of the run; but finetuning only where it improved validation.
@@ -84,12 +85,12 @@ def best_stage(config: ConfigDict, workdir: Path, domain: str) -> str:
 
 def main(argv: list[str]) -> None:
     """Evaluates the run of the flags."""
-    if len(argv) > 1:
-        raise app.UsageError(f"flags begin with two dashes: --{argv[1]}")
+    del argv
+    assert WORKDIR.value is not None
     console.set_up_logging()
-    run_program(lambda: run(Path(WORKDIR.value), SPLIT.value, DATA_DIR.value))
+    run(Path(WORKDIR.value), SPLIT.value, DATA_DIR.value)
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("workdir")
-    app.run(main, argv=sys.argv)
+    parse = functools.partial(command_line.parse, required=("workdir",))
+    run_program(lambda: app.run(main, flags_parser=parse))

@@ -1,22 +1,16 @@
 """A model on a whole split: probabilities by path, scores, landmark error."""
 
 import dataclasses
-from collections.abc import Callable
 
 import jax
 import numpy as np
-from jaxtyping import Float
 
 from au_jax import devices, metrics
 from au_jax.data import pipeline
 from au_jax.data.source import FaceSplit
-from au_jax.types import Params, Prediction
+from au_jax.types import Params, Predict
 
 DOMAINS = ("source", "target")
-
-Predict = Callable[
-    [dict[str, Params], dict[str, Params], Float[jax.Array, "b h w 3"]], Prediction
-]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +59,8 @@ def evaluate(
         for path, probabilities in prediction.aus.items():
             found.setdefault(path, []).append(probabilities[valid])
         if prediction.landmarks is not None:
-            pair = (prediction.landmarks[valid], batch["landmarks"][valid])
-            errors.append(metrics.landmark_errors(*pair))
+            true = np.asarray(batch["landmarks"])[valid]
+            errors.append(metrics.landmark_errors(prediction.landmarks[valid], true))
         aus.append(batch["aus"][valid])
         known.append(batch["aus_known"][valid])
     labels = (np.concatenate(aus), np.concatenate(known))

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 import optax
-from ml_collections import ConfigDict
+
+from au_jax.types import Config
 
 
 def phases(
@@ -19,7 +20,7 @@ def phases(
 
 
 def make_optimizers(
-    config: ConfigDict, stage: str, groups: Iterable[str], num_steps: int
+    config: Config, stage: str, groups: Iterable[str], num_steps: int
 ) -> dict[str, optax.GradientTransformation]:
     """Adam per group, for a stage of `num_steps` steps.
 

@@ -11,7 +11,7 @@ from au_jax import checkpoint
 from au_jax.errors import UserError
 from au_jax.evaluation import DOMAINS
 from au_jax.stages import STAGES
-from au_jax.types import Params
+from au_jax.types import Config, Params
 
 LOG = logging.getLogger(__name__)
 
@@ -20,14 +20,14 @@ LOG = logging.getLogger(__name__)
 PREDECESSORS = {"joint": ("landmarks", "source"), "finetune": ("joint", "target")}
 
 
-def write_config(workdir: Path, config: ConfigDict) -> None:
+def write_config(workdir: Path, config: Config) -> None:
     """Stores the resolved config as JSON."""
     workdir.mkdir(parents=True, exist_ok=True)
     text = json.dumps(json.loads(config.to_json_best_effort()), indent=2)
     (workdir / "config.json").write_text(text + "\n")
 
 
-def read_config(workdir: Path) -> ConfigDict:
+def read_config(workdir: Path) -> Config:
     """The config of a run; raises a `UserError` where there is none."""
     path = workdir / "config.json"
     if not path.is_file():
@@ -39,7 +39,7 @@ def read_config(workdir: Path) -> ConfigDict:
 
 
 def initial_networks(
-    name: str, config: ConfigDict, workdir: Path
+    name: str, config: Config, workdir: Path
 ) -> tuple[dict[str, Params], dict[str, Params]]:
     """Fresh networks for a stage, those of the stage before it taken over."""
     key = jax.random.fold_in(jax.random.key(config.seed), list(STAGES).index(name))
@@ -57,7 +57,7 @@ def initial_networks(
 
 
 def best_networks(
-    stage: str, domain: str, config: ConfigDict, workdir: Path
+    stage: str, domain: str, config: Config, workdir: Path
 ) -> tuple[dict[str, Params], dict[str, Params], int]:
     """The checkpoint of a stage that validated best on `domain`, and its step."""
     shapes = jax.eval_shape(lambda: STAGES[stage].init(config, jax.random.key(0)))
@@ -73,7 +73,7 @@ def best_networks(
 
 
 def stages_with_checkpoints(
-    config: ConfigDict, workdir: Path, domain: str
+    config: Config, workdir: Path, domain: str
 ) -> dict[str, float]:
     """The run's stages that have a checkpoint, and the best score each has."""
     scores = {}

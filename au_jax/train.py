@@ -8,7 +8,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
 
 from au_jax import checkpoint, devices, evaluation, losses, optim, train_state, writer
 from au_jax.data import pipeline, source
@@ -17,7 +16,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation import DOMAINS
 from au_jax.run_state import initial_networks, write_config
 from au_jax.stages import STAGES
-from au_jax.types import Terms
+from au_jax.types import Config, Predict, Terms
 
 LOG = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ class Splits:
     val: dict[str, FaceSplit]
 
 
-def open_splits(config: ConfigDict) -> Splits:
+def open_splits(config: Config) -> Splits:
     """Opens what the config names; raises a `UserError` where it is absent."""
     data = config.data
     train, val = (
@@ -48,7 +47,7 @@ def open_splits(config: ConfigDict) -> Splits:
     return Splits(train, val)
 
 
-def run(config: ConfigDict, workdir: Path) -> None:
+def run(config: Config, workdir: Path) -> None:
     """Runs the config's stages in order, each from where it was if it was begun."""
     splits = open_splits(config)
     for name in config.stages:
@@ -59,7 +58,7 @@ def run(config: ConfigDict, workdir: Path) -> None:
         run_stage(name, config, splits, workdir)
 
 
-def run_stage(name: str, config: ConfigDict, splits: Splits, workdir: Path) -> None:
+def run_stage(name: str, config: Config, splits: Splits, workdir: Path) -> None:
     """One stage to its end; validation and a checkpoint at the end of each epoch."""
     stage, mesh = STAGES[name], devices.make_mesh()
     train = [splits.train[domain] for domain in stage.domains(config)]
@@ -113,10 +112,10 @@ def run_stage(name: str, config: ConfigDict, splits: Splits, workdir: Path) -> N
 
 
 def validate(
-    predict: evaluation.Predict,
+    predict: Predict,
     state: train_state.TrainState,
     splits: Splits,
-    config: ConfigDict,
+    config: Config,
     mesh: jax.sharding.Mesh,
 ) -> tuple[checkpoint.Scores, dict[str, float]]:
     """Scores to choose checkpoints by, and all values for the log, of both domains."""

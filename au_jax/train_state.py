@@ -1,6 +1,7 @@
 """What a checkpoint holds, and how gradients change it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import flax.struct
 import jax
@@ -29,7 +30,8 @@ class TrainState(flax.struct.PyTreeNode):
         self, optimizers: Optimizers, gradients: Mapping[str, Params]
     ) -> "TrainState":
         """Updates the groups named in `gradients`; the others stay as they are."""
-        params, opt_state = dict(self.params), dict(self.opt_state)
+        params: dict[str, Any] = dict(self.params)
+        opt_state = dict(self.opt_state)
         for group, gradient in gradients.items():
             updates, opt_state[group] = optimizers[group].update(
                 gradient, opt_state[group], params[group]

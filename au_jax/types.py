@@ -4,18 +4,27 @@ Dimension letters: `d` domain (source, target), `b` batch, `h w` space, `c` chan
 `k` landmark (49), `a` action unit.
 """
 
-from typing import Any, NamedTuple, TypedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from ml_collections import ConfigDict
+
+if TYPE_CHECKING:
+    # ml_collections types the attributes of a config as plain values, never as what
+    # most of them are: configs.
+    Config = Any
+else:
+    Config = ConfigDict
 
 Array = jax.Array | np.ndarray
 
 Params = dict[str, Any]
 """A nested dict of arrays: what Linen's `init` returns under "params"."""
 
-Terms = dict[str, jax.Array]
+Terms = dict[str, Array]
 """Loss terms by name: the names of the config, the logs and the tables."""
 
 
@@ -51,3 +60,7 @@ class Prediction(NamedTuple):
     """Probabilities by path ("direct", "reconstructed")."""
     landmarks: Float[Array, "b 49 2"] | None
     """x, y in units of the crop side; None where the model finds none."""
+
+
+Predict = Callable[[dict[str, Params], dict[str, Params], Array], Prediction]
+"""Of parameters and running statistics by group, and images (b, h, w, 3) in -1..1."""

@@ -1,8 +1,8 @@
 """ADLD (arXiv 1903.10143): no landmark branch, no projectors, its own reconstructions.
 
-    python -m au_jax.main --config=configs/adld.py --workdir=runs/adld
+python -m au_jax.main --config=configs/adld.py --workdir=runs/adld
 
-    :tiny     as in joint.py
+:tiny     as in joint.py
 """
 
 from ml_collections import ConfigDict

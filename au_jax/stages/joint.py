@@ -11,7 +11,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float
-from ml_collections import ConfigDict
 
 from au_jax import losses
 from au_jax.faces.landmarks import NUM_LANDMARKS
@@ -20,22 +19,20 @@ from au_jax.stages.joint_terms import discriminator_terms, player_terms
 from au_jax.stages.networks import infer, make_networks, variables
 from au_jax.stages.separation import DOMAINS, Outputs, forward
 from au_jax.train_state import Optimizers, TrainState, gradient_norms
-from au_jax.types import Array, Batch, Params, Prediction, Terms
+from au_jax.types import Array, Batch, Config, Params, Predict, Prediction, Terms
 
 
-def domains(config: ConfigDict) -> tuple[str, ...]:
+def domains(config: Config) -> tuple[str, ...]:
     """The domains of a training batch, in order."""
     return DOMAINS
 
 
-def active_weights(config: ConfigDict) -> dict[str, float]:
+def active_weights(config: Config) -> dict[str, float]:
     """The loss terms of this model and their weights."""
     return {name: weight for name, weight in config.loss.items() if weight}
 
 
-def init(
-    config: ConfigDict, key: jax.Array
-) -> tuple[dict[str, Params], dict[str, Params]]:
+def init(config: Config, key: jax.Array) -> tuple[dict[str, Params], dict[str, Params]]:
     """Fresh parameters and running statistics, by group and network."""
     networks = make_networks(config)
     crop, f = config.data.crop, config.data.crop // 4
@@ -78,7 +75,7 @@ def init(
 
 
 def make_train_step(
-    config: ConfigDict, optimizers: Optimizers, au_weight: Float[Array, "a"]
+    config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
     """One joint step: discriminators first, then the players against the updated ones.
 
@@ -97,11 +94,13 @@ def make_train_step(
             has_aux=True,
         )
 
-        def discriminator_loss(params: Params) -> tuple[jax.Array, Terms]:
+        def discriminator_loss(params: Params) -> tuple[Array, Terms]:
             terms = discriminator_terms(networks, params, outputs, constants, batch)
             return losses.total(terms, dict.fromkeys(terms, 1.0)), terms
 
-        def player_loss(outputs: Outputs, discriminators: Params):
+        def player_loss(
+            outputs: Outputs, discriminators: Params
+        ) -> tuple[Array, Terms]:
             terms = player_terms(
                 networks,
                 discriminators,
@@ -135,11 +134,7 @@ def make_train_step(
     return train_step
 
 
-def make_predict(
-    config: ConfigDict,
-) -> Callable[
-    [dict[str, Params], dict[str, Params], Float[Array, "b h w 3"]], Prediction
-]:
+def make_predict(config: Config) -> Predict:
     """Both test paths of paper.md section 7, and the landmarks.
 
     "direct" is AU(E_f(I)); "reconstructed" is AU(G_st(A, B)) of its own A and B.
@@ -168,7 +163,9 @@ def make_predict(
         landmarks = None
         if "landmark_detector" in players:
             landmarks = losses.f32(apply("landmark_detector", features))
-        aus = {path: nn.sigmoid(losses.f32(x)) for path, x in logits.items()}
+        aus: dict[str, Array] = {
+            path: nn.sigmoid(losses.f32(x)) for path, x in logits.items()
+        }
         return Prediction(aus, landmarks)
 
     return predict

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
 from au_jax import losses
-from au_jax.stages.networks import Networks
+from au_jax.stages.networks import Networks, apply
 from au_jax.stages.separation import (
     DOMAINS,
     Constants,
@@ -25,7 +24,7 @@ def judge_domains(
     """Each domain's discriminator on that domain's features."""
     return jnp.stack(
         [
-            networks.domain_discriminator.apply({"params": params[domain]}, x)
+            apply(networks.domain_discriminator, params[domain], x)
             for domain, x in zip(DOMAINS, features, strict=True)
         ]
     )
@@ -35,10 +34,9 @@ def judge_landmarks(
     networks: Networks, params: Params, background: Float[Array, "d b f f c"]
 ) -> Float[Array, "d b f f k"]:
     """D_l on the backgrounds of both domains."""
-    maps = networks.landmark_discriminator.apply(
-        {"params": params["landmark"]}, fold(background)
+    return unfold(
+        apply(networks.landmark_discriminator, params["landmark"], fold(background))
     )
-    return unfold(maps)
 
 
 def discriminator_terms(
@@ -77,7 +75,7 @@ def player_terms(
         pair = [enlarge(fold(x), upsample) for x in (found, wanted)]
         return 2 * losses.l1(*pair)  # a sum over the two domains, not a mean
 
-    terms: dict[str, Callable[[], jax.Array]] = {
+    terms: dict[str, Callable[[], Array]] = {
         # X_target carries the source's landmarks, hence its labels.
         "au": lambda: (
             0.5

@@ -1,83 +1,40 @@
-"""Stage 1: E_f and the landmark branch, alone, on the source."""
+"""Stage 1: E_f and the landmark branch, alone, on the source (paper.md section 5)."""
 
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Float
-from ml_collections import ConfigDict
 
 from au_jax import losses
-from au_jax.models.layers import scaled
-from au_jax.stages.networks import infer, make_networks, update_stats, variables
-from au_jax.train_state import Optimizers, TrainState, gradient_norms
-from au_jax.types import Array, Batch, Params, Prediction, Terms
+from au_jax.stages import head
+from au_jax.train_state import Optimizers, TrainState
+from au_jax.types import Array, Batch, Config, Params, Predict, Prediction, Terms
 
 
-def domains(config: ConfigDict) -> tuple[str, ...]:
+def domains(config: Config) -> tuple[str, ...]:
     """The domains of a training batch: the source alone."""
     return ("source",)
 
 
-def init(
-    config: ConfigDict, key: jax.Array
-) -> tuple[dict[str, Params], dict[str, Params]]:
+def init(config: Config, key: jax.Array) -> tuple[dict[str, Params], dict[str, Params]]:
     """Fresh parameters and running statistics, by group and network."""
-    networks = make_networks(config)
-    crop, f = config.data.crop, config.data.crop // 4
-    keys = jax.random.split(key)
-    image = jnp.zeros((1, crop, crop, 3))
-    features = jnp.zeros((1, f, f, scaled(64, config.model.width)))
-    encoder = variables(networks.feature_encoder, keys[0], image)
-    detector = variables(networks.landmark_detector, keys[1], features)
-    params, batch_stats = (
-        {"task": {"feature_encoder": e, "landmark_detector": d}}
-        for e, d in zip(encoder, detector, strict=True)
-    )
-    return params, batch_stats
+    return head.init(config, key, "landmark_detector")
 
 
 def make_train_step(
-    config: ConfigDict, optimizers: Optimizers, au_weight: Float[Array, "a"]
+    config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
-    """One step on L_fl (paper.md sections 4 and 5). AU weights are not needed."""
-    networks = make_networks(config)
-
-    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
-        def loss(params: dict[str, Params]):
-            task, stats = params["task"], dict(state.batch_stats["task"])
-            x = batch["image"][0]
-            for name in ("feature_encoder", "landmark_detector"):
-                module = getattr(networks, name)
-                x = update_stats(module, task[name], stats, name, x)
-            return losses.landmark_regression(x, batch["landmarks"][0]), stats
-
-        (value, stats), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
-        state = state.apply_gradients(optimizers, gradients)
-        state = state.replace(step=state.step + 1, batch_stats={"task": stats})
-        terms = {"total": value, "landmark_regression": value}
-        return state, terms | gradient_norms(gradients)
-
-    return train_step
+    """One step on L_fl (eq. 1); AU weights are not needed."""
+    return head.make_train_step(
+        config,
+        optimizers,
+        "landmark_detector",
+        "landmark_regression",
+        lambda found, batch: losses.landmark_regression(found, batch["landmarks"][0]),
+    )
 
 
-def make_predict(
-    config: ConfigDict,
-) -> Callable[
-    [dict[str, Params], dict[str, Params], Float[Array, "b h w 3"]], Prediction
-]:
+def make_predict(config: Config) -> Predict:
     """Landmarks only: this stage knows no action units."""
-    networks = make_networks(config)
-
-    def predict(
-        params: dict[str, Params],
-        batch_stats: dict[str, Params],
-        image: Float[Array, "b h w 3"],
-    ) -> Prediction:
-        x = image
-        for name in ("feature_encoder", "landmark_detector"):
-            module = getattr(networks, name)
-            x = infer(module, params["task"], batch_stats["task"], name, x)
-        return Prediction({}, losses.f32(x))
-
-    return predict
+    apply = head.make_apply(config, "landmark_detector")
+    return lambda *inputs: Prediction({}, apply(*inputs))

@@ -6,7 +6,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float
-from ml_collections import ConfigDict
 
 from au_jax.models.au_detector import AuDetector
 from au_jax.models.background_generator import BackgroundGenerator
@@ -17,7 +16,7 @@ from au_jax.models.landmark_detector import LandmarkDetector
 from au_jax.models.landmark_discriminator import LandmarkDiscriminator
 from au_jax.models.landmark_encoder import LandmarkEncoder
 from au_jax.models.projector import Projector
-from au_jax.types import Array, Params
+from au_jax.types import Array, Config, Params
 
 
 class Networks(NamedTuple):
@@ -34,7 +33,7 @@ class Networks(NamedTuple):
     projector: Projector
 
 
-def make_networks(config: ConfigDict) -> Networks:
+def make_networks(config: Config) -> Networks:
     """The modules at the config's width and arithmetic."""
     dtype = jnp.dtype(config.model.dtype)
     size: dict[str, Any] = {"width": config.model.width, "dtype": dtype}
@@ -71,6 +70,7 @@ def update_stats(
     The dict is changed in place: callers copy it once and then apply networks in the
     order in which the running statistics shall see the inputs.
     """
+    updated: Any
     out, updated = module.apply(
         {"params": params, "batch_stats": batch_stats[name]},
         x,
@@ -79,6 +79,11 @@ def update_stats(
     )
     batch_stats[name] = updated["batch_stats"]
     return out
+
+
+def apply(module: nn.Module, params: Params, *inputs: Array) -> Any:
+    """Applies a network without running statistics."""
+    return module.apply({"params": params}, *inputs)
 
 
 def infer(

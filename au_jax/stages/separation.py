@@ -13,13 +13,13 @@ from jax.lax import stop_gradient as sg
 from jaxtyping import Float
 
 from au_jax.models.landmark_encoder import LandmarkEncoding
-from au_jax.stages.networks import Networks, update_stats
+from au_jax.stages.networks import Networks, apply, update_stats
 from au_jax.types import Array, Batch, Params
 
 DOMAINS = ("source", "target")
 """The leading axis of a joint batch, in order."""
 
-Outputs = dict[str, jax.Array]
+Outputs = dict[str, Array]
 
 
 class Constants(NamedTuple):
@@ -58,7 +58,7 @@ def encode_landmarks(
     networks: Networks, params: Params, features: Float[Array, "d b f f c"]
 ) -> LandmarkEncoding:
     """E_l of both domains."""
-    found = networks.landmark_encoder.apply({"params": params}, fold(features))
+    found = apply(networks.landmark_encoder, params, fold(features))
     return LandmarkEncoding(*map(unfold, found))
 
 
@@ -66,9 +66,7 @@ def extract_background(
     networks: Networks, params: Params, features: Float[Array, "d b f f c"]
 ) -> Float[Array, "d b f f c2"]:
     """G_b of both domains."""
-    return unfold(
-        networks.background_generator.apply({"params": params}, fold(features))
-    )
+    return unfold(apply(networks.background_generator, params, fold(features)))
 
 
 def generate(
@@ -79,9 +77,7 @@ def generate(
 ) -> Float[Array, "d b f f c2"]:
     """G_st of both domains."""
     return unfold(
-        networks.feature_generator.apply(
-            {"params": params}, fold(attention), fold(background)
-        )
+        apply(networks.feature_generator, params, fold(attention), fold(background))
     )
 
 
@@ -174,7 +170,7 @@ def forward(
     for kind in ("feature", "landmark", "background"):
         if f"projector_{kind}" in generator:
             params, x = generator[f"projector_{kind}"], outputs[f"reconstructed_{kind}"]
-            projected = networks.projector.apply({"params": params}, fold(x))
-            outputs[f"reconstructed_{kind}"] = unfold(projected)
+            projected = unfold(apply(networks.projector, params, fold(x)))
+            outputs[f"reconstructed_{kind}"] = projected
     constants = Constants(sg(features), sg(own.features), sg(background), stats)
     return outputs, constants
