@@ -6,7 +6,11 @@ matter.
 """
 
 import functools
+import os
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import grain
 import numpy as np
@@ -14,6 +18,7 @@ from absl import flags
 
 from au_jax.data import transforms
 from au_jax.data.source import Example, FaceSplit
+from au_jax.errors import UserError
 from au_jax.types import Batch, EvalBatch
 
 PREFETCHED_BATCHES = 4
@@ -39,40 +44,76 @@ def make_train(
         batch_size: Images per domain and step, over all processes.
         seed: Of order and augmentation.
         process_index: Of this process.
-        process_count: Of all processes; divides `batch_size`.
+        process_count: Of all processes; divides `batch_size`. Process p of n takes
+            rows p, p + n, ... of each global batch.
+
+    Raises:
+        UserError: the crop or the batch size does not fit.
     """
+    transforms.resized_side(crop)
+    if batch_size < 1 or batch_size % process_count:
+        raise UserError(
+            f"batch_size={batch_size} must be a multiple of the number of processes,"
+            f" {process_count}"
+        )
     augment = functools.partial(_augment, crop=crop)
     streams = [
-        grain.MapDataset.source(split)
-        .seed(seed + domain)
-        .shuffle()
-        .repeat()
-        .random_map(augment)
+        _shuffled(split, seed + domain).random_map(augment)
         for domain, split in enumerate(splits)
     ]
-    return (
-        grain.experimental.ZipMapDataset(streams)
-        .map(_stack_domains)[process_index::process_count]
-        .batch(batch_size // process_count, batch_fn=_stack_batch)
-    )
+    rows = grain.experimental.ZipMapDataset(streams)
+    share = rows.slice(slice(process_index, None, process_count))
+    return share.batch(batch_size // process_count, batch_fn=_stack)
+
+
+def batch_paths(
+    splits: Sequence[FaceSplit], *, batch_size: int, seed: int, step: int
+) -> list[list[str]]:
+    """The photographs in global batch `step` of `make_train`: [domain][row]."""
+    rows = range(step * batch_size, (step + 1) * batch_size)
+    orders = [
+        _shuffled(range(len(split)), seed + domain)
+        for domain, split in enumerate(splits)
+    ]
+    return [
+        [split.path(cast(int, order[row])) for row in rows]
+        for split, order in zip(splits, orders, strict=True)
+    ]
 
 
 def train_batches(
-    dataset: grain.MapDataset, *, start: int, stop: int, num_workers: int = 0
+    dataset: grain.MapDataset,
+    *,
+    start: int,
+    stop: int | None = None,
+    num_workers: int = 0,
+    num_threads: int = 4,
+    buffer: int = PREFETCHED_BATCHES,
 ) -> Iterator[Batch]:
-    """Batches `start` to `stop` - 1, read ahead by threads or worker processes."""
-    if start >= stop:
+    """Batches `start` to `stop` - 1, read ahead by threads or worker processes.
+
+    Both end with the iterator: when it is exhausted, closed or no longer referred to.
+
+    Args:
+        dataset: Of `make_train`.
+        start: The first step.
+        stop: The step after the last; None for no end.
+        num_workers: Processes that read; with 0, threads of this one do.
+        num_threads: Threads of each process that reads.
+        buffer: Batches that each process that reads holds ready.
+    """
+    if stop is not None and start >= stop:
         return
     iterator = dataset[start:stop].to_iter_dataset(
-        grain.ReadOptions(num_threads=4, prefetch_buffer_size=PREFETCHED_BATCHES)
+        grain.ReadOptions(min(num_threads, buffer), prefetch_buffer_size=buffer)
     )
     if num_workers:
         if not flags.FLAGS.is_parsed():  # grain's workers read absl's flags
             flags.FLAGS.mark_as_parsed()
         iterator = iterator.mp_prefetch(
-            grain.MultiprocessingOptions(
-                num_workers=num_workers, per_worker_buffer_size=PREFETCHED_BATCHES
-            )
+            # One more batch on its way between the processes, besides `buffer`.
+            grain.MultiprocessingOptions(num_workers, per_worker_buffer_size=1),
+            worker_init_fn=functools.partial(_end_with, os.getpid()),
         )
     batches = iter(iterator)
     try:
@@ -108,12 +149,36 @@ def _augment(example: Example, rng: np.random.Generator, crop: int) -> Example:
     return transforms.augment(example, rng, crop)
 
 
-def _stack_domains(examples: tuple[Example, ...]) -> Example:
-    return {key: np.stack([e[key] for e in examples]) for key in examples[0]}
+def _shuffled(source: Any, seed: int) -> grain.MapDataset:
+    """A split, or its indices: endless, in a new order on each pass.
+
+    The order depends on seed and length alone, so that both come in the same one.
+    """
+    return grain.MapDataset.source(source).seed(seed).shuffle().repeat()
 
 
-def _stack_batch(examples: Sequence[Example]) -> Example:
-    return {key: np.stack([e[key] for e in examples], axis=1) for key in examples[0]}
+def _stack(rows: Sequence[tuple[Example, ...]]) -> Batch:
+    """Rows of an example per domain, to arrays with the axes d, b in front."""
+    domains = list(zip(*rows, strict=True))
+
+    def stack(key: str) -> np.ndarray:
+        # One copy: a batch of images is some 10 MB.
+        flat = np.stack([example[key] for domain in domains for example in domain])
+        return flat.reshape(len(domains), len(rows), *flat.shape[1:])
+
+    return Batch(**{key: stack(key) for key in Batch.__annotations__})
+
+
+def _end_with(parent: int, worker: int, workers: int) -> None:
+    """In a worker: ends it when the program that started it is gone, even if killed."""
+    del worker, workers
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _pad(rows: list[Example], batch_size: int) -> EvalBatch:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -12,6 +12,8 @@ import tensorflow_datasets as tfds
 from jaxtyping import Bool, Float
 
 from au_jax.errors import UserError
+
+SIDE = 200  # pixels of an aligned face, along each axis
 
 Example = dict[str, Any]
 
@@ -47,17 +49,12 @@ class FaceSplit:
         Raises:
             UserError: the record is damaged.
         """
-        try:
-            record = _records(self.directory, self.split)[index]
-            data = np.frombuffer(record["image"], np.uint8)
-            image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
-            if image is None:
-                raise ValueError("its image cannot be decoded")
-        except (ValueError, RuntimeError, cv2.error) as error:
-            raise UserError(
-                f"record {index} of split {self.split!r} in {self.directory} is damaged"
-                f" ({error}); delete that folder and run au_jax.prepare again"
-            ) from error
+        record = self.record(index)
+        data = np.frombuffer(record["image"], np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+        if image is None or image.shape != (SIDE, SIDE, 3):
+            found = "no picture" if image is None else f"a picture of {image.shape}"
+            raise self._damaged(index, f"{found}, from {record['path'].decode()}")
         aus, known = select_aus(
             record["aus"][None], record["aus_known"][None], self.coded_aus, self.aus
         )
@@ -70,6 +67,30 @@ class FaceSplit:
             "subject": record["subject"].decode(),
         }
 
+    def path(self, index: int) -> str:
+        """The photograph of an example, relative to the raw data."""
+        return self.record(index)["path"].decode()
+
+    def record(self, index: int) -> Example:
+        """An example as it is stored, its image still encoded.
+
+        Raises:
+            UserError: the record is damaged.
+        """
+        if not 0 <= index < self.length:
+            raise IndexError(index)  # ends `for example in split`
+        try:
+            return _records(self.directory, self.split)[index]
+        except Exception as error:  # ArrayRecord's and protobuf's: of many types
+            raise self._damaged(index, str(error)) from error
+
+    def _damaged(self, index: int, found: str) -> UserError:
+        return UserError(
+            f"record {index} of split {self.split!r} in {self.directory} is damaged"
+            f" ({' '.join(found.split())}); delete that folder and run au_jax.prepare"
+            " again"
+        )
+
 
 def open_split(
     data_dir: str | Path, name: str, split: str, aus: Sequence[int]
@@ -77,21 +98,28 @@ def open_split(
     """Opens `split` ("train", "val[:80%]", ...) of the newest version of a data set.
 
     Raises:
-        UserError: no such data set, or no such split in it.
+        UserError: no such data set, no such split in it, or no image in that.
     """
     directory = _newest_version(Path(data_dir).expanduser(), name)
-    builder = tfds.builder_from_directory(directory)
-    assert builder.info.splits is not None
-    assert builder.info.metadata is not None
     try:
-        length = builder.info.splits[split].num_examples
-    except (KeyError, ValueError) as error:
-        names = ", ".join(builder.info.splits)
+        info = tfds.builder_from_directory(directory).info
+        splits: Any = info.splits
+        coded = tuple(int(au) for au in cast(Any, info.metadata)["aus"])
+    except Exception as error:  # whatever is missing or mangled in there
         raise UserError(
-            f"{directory} has no split {split!r}; it has: {names}"
+            f"{directory} is no data set of au_jax.prepare, or is damaged"
+            f" ({type(error).__name__}: {' '.join(str(error).split())})"
+        ) from error
+    sizes = ", ".join(f"{key} ({splits[key].num_examples:,})" for key in splits)
+    try:
+        length = splits[split].num_examples
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"{directory} has no split {split!r}; it has: {sizes}"
             " and parts of them, such as 'val[:80%]'"
         ) from error
-    coded = tuple(int(au) for au in builder.info.metadata["aus"])
+    if not length:
+        raise UserError(f"{directory}: split {split!r} is empty; it has: {sizes}")
     return FaceSplit(directory, split, tuple(aus), coded, length)
 
 
@@ -99,8 +127,7 @@ def labels(
     split: FaceSplit,
 ) -> tuple[Float[np.ndarray, "n a"], Bool[np.ndarray, "n a"]]:
     """AUs and whether they are known, of all examples; no image is decoded."""
-    records = _records(split.directory, split.split)
-    rows = [records[i] for i in range(len(split))]
+    rows = [split.record(i) for i in range(len(split))]
     return select_aus(
         np.stack([row["aus"] for row in rows]),
         np.stack([row["aus_known"] for row in rows]),

@@ -7,17 +7,24 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from au_jax.data.source import Example
+from au_jax.data.source import SIDE, Example
+from au_jax.errors import UserError
 from au_jax.faces.landmarks import MIRROR
 
-ALIGNED = 200  # side of an aligned image, which the paper crops to 176
-PAPER_CROP = 176
+# Batches are loaded by threads, one example each; OpenCV's own would only compete.
+cv2.setNumThreads(1)
+
+PAPER_CROP = 176  # of an aligned image of side 200
 CELL = 4  # pixels of the crop per cell of the f x f map
 
 
 def resized_side(crop: int) -> int:
     """Side to which an aligned image is resized before it is cropped to `crop`."""
-    return round(ALIGNED * crop / PAPER_CROP)
+    if crop % 16 or crop < 128:
+        raise UserError(
+            f"the crop must be a multiple of 16 and at least 128, not {crop}"
+        )
+    return round(SIDE * crop / PAPER_CROP)
 
 
 def resize(
@@ -45,7 +52,8 @@ def landmark_cells(
 ) -> Int[np.ndarray, "49"]:
     """Index y * f + x of each landmark's cell, after AU-centre refinement.
 
-    Computed on its own, as ADLD does (paper section 6): not from the mirrored pixels.
+    Computed on its own, as ADLD does (paper section 6): mirroring on the map is three
+    pixels off mirroring in the image.
 
     Args:
         landmarks: x, y in pixels of the image before cropping.

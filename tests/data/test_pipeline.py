@@ -1,0 +1,145 @@
+"""The stream of batches: reproducible, resumable, complete."""
+
+import numpy as np
+import pytest
+
+from au_jax.data import pipeline, source, transforms
+from au_jax.errors import UserError
+from tests.synthetic import write_prepared
+
+AUS = (1, 2, 4, 6, 12, 17)
+SETTINGS = {"crop": 128, "batch_size": 6, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = str(tmp_path_factory.mktemp("prepared"))
+    write_prepared(folder, "lab", {"train": 12, "val": 10}, AUS)
+    write_prepared(folder, "wild", {"train": 7}, AUS, labelled_train=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def splits(data_dir: str) -> list[source.FaceSplit]:
+    return [source.open_split(data_dir, name, "train", AUS) for name in ("lab", "wild")]
+
+
+def assert_equal(one: dict, two: dict):
+    assert one.keys() == two.keys()
+    for key, value in one.items():
+        np.testing.assert_array_equal(value, two[key], err_msg=key)
+
+
+def test_shapes_and_labels(splits):
+    batch = pipeline.make_train(splits, **SETTINGS)[0]
+    assert {key: (value.shape, value.dtype.name) for key, value in batch.items()} == {
+        "image": ((2, 6, 128, 128, 3), "float32"),
+        "landmarks": ((2, 6, 49, 2), "float32"),
+        "cells": ((2, 6, 49), "int32"),
+        "aus": ((2, 6, 6), "float32"),
+        "aus_known": ((2, 6, 6), "bool"),
+    }
+    assert batch["aus_known"][0].all()
+    assert not batch["aus_known"][1].any()
+
+
+def test_rows_are_the_named_photographs(splits):
+    """Labels of each row are those of the photograph that `batch_paths` names."""
+    stored = {face["path"]: face["aus"] for face in splits[0]}
+    train = pipeline.make_train(splits, **SETTINGS)
+    for step in (0, 5):
+        paths = pipeline.batch_paths(splits, batch_size=6, seed=3, step=step)
+        wanted = [stored[path] for path in paths[0]]
+        np.testing.assert_array_equal(train[step]["aus"][0], wanted)
+        assert len(paths[1]) == 6
+
+
+def test_each_domain_has_its_own_epochs(splits):
+    """12 source faces, 7 target faces: 84 rows are 7 and 12 whole epochs."""
+    paths = [
+        pipeline.batch_paths(splits, batch_size=6, seed=3, step=step)
+        for step in range(14)
+    ]
+    for domain, size in enumerate((12, 7)):
+        seen = np.array([path for step in paths for path in step[domain]])
+        epochs = seen.reshape(-1, size)
+        assert all(len(set(epoch)) == size for epoch in epochs)
+        assert len({tuple(epoch) for epoch in epochs}) == len(epochs)  # reshuffled
+
+
+def test_seed_and_step_decide_alone(splits):
+    one, two = (pipeline.make_train(splits, **SETTINGS) for _ in range(2))
+    assert_equal(one[4], two[4])
+    other = pipeline.make_train(splits, **SETTINGS | {"seed": 4})
+    assert not np.array_equal(one[4]["image"], other[4]["image"])
+    assert not np.array_equal(one[0]["landmarks"], one[2]["landmarks"])
+
+
+@pytest.mark.parametrize(
+    "num_workers",
+    [
+        0,
+        pytest.param(1, marks=pytest.mark.slow),
+        pytest.param(2, marks=pytest.mark.slow),
+    ],
+)
+def test_stream_from_the_middle(splits, num_workers: int):
+    train = pipeline.make_train(splits, **SETTINGS)
+    stream = list(
+        pipeline.train_batches(train, start=2, stop=7, num_workers=num_workers)
+    )
+    assert len(stream) == 5
+    for step, batch in enumerate(stream, start=2):
+        assert_equal(batch, train[step])
+
+
+def test_stream_without_end_can_be_left(splits):
+    train = pipeline.make_train(splits, **SETTINGS)
+    stream = pipeline.train_batches(train, start=1_000_000, buffer=2)
+    assert_equal(next(stream), train[1_000_000])
+    stream.close()
+    with pytest.raises(StopIteration):
+        next(stream)
+
+
+def test_processes_share_each_step(splits):
+    whole = pipeline.make_train(splits, **SETTINGS)[3]
+    for process in range(2):
+        share = pipeline.make_train(
+            splits, **SETTINGS, process_index=process, process_count=2
+        )[3]
+        assert_equal(share, {key: value[:, process::2] for key, value in whole.items()})
+
+
+def test_one_domain(splits):
+    batch = pipeline.make_train(splits[:1], **SETTINGS)[0]
+    assert batch["image"].shape == (1, 6, 128, 128, 3)
+    both = pipeline.make_train(splits, **SETTINGS)[0]
+    np.testing.assert_array_equal(batch["image"][0], both["image"][0])
+
+
+def test_unusable_settings(splits):
+    with pytest.raises(UserError, match=r"batch_size=6 .* processes, 4"):
+        pipeline.make_train(splits, **SETTINGS, process_count=4)
+    with pytest.raises(UserError, match="crop"):
+        pipeline.make_train(splits, **SETTINGS | {"crop": 100})
+
+
+def test_evaluation_sees_every_face_once(data_dir: str):
+    split = source.open_split(data_dir, "lab", "val", (17, 1, 26))
+    seen = list(pipeline.make_eval(split, crop=144, batch_size=4))
+    assert [batch["image"].shape for batch in seen] == [(4, 144, 144, 3)] * 3
+    valid = np.concatenate([batch["valid"] for batch in seen])
+    assert valid.tolist() == [True] * 10 + [False] * 2
+    for key in ("image", "landmarks", "aus", "aus_known"):
+        rows = np.concatenate([batch[key] for batch in seen])[valid]
+        wanted = [transforms.centre(face, 144)[key] for face in split]
+        np.testing.assert_array_equal(rows, wanted)
+
+
+def test_damaged_record_ends_the_stream_with_its_name(splits, monkeypatch):
+    rows = [dict(splits[0].record(i), image=b"") for i in range(12)]
+    monkeypatch.setattr(source, "_records", lambda directory, name: rows)
+    train = pipeline.make_train(splits[:1], **SETTINGS)
+    with pytest.raises(UserError, match=r"record \d+ of split 'train' in .*lab"):
+        list(pipeline.train_batches(train, start=0, stop=2))
