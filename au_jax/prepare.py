@@ -30,13 +30,20 @@ def main(argv: Sequence[str]) -> int:
 
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r} is no flag; flags are written --name=value")
-    for flag in (DATASET, RAW, DATA_DIR):
-        if not flag.value:
-            raise UserError(f"--{flag.name}=... is missing: {flag.help}")
-    workers = len(os.sched_getaffinity(0)) if WORKERS.value is None else WORKERS.value
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     return preparation.run(
-        DATASET.value, Path(RAW.value), Path(DATA_DIR.value), workers, SEED.value
+        _given(DATASET, "a raw set, bp4d or emotionet"),
+        Path(_given(RAW, "the folder of the raw set")),
+        Path(_given(DATA_DIR, "a folder for prepared sets")),
+        (cores or 1) if WORKERS.value is None else WORKERS.value,
+        SEED.value,
     )
+
+
+def _given(flag: flags.FlagHolder[str | None], what: str) -> str:
+    if not flag.value:
+        raise UserError(f"--{flag.name}=... is missing: give {what}")
+    return flag.value
 
 
 def _parse(argv: Sequence[str]) -> list[str]:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Float32
+from tensorflow_datasets.core import dataset_info
 
 from au_jax.faces import align
 from au_jax.raw.row import Row
 
-VERSION = "1.0.0"
+VERSION = "1.0.0"  # raise it when what is written changes
 EXAMPLES_PER_FILE = 10_000  # some 150 MB
 
 
@@ -59,8 +60,11 @@ class Writer:
     """Writes examples in the order given; splits appear with their first example."""
 
     def __init__(self, folder: Path, name: str, aus: Sequence[int]):
-        identity = tfds.core.dataset_info.DatasetIdentity(
-            name=name, version=VERSION, data_dir=str(folder), module_name="au_jax"
+        identity = dataset_info.DatasetIdentity(
+            name=name,
+            version=tfds.core.Version(VERSION),
+            data_dir=str(folder),
+            module_name="au_jax",
         )
         self._info = tfds.core.DatasetInfo(
             builder=identity,

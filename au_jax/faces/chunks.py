@@ -64,6 +64,8 @@ def extract(raw: Path, paths: Sequence[str], find: Finder) -> Faces:
             jpeg = encode(face)
         except UnusableImage as error:
             problem = error.reason, error.detail
+        except (cv2.error, RuntimeError) as error:  # dlib's are RuntimeErrors
+            problem = "failed", " ".join(str(error).split())
         jpegs.append(jpeg)
         problems.append(problem)
     return Faces(jpegs, landmarks, problems)

@@ -15,8 +15,8 @@ from au_jax.faces.landmarks import FROM_68
 Finder = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "49 2"] | None]
 """RGB picture -> x, y in its pixels, or None when it shows no face."""
 
-# Longest side that the detector sees: its window is 80 pixels, and its time grows with
-# the area. A picture without a face is tried once more at twice the size.
+# Longest side that the detector sees first: its window is 80 pixels, and its time grows
+# with the area.
 LONG_SIDE = 640
 
 INSTALL = "install it with `pip install au-jax[faces]`"
@@ -54,8 +54,7 @@ def make_finder() -> Finder:
 
     def find(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "49 2"] | None:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        scale = min(1.0, LONG_SIDE / max(grey.shape))
-        box = _largest(detector, grey, scale) or _largest(detector, grey, 2 * scale)
+        box = _largest_face(detector, grey)
         if box is None:
             return None
         # On the full picture: dlib rounds its points to whole pixels.
@@ -66,20 +65,22 @@ def make_finder() -> Finder:
     return find
 
 
-def _largest(
-    detector: Any, grey: UInt8[np.ndarray, "h w"], scale: float
+def _largest_face(
+    detector: Any, grey: UInt8[np.ndarray, "h w"]
 ) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom of the largest face found at `scale`, full-size pixels.
+    """Left, top, right, bottom of the largest face, in pixels of the full picture.
 
     Grey, not RGB: dlib finds more false faces in colour pictures.
     """
-    height, width = grey.shape
-    small = grey
-    if scale != 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        small = cv2.resize(grey, size, interpolation=way)
+    scale = min(1.0, LONG_SIDE / max(grey.shape))
+    small = _shrink(grey, scale)
     boxes = detector(small, 0)
+    if not boxes and scale > 0.5:
+        boxes = detector(small, 1)  # dlib doubles it; the boxes stay in its pixels
+    elif not boxes:  # the picture itself has the pixels to double it, and more
+        while not boxes and scale < 1:
+            scale = min(1.0, 2 * scale)
+            boxes = detector(_shrink(grey, scale), 0)
     if not boxes:
         return None
     box = max(boxes, key=lambda b: b.area())
@@ -88,3 +89,11 @@ def _largest(
         for side in (box.left(), box.top(), box.right(), box.bottom())
     )
     return left, top, right, bottom
+
+
+def _shrink(grey: UInt8[np.ndarray, "h w"], scale: float) -> UInt8[np.ndarray, "h2 w2"]:
+    if scale == 1:
+        return grey
+    height, width = grey.shape
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)

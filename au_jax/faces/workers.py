@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -29,7 +29,7 @@ def find_faces(
     work: Iterable[tuple[T, Sequence[str]]],
     workers: int,
     make_finder: Callable[[], Finder],
-) -> Iterator[tuple[T, Faces]]:
+) -> Generator[tuple[T, Faces], None, None]:
     """The faces of each piece of work: anything, and the paths of its images.
 
     What `folder` already holds is not done again. Only a few pieces per worker are

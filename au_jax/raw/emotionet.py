@@ -1,4 +1,4 @@
-"""EmotioNet: label tables and lists of URLs; pictures as `N_0000000001/N_..._00002.jpg`.
+"""EmotioNet: label tables, lists of URLs, pictures `N_0000000001/N_..._00002.jpg`.
 
 `*.csv` with the columns `URL`, `'AU 1'`, ... (1, 0, 999 = not annotated) are labelled:
 a name that ends in `_val`, `_test` or `_train` says its split, other tables are halved
@@ -10,7 +10,6 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import TextIO
 
 import numpy as np
 from jaxtyping import UInt64
@@ -18,7 +17,7 @@ from jaxtyping import UInt64
 from au_jax.data.splits import rank
 from au_jax.errors import UserError
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.table import au_columns, clean, codes
+from au_jax.raw.table import au_columns, clean, codes, header_problem, open_table
 from au_jax.raw.tree import Tree, picture_finder, pictures, walk
 
 TRAIN_IMAGES = 200_000  # drawn from the unlabelled lists (paper section 7)
@@ -74,6 +73,9 @@ def _rows(
     """The image of every entry, or why there is none."""
     for where, url, aus in entries:
         folder, name = _name(url)
+        if not name:
+            yield Reject(where, "bad_label", "no URL")
+            continue
         path = find(folder, name)
         if path is None:
             yield Reject(f"{folder}/{name}", "no_image", f"{where}: {url}")
@@ -105,9 +107,9 @@ def _number(name: str) -> int:
 
 def _ranks(
     entries: Iterable[Entry], find: Find, seen: set[str], seed: int
-) -> UInt64[np.ndarray, "n"]:
+) -> UInt64[np.ndarray, " n"]:
     """The sorted ranks of the images that are there and in no earlier split."""
-    paths = (find(*_name(url)) for _, url, _ in entries)
+    paths = (find(*_name(url)) for _, url, _ in entries if url)
     ranks = (rank(path, seed) for path in paths if path and path not in seen)
     return np.unique(np.fromiter(ranks, np.uint64))
 
@@ -123,7 +125,7 @@ def _label_files(
         if re.fullmatch(r"dataFile_.*\.txt", file.name, re.IGNORECASE):
             lists.append(file)
         elif file.suffix.lower() == ".csv":
-            problem = _header_problem(tree.raw / file)
+            problem = header_problem(tree.raw / file, _columns)
             match = _NAMED.fullmatch(file.stem)
             if not problem:
                 tables.setdefault(match[1].lower() if match else "", []).append(file)
@@ -145,21 +147,10 @@ def _label_files(
         raise UserError(f"no pictures below {tree.raw}; download the listed ones first")
     if "" in tables and len(tables) > 1:
         raise UserError(
-            f"the split of {tree.raw}/{tables[''][0]} is unclear beside tables that are "
-            "named ..._val.csv or ..._test.csv; name it like them"
+            f"the split of {tree.raw}/{tables[''][0]} is unclear beside tables named "
+            "..._val.csv, ..._test.csv or ..._train.csv; name it like them"
         )
     return tables, lists, rejects
-
-
-def _header_problem(file: Path) -> str:
-    try:
-        with _open(file) as stream:
-            _columns(next(csv.reader(stream), []))
-    except OSError as error:
-        return error.strerror or str(error)
-    except (ValueError, csv.Error) as error:
-        return str(error)
-    return ""
 
 
 def _columns(header: list[str]) -> tuple[int, dict[int, int]]:
@@ -172,7 +163,7 @@ def _columns(header: list[str]) -> tuple[int, dict[int, int]]:
 
 def _labelled(raw: Path, table: PurePosixPath) -> Iterator[Entry]:
     """The rows of a label table."""
-    with _open(raw / table) as stream:
+    with open_table(raw / table) as stream:
         lines = csv.reader(stream)
         at, columns = _columns(next(lines))
         for cells in lines:
@@ -189,11 +180,7 @@ def _labelled(raw: Path, table: PurePosixPath) -> Iterator[Entry]:
 def _listed(raw: Path, lists: Iterable[PurePosixPath]) -> Iterator[Entry]:
     """The rows of the unlabelled lists."""
     for file in lists:
-        with _open(raw / file) as stream:
+        with open_table(raw / file) as stream:
             for number, line in enumerate(stream, start=1):
                 if line.strip():
                     yield f"{file} line {number}", clean(line.split("\t")[0]), {}
-
-
-def _open(path: Path) -> TextIO:
-    return path.open(newline="", encoding="utf-8-sig", errors="replace")

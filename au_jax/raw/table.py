@@ -1,7 +1,10 @@
 """Label tables: which column is which AU, by the header and never by the position."""
 
+import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
 
 LARGEST_AU = 99
 _AU = re.compile(r"(?:AU)?\s*_?0*(\d+)", re.IGNORECASE)
@@ -52,3 +55,20 @@ def codes(
         elif cell and cell not in unknown:
             raise ValueError(f"code {cell!r} of AU {au} is not 0, 1 or {unknown[0]}")
     return row
+
+
+def open_table(file: Path) -> TextIO:
+    """Opens a table for `csv.reader`; bytes that are no text do not stop it."""
+    return file.open(newline="", encoding="utf-8-sig", errors="replace")
+
+
+def header_problem(file: Path, columns: Callable[[list[str]], Any]) -> str:
+    """What is wrong with a table's header, by a function that raises a ValueError."""
+    try:
+        with open_table(file) as stream:
+            columns(next(csv.reader(stream), []))
+    except OSError as error:
+        return error.strerror or str(error)
+    except (ValueError, csv.Error) as error:
+        return str(error)
+    return ""

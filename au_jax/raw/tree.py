@@ -58,8 +58,9 @@ def pictures(raw: Path, folder: PurePosixPath) -> list[str]:
 def picture_finder(tree: Tree) -> Callable[[str, str], str | None]:
     """A function of (folder name, file name) that gives the picture's path or None.
 
-    Looks in every folder of that name, wherever it is; then in the folders that are not
-    named like EmotioNet's (`N_0000000001`), for trees that keep all pictures in one.
+    Looks in every folder of that name, wherever it is, then in those that the file name
+    begins with (`N_0000000001`), then in folders that are not named like EmotioNet's,
+    for trees that keep all pictures in one.
     Case and the kind of picture (.jpg, .png) do not matter: downloads change them.
     """
     by_name: dict[str, list[PurePosixPath]] = {}
@@ -77,7 +78,8 @@ def picture_finder(tree: Tree) -> Callable[[str, str], str | None]:
 
     def find(folder: str, name: str) -> str | None:
         stem = PurePosixPath(name).stem.lower()
-        for place in (*by_name.get(folder, ()), *by_name.get("", ())):
+        names = dict.fromkeys((folder, name.rpartition("_")[0], ""))
+        for place in (place for key in names for place in by_name.get(key, ())):
             if stem in by_stem(place):
                 return by_stem(place)[stem]
         return None

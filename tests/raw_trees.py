@@ -1,0 +1,90 @@
+"""Small raw trees without a photograph, and a finder that needs none."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tests.synthetic import face_points
+
+FACE = face_points(np.random.default_rng(0)).astype(np.float32)  # of a 200 x 200 face
+
+
+def make_finder():
+    """Takes any picture for a face that fills it, but a black one for none."""
+
+    def find(image: np.ndarray) -> np.ndarray | None:
+        height, width, _ = image.shape
+        return FACE * np.float32([width / 200, height / 200]) if image.any() else None
+
+    return find
+
+
+def picture(seed: int, height: int = 60, width: int = 50) -> np.ndarray:
+    """A BGR picture, smooth enough for JPEG, another for each seed."""
+    coarse = np.random.default_rng(seed).integers(40, 255, (4, 4, 3), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height))
+
+
+def write_picture(file: Path, seed: int = 0) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(file), picture(seed))
+
+
+def write_table(file: Path, rows: Sequence[Sequence[object]]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+
+
+def write_bp4d(
+    raw: Path,
+    subjects: Sequence[str] = ("F001", "F002", "M001"),
+    tasks: Sequence[str] = ("T1",),
+    frames: Sequence[int] = (7, 8, 9),
+    digits: int = 4,
+) -> Path:
+    """A tree without a fault: AUs 1, 2 and 12 coded, 3 and 13 never."""
+    header = [0, *range(1, 14)]
+    for s, subject in enumerate(subjects):
+        for t, task in enumerate(tasks):
+            rows = []
+            for frame in frames:
+                seed = 1000 * s + 100 * t + frame
+                write_picture(raw / subject / task / f"{frame:0{digits}}.jpg", seed)
+                codes = {1: seed % 2, 2: 9 if frame == 7 else 0, 12: 1}
+                rows.append([frame, *(codes.get(au, 9) for au in range(1, 14))])
+            table = raw / "AUCoding" / "AU_OCC" / f"{subject}_{task}.csv"
+            write_table(table, [header, *rows])
+    return raw
+
+
+def url(name: str) -> str:
+    """An address as in EmotioNet's tables, of N_0000000001_00002.jpg and the like."""
+    return f"http://host.example/{name.rpartition('_')[0]}/{name}"
+
+
+def emotionet_table(file: Path, codes: Mapping[str, Mapping[int, int]]) -> None:
+    """A label table with the quotes of the real one; AUs 1, 3 and 12."""
+    header = ["URL", "URL orig", "'AU 1'", "'AU 3'", "'AU 12'"]
+    rows = [
+        [f"'{url(name)}'", "'http://gone.example/1.jpg'"]
+        + [aus.get(au, 999) for au in (1, 3, 12)]
+        for name, aus in codes.items()
+    ]
+    write_table(file, [header, *rows])
+
+
+def write_emotionet(raw: Path, images: int = 4) -> Path:
+    """A tree without a fault: as many images in val, in test and in the list."""
+    names = [f"N_0000000001_{i:05}.jpg" for i in range(1, 3 * images + 1)]
+    for i, name in enumerate(names):
+        write_picture(raw / "images" / "N_0000000001" / name, i)
+    for split, some in (("val", names[:images]), ("test", names[images : 2 * images])):
+        codes = {name: {1: i % 2, 12: 1} for i, name in enumerate(some)}
+        emotionet_table(raw / f"EmotioNet_FACS_{split}.csv", codes)
+    lines = ["\t".join([url(n), url(n), *60 * ["1"]]) for n in names[2 * images :]]
+    (raw / "dataFile_1001.txt").write_text("\n".join(lines) + "\n")
+    return raw
