@@ -21,7 +21,7 @@ class AuScores:
     accuracy: Float[np.ndarray, "a"]
     average_precision: Float[np.ndarray, "a"]
     auc: Float[np.ndarray, "a"]
-    """NaN where all labels are alike, as with `average_precision` without positives."""
+    """NaN, as `average_precision`, where all labels are alike."""
     images: np.ndarray
     """Numbers of known labels."""
     positives: np.ndarray
@@ -47,14 +47,16 @@ def score(
     return AuScores(**{k: np.array([c[k] for c in columns]) for k in names})
 
 
-def always_active(aus: Float[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]):
+def always_active(
+    aus: Float[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]
+) -> AuScores:
     """The trivial answer, next to which every score has to be read."""
     return score(np.ones_like(aus), aus, known)
 
 
 def _score_one(
     probabilities: Float[np.ndarray, "n"], active: Bool[np.ndarray, "n"]
-) -> dict[str, float]:
+) -> dict[str, int | float]:
     found = probabilities > THRESHOLD
     scores = {
         "images": len(active),
@@ -65,14 +67,15 @@ def _score_one(
         "auc": math.nan,
     }
     if len(active):
-        scores["f1"] = float(sk.f1_score(active, found, zero_division=0))
+        # 2 hits / (2 hits + false alarms + misses)
+        either = int(found.sum() + active.sum())
+        scores["f1"] = 2 * int((found & active).sum()) / either if either else 0.0
         scores["accuracy"] = float((found == active).mean())
-    if active.any():
+    if active.any() and not active.all():
         scores["average_precision"] = float(
             sk.average_precision_score(active, probabilities)
         )
-        if not active.all():
-            scores["auc"] = float(sk.roc_auc_score(active, probabilities))
+        scores["auc"] = float(sk.roc_auc_score(active, probabilities))
     return scores
 
 
