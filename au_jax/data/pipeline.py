@@ -57,7 +57,7 @@ def make_train(
             f" {process_count}"
         )
     augment = functools.partial(_augment, crop=crop)
-    streams = [
+    streams: list[Any] = [
         _shuffled(split, seed + domain).random_map(augment)
         for domain, split in enumerate(splits)
     ]

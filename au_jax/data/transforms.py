@@ -102,7 +102,8 @@ def cropped(
     image = example["image"][y : y + crop, x : x + crop]
     points = example["landmarks"] - np.array(offset, np.float32)
     if mirrored:
-        image = image[:, ::-1]
+        # A copy in memory order: what follows is three times as slow on a view.
+        image = cv2.flip(image, 1).astype(np.uint8, copy=False)
         points = np.stack([(crop - 1) - points[:, 0], points[:, 1]], axis=-1)[MIRROR]
     return {
         "image": normalise(image),
