@@ -25,19 +25,17 @@ SEED = flags.DEFINE_integer("seed", 0, "Of splits and draws that are not publish
 
 def main(argv: Sequence[str]) -> int:
     """Checks the flags and prepares."""
-    # Worker processes import this module too, and need none of TFDS.
-    from au_jax import preparation
-
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r} is no flag; flags are written --name=value")
+    dataset = _given(DATASET, "a raw set, bp4d or emotionet")
+    raw = Path(_given(RAW, "the folder of the raw set"))
+    data_dir = Path(_given(DATA_DIR, "a folder for prepared sets"))
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    return preparation.run(
-        _given(DATASET, "a raw set, bp4d or emotionet"),
-        Path(_given(RAW, "the folder of the raw set")),
-        Path(_given(DATA_DIR, "a folder for prepared sets")),
-        (cores or 1) if WORKERS.value is None else WORKERS.value,
-        SEED.value,
-    )
+    workers = (cores or 1) if WORKERS.value is None else WORKERS.value
+    # Late: worker processes import this module too, and need none of TFDS.
+    from au_jax import preparation
+
+    return preparation.run(dataset, raw, data_dir, workers, SEED.value)
 
 
 def _given(flag: flags.FlagHolder[str | None], what: str) -> str:

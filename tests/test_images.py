@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from au_jax.images import UnusableImage, decode_image, read_image
+from au_jax.images import UnusableImage, decode_image, is_truncated, read_image
 from tests.raw_trees import picture
 
 BGR = picture(3)
@@ -68,6 +68,23 @@ def test_a_cut_jpeg_is_truncated_wherever_it_is_cut(progressive):
         with pytest.raises(UnusableImage) as error:
             decode_image(data[:length])
         assert error.value.reason == "truncated"
+
+
+def test_a_whole_jpeg_is_never_truncated():
+    # Markers and stuffed bytes may stand anywhere before the end, in some of these.
+    for seed in range(300):
+        data = encoded(".jpg", picture(seed, 30, 30))
+        assert not is_truncated(data)
+        assert is_truncated(data[:-1])
+
+
+@pytest.mark.parametrize(
+    "end", [b"\xff\x00", b"\xff\x00a", b"ab", b"\xff", b"\xff\xd0"]
+)
+def test_an_end_marker_after_any_bytes(end):
+    start = encoded(".jpg")[:-40]
+    assert is_truncated(start + end)
+    assert not is_truncated(start + end + b"\xff\xd9")
 
 
 def test_a_jpeg_filled_up_with_zeros_is_truncated():

