@@ -16,7 +16,6 @@ import tensorflow_datasets as tfds
 
 SIDE = 200
 CROP_MARGIN = 26  # a random crop of any size keeps the pixels from here to SIDE - 26
-VERSION = "1.0.0"
 DEFAULT_SIZES = {"train": 24, "val": 8, "test": 8}
 
 
