@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Float32
-from tensorflow_datasets.core import dataset_info
+from tensorflow_datasets.core import dataset_info, example_serializer
 
 from au_jax.faces import align
 from au_jax.raw.row import Row
@@ -78,6 +78,7 @@ class Writer:
         self._writer = tfds.core.SequentialWriter(
             self._info, EXAMPLES_PER_FILE, file_format="array_record"
         )
+        self._writer._serializer = _serializer(self._info.features)
 
     def add(self, examples: Mapping[str, Sequence[dict[str, Any]]]) -> None:
         """Appends examples to their splits."""
@@ -90,3 +91,15 @@ class Writer:
     def close(self) -> None:
         """Finishes the files. Without it the data set is not complete."""
         self._writer.close_all()
+
+
+class _Serializer(example_serializer.ExampleSerializer):
+    """Protobuf's maps have another order in each process, and so had the bytes."""
+
+    def serialize_example(self, example: Any) -> bytes:
+        return self.get_tf_example(example).SerializeToString(deterministic=True)
+
+
+def _serializer(spec: Any) -> _Serializer:
+    """Gives equal bytes for equal examples, in whatever run."""
+    return _Serializer(spec.get_serialized_info())

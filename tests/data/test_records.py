@@ -1,5 +1,9 @@
 """Expected: what was written, read back with TFDS itself."""
 
+import pathlib
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import tensorflow_datasets as tfds
@@ -8,6 +12,7 @@ from au_jax.data import records
 from au_jax.raw.row import Row
 from tests.raw_trees import FACE, picture
 
+ROOT = pathlib.Path(__file__).parents[2]
 AUS = (1, 2, 12)
 
 
@@ -56,8 +61,17 @@ def test_read_back(tmp_path):
     assert third["aus"].tolist() == [0, 0, 1]
 
 
-def test_equal_bytes(tmp_path):
-    for name in "ab":
-        write(tmp_path / name)
+OTHER_PROCESS = """
+import pathlib, sys
+from tests.data.test_records import write
+write(pathlib.Path(sys.argv[1]))
+"""
+
+
+def test_equal_bytes_in_another_process(tmp_path):
+    """Protobuf's own order of an example's features differs between processes."""
+    write(tmp_path / "a")
+    other = [sys.executable, "-c", OTHER_PROCESS, str(tmp_path / "b")]
+    subprocess.run(other, cwd=ROOT, check=True)
     for file in sorted((tmp_path / "a").iterdir()):
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
