@@ -51,7 +51,7 @@ def create(
 def gradient_norms(gradients: Mapping[str, Params]) -> Terms:
     """The L2 norm of each network's gradient, by name, for the log."""
     return {
-        f"gradient_norm/{name}": optax.global_norm(gradient)
+        f"gradient_norm/{name}": optax.tree.norm(gradient)
         for networks in gradients.values()
         for name, gradient in networks.items()
     }

@@ -1,0 +1,161 @@
+"""Shapes, sizes and arithmetic of the networks (paper.md section 2)."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from au_jax.models.au_detector import AuDetector
+from au_jax.models.background_generator import BackgroundGenerator
+from au_jax.models.cbam import CBAM
+from au_jax.models.domain_discriminator import DomainDiscriminator
+from au_jax.models.feature_encoder import FeatureEncoder
+from au_jax.models.feature_generator import FeatureGenerator
+from au_jax.models.landmark_detector import LandmarkDetector
+from au_jax.models.landmark_discriminator import LandmarkDiscriminator
+from au_jax.models.landmark_encoder import LandmarkEncoder
+from tests import reference_models as reference
+from tests.references import reference_files
+
+
+def conv(kernel: int, inputs: int, outputs: int) -> int:
+    """Weights and biases of a convolution."""
+    return kernel * kernel * inputs * outputs + outputs
+
+
+def block(inputs: int, outputs: int, norm: str = "instance", kernel: int = 3) -> int:
+    """Convolution, norm (2 per channel if batch norm) and one slope."""
+    return conv(kernel, inputs, outputs) + (2 * outputs if norm == "batch" else 0) + 1
+
+
+# By the layers of the table in paper.md section 2, at the paper's crop of 176.
+ENCODER = sum(block(i, o, "batch") for i, o in ((3, 32), (32, 32), (32, 64), (64, 64)))
+DETECTOR = sum(
+    block(i, o, "batch")
+    for i, o in ((64, 96), (96, 96), (96, 128), (128, 128), (128, 160), (160, 160))
+)
+DETECTOR += (160 * 10 + 10) + (10 * 160 + 160) + 7 * 7 * 2 + 2  # CBAM
+DETECTOR += (160 * 25 * 512 + 512) + (512 * 98 + 98)
+NETWORKS = {
+    "E_f": (FeatureEncoder(), (176, 176, 3), (44, 44, 64), ENCODER),
+    "LandmarkDetector": (LandmarkDetector(), (44, 44, 64), (49, 2), DETECTOR),
+    "G_b": (BackgroundGenerator(), (44, 44, 64), (44, 44, 64), 4 * block(64, 64)),
+    "D_l": (
+        LandmarkDiscriminator(),
+        (44, 44, 64),
+        (44, 44, 49),
+        4 * block(64, 64) + conv(3, 64, 49),
+    ),
+    "D_d": (
+        DomainDiscriminator(),
+        (44, 44, 64),
+        (1, 1),
+        2 * block(64, 64, kernel=4)
+        + block(64, 128, kernel=4)
+        + block(128, 128, kernel=4)
+        + conv(1, 128, 1),
+    ),
+    "E_au": (
+        AuDetector(num_aus=6),
+        (44, 44, 64),
+        (6,),
+        6 * (3 * block(64, 64, "batch") + conv(3, 64, 64) + 65),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_shape_and_number_of_parameters(name):
+    module, shape, wanted, size = NETWORKS[name]
+    x = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
+    out, variables = jax.eval_shape(
+        lambda x: module.init_with_output(jax.random.key(0), x), x
+    )
+    assert out.shape == (2, *wanted)
+    assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == size
+
+
+def test_landmark_encoder_attends_to_one_cell_in_sum():
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 16)).astype(np.float32)
+    found, _ = LandmarkEncoder(width=0.25).init_with_output(jax.random.key(0), x)
+    assert found.features.shape == (2, 8, 8, 16)
+    assert found.logits.shape == (2, 8, 8, 49)
+    np.testing.assert_allclose(found.attention.sum(axis=(1, 2)), 1, rtol=1e-5)
+    e = np.exp(np.asarray(found.logits, np.float64))
+    wanted = e / e.sum(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(found.attention, wanted, rtol=1e-4)
+
+
+def test_feature_generator_sees_the_attention_only_in_sum():
+    rng = np.random.default_rng(0)
+    attention = rng.random((1, 8, 8, 49)).astype(np.float32)
+    background = rng.normal(size=(1, 8, 8, 16)).astype(np.float32)
+    module = FeatureGenerator(width=0.25)
+    found, variables = module.init_with_output(jax.random.key(0), attention, background)
+    again = module.apply(variables, attention[..., ::-1], background)
+    np.testing.assert_allclose(found, again, atol=1e-5)
+    assert variables["params"]["ConvBlock_0"]["conv"]["kernel"].shape == (3, 3, 17, 32)
+
+
+def test_domain_discriminator_scores_a_map_of_larger_features():
+    x = jax.ShapeDtypeStruct((1, 64, 64, 64), jnp.float32)
+    out, _ = jax.eval_shape(
+        lambda x: DomainDiscriminator().init_with_output(jax.random.key(0), x), x
+    )
+    assert out.shape == (1, 3, 3)
+
+
+@pytest.mark.parametrize("width", [0.125, 0.25])
+def test_width_scales_every_channel(width):
+    module = FeatureEncoder(width=width)
+    x = jax.ShapeDtypeStruct((1, 128, 128, 3), jnp.float32)
+    out, _ = jax.eval_shape(lambda x: module.init_with_output(jax.random.key(0), x), x)
+    assert out.shape == (1, 32, 32, 64 * width)
+
+
+def test_networks_compute_in_bfloat16_on_request():
+    module = FeatureEncoder(width=0.125, dtype=jnp.bfloat16)
+    x = jax.ShapeDtypeStruct((1, 128, 128, 3), jnp.float32)
+    out, variables = jax.eval_shape(
+        lambda x: module.init_with_output(jax.random.key(0), x), x
+    )
+    assert out.dtype == jnp.bfloat16
+    assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
+
+
+@pytest.mark.parametrize(
+    "path", reference_files("cbam_seed*.npz"), ids=lambda path: path.stem
+)
+def test_reference_cbam(path):
+    """Against an independent implementation's numbers, strided [:, ::4, ::2, ::2]."""
+    seed, channels, side = map(
+        int,
+        path.stem.replace("cbam_seed", "")
+        .replace("_c", " ")
+        .replace("_h", " ")
+        .split(),
+    )
+    stream = np.random.RandomState(seed)
+    module = CBAM()
+    x = jnp.zeros((2, side, side, channels))
+    variables = jax.tree.map(np.asarray, module.init(jax.random.key(0), x))
+    params = {"cbam": variables["params"]}
+    reference.fill(params, reference.cbam_leaves("cbam", ("cbam",)), stream)
+    x = stream.uniform(-1, 1, (2, channels, side, side)).astype(np.float32)
+    x = x.transpose(0, 2, 3, 1)
+    variables = {"params": params["cbam"], "batch_stats": variables["batch_stats"]}
+    numbers = np.load(path)
+
+    def strided(y):
+        return np.asarray(y).transpose(0, 3, 1, 2)[:, ::4, ::2, ::2]
+
+    def close(found, wanted, relative):
+        scale = relative * np.abs(wanted).max()
+        np.testing.assert_allclose(found, wanted, rtol=relative, atol=scale)
+
+    close(strided(module.apply(variables, x)), numbers["eval"], 1e-4)
+    out, updated = module.apply(variables, x, train=True, mutable=["batch_stats"])
+    close(strided(out), numbers["train"], 1e-4)
+    stats = updated["batch_stats"]["BatchNorm_0"]
+    close(stats["mean"], numbers["running_mean"], 1e-3)
+    close(stats["var"], numbers["running_var"], 1e-3)

@@ -1,0 +1,40 @@
+"""A model small enough to step through in a test, and random batches for it."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from au_jax import optim, train_state
+from au_jax.stages import STAGES
+from configs import joint as joint_config
+
+
+def small_config(**loss: float) -> Any:
+    """The paper's model at an eighth of its width, with other loss weights if given."""
+    config = joint_config.get_config("tiny")
+    config.loss.update(loss)
+    return config
+
+
+def random_batch(config, seed: int = 0, batch_size: int = 2, num_domains: int = 2):
+    """A `Batch` of noise with labels for the first domain."""
+    rng = np.random.default_rng(seed)
+    d, b, c = num_domains, batch_size, config.data.crop
+    a, cells = len(config.data.aus), (c // 4) ** 2
+    known = np.zeros((d, b, a), bool)
+    known[0] = True
+    return {
+        "image": rng.uniform(-1, 1, (d, b, c, c, 3)).astype(np.float32),
+        "landmarks": rng.uniform(0.1, 0.9, (d, b, 49, 2)).astype(np.float32),
+        "cells": rng.integers(0, cells, (d, b, 49)).astype(np.int32),
+        "aus": (rng.random((d, b, a)) < 0.4).astype(np.float32) * known,
+        "aus_known": known,
+    }
+
+
+def build(stage: str, config, num_steps: int = 100):
+    """A fresh state of a stage, and its optimizers."""
+    params, batch_stats = STAGES[stage].init(config, jax.random.key(0))
+    optimizers = optim.make_optimizers(config, stage, params, num_steps)
+    return train_state.create(params, batch_stats, optimizers), optimizers

@@ -1,0 +1,230 @@
+"""The joint step: what reaches which network, and that it is the textbook step."""
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from au_jax import losses
+from au_jax.stages import joint, joint_terms, separation
+from au_jax.stages.networks import make_networks
+from tests.stages.small import build, random_batch, small_config
+
+ONES = np.ones(6, np.float32)
+
+# The table of paper.md section 3.
+GENERATORS = {"background_generator", "feature_generator"}
+GRADIENTS = {
+    "au": {"feature_encoder", "au_detector", *GENERATORS},
+    "landmark": {"feature_encoder", "landmark_encoder", *GENERATORS},
+    # D_l sees backgrounds B only, before G_st.
+    "landmark_adversarial": {"background_generator"},
+    "feature_adversarial": GENERATORS,
+    "alignment_feature": {*GENERATORS, "projector_feature"},
+    "alignment_landmark": {*GENERATORS, "projector_landmark"},
+    # P(G_b(sg X)): X is a constant, so G_st is out of reach.
+    "alignment_background": {"background_generator", "projector_background"},
+    "landmark_regression": {"feature_encoder", "landmark_detector"},
+    "cross_cycle": {*GENERATORS, "projector_feature"},
+    "self_reconstruction": GENERATORS,
+}
+
+
+def players_of(state):
+    return {group: state.params[group] for group in ("task", "generator")}
+
+
+@pytest.fixture(scope="module")
+def gradients():
+    """The gradient of every term alone with respect to every player."""
+    config = small_config(cross_cycle=1.0, self_reconstruction=1.0)
+    state, _ = build("joint", config)
+    networks, batch = make_networks(config), random_batch(config)
+
+    def terms(players):
+        outputs, constants = separation.forward(
+            networks, players, state.batch_stats["task"], batch, frozenset(GRADIENTS)
+        )
+        return joint_terms.player_terms(
+            networks,
+            state.params["discriminator"],
+            outputs,
+            constants,
+            batch,
+            ONES,
+            1,
+            GRADIENTS,
+        )
+
+    return jax.jit(jax.jacrev(terms))(players_of(state))
+
+
+@pytest.mark.parametrize("term", GRADIENTS)
+def test_each_term_reaches_the_networks_of_the_table_and_no_other(gradients, term):
+    reached = {
+        name
+        for networks in gradients[term].values()
+        for name, gradient in networks.items()
+        if any(np.any(leaf) for leaf in jax.tree.leaves(gradient))
+    }
+    assert reached == GRADIENTS[term]
+
+
+def test_every_player_parameter_learns_but_biases_before_a_norm(gradients):
+    def largest(*leaves):
+        return max(float(np.abs(leaf).max()) for leaf in leaves)
+
+    sizes = jax.tree.map(largest, *gradients.values())
+    still = {
+        "/".join(str(key.key) for key in path)
+        for path, size in jax.tree_util.tree_leaves_with_path(sizes)
+        if size == 0
+    }
+    assert still
+    assert all(path.split("/")[-2].startswith("ConvBlock") for path in still)
+    assert all(path.endswith("/bias") for path in still)
+
+
+def textbook_step(config, optimizers):
+    """The step as books write it: the forward pass runs anew for each side."""
+    networks, weights = make_networks(config), joint.active_weights(config)
+
+    def step(state, batch):
+        def forward(players):
+            return separation.forward(
+                networks, players, state.batch_stats["task"], batch, frozenset(weights)
+            )
+
+        def discriminator_loss(params):
+            outputs, constants = jax.lax.stop_gradient(forward(players_of(state)))
+            terms = joint_terms.discriminator_terms(
+                networks, params, outputs, constants, batch
+            )
+            return sum(terms.values())
+
+        gradient = jax.grad(discriminator_loss)(state.params["discriminator"])
+        updated = state.apply_gradients(optimizers, {"discriminator": gradient})
+
+        def player_loss(players):
+            outputs, constants = forward(players)
+            terms = joint_terms.player_terms(
+                networks,
+                updated.params["discriminator"],
+                outputs,
+                constants,
+                batch,
+                ONES,
+                config.model.upsample,
+                weights,
+            )
+            return losses.total(terms, weights), constants
+
+        gradient, constants = jax.grad(player_loss, has_aux=True)(players_of(state))
+        updated = updated.apply_gradients(optimizers, gradient)
+        return updated.replace(
+            step=state.step + 1, batch_stats={"task": constants.batch_stats}
+        )
+
+    return jax.jit(step)
+
+
+def assert_close(found, wanted, atol):
+    jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=atol),
+        found,
+        wanted,
+    )
+
+
+@pytest.fixture(scope="module")
+def small():
+    """The small model, and its step, compiled once for the tests of this file."""
+    config = small_config()
+    state, optimizers = build("joint", config)
+    step = jax.jit(joint.make_train_step(config, optimizers, ONES))
+    return config, state, optimizers, step
+
+
+def test_step_equals_textbook_step_that_runs_forward_twice(small):
+    config, state, optimizers, step = small
+    batch = random_batch(config)
+    found, _ = step(state, batch)
+    wanted = textbook_step(config, optimizers)(state, batch)
+    # Gradients, as Adam's first moments: both programs round differently.
+    for group in ("task", "generator", "discriminator"):
+        moments = (s.opt_state[group][0].mu for s in (found, wanted))
+        assert_close(*moments, atol=1e-4)
+    assert_close(found.batch_stats, wanted.batch_stats, atol=1e-6)
+    # The players' gradients are against the *updated* discriminators.
+    assert_close(
+        found.params["discriminator"], wanted.params["discriminator"], atol=2e-4
+    )
+    assert int(found.step) == 1
+
+
+def test_step_compiles_once_and_moves_every_network(small):
+    config, state, _, step = small
+    before = jax.tree.map(np.asarray, state.params)
+    for seed in range(3):
+        state, terms = step(state, random_batch(config, seed))
+    assert step._cache_size() == 1
+    for group, networks in before.items():
+        for name, params in networks.items():
+            pairs = zip(
+                jax.tree.leaves(params),
+                jax.tree.leaves(state.params[group][name]),
+                strict=True,
+            )
+            assert any(np.any(old != new) for old, new in pairs), (group, name)
+    weights = joint.active_weights(config)
+    total = sum(weights[name] * float(terms[name]) for name in weights)
+    np.testing.assert_allclose(terms["total"], total, rtol=1e-5)
+
+
+def test_finite_in_bfloat16_with_float32_state():
+    config = small_config()
+    config.model.dtype = "bfloat16"
+    state, optimizers = build("joint", config)
+    train_step = jax.jit(joint.make_train_step(config, optimizers, ONES))
+    for seed in range(2):
+        state, terms = train_step(state, random_batch(config, seed))
+    assert all(np.isfinite(value) for value in jax.tree.leaves(terms))
+    for leaf in jax.tree.leaves((state.params, state.batch_stats)):
+        assert leaf.dtype == jnp.float32
+        assert np.isfinite(leaf).all()
+
+
+def test_enlarge_is_bilinear():
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
+    assert separation.enlarge(x, 1) is x
+    found = separation.enlarge(x, 4)
+    wanted = [
+        cv2.resize(image, (32, 32), interpolation=cv2.INTER_LINEAR) for image in x
+    ]
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_fold_and_unfold_are_inverse_and_keep_the_batch_major():
+    x = np.arange(2 * 3 * 4).reshape(2, 3, 4).astype(np.float32)
+    folded = separation.fold(x)
+    np.testing.assert_array_equal(folded[:2], x[:, 0])
+    np.testing.assert_array_equal(separation.unfold(folded), x)
+
+
+def test_unused_terms_and_networks_are_not_there():
+    config = small_config(
+        landmark_regression=0.0, alignment_landmark=0.0, alignment_background=0.0
+    )
+    config.model.projectors = False
+    state, optimizers = build("joint", config)
+    assert set(state.params["task"]) == {
+        "feature_encoder",
+        "landmark_encoder",
+        "au_detector",
+    }
+    assert set(state.params["generator"]) == GENERATORS
+    step = joint.make_train_step(config, optimizers, ONES)
+    _, terms = jax.eval_shape(step, state, random_batch(config))
+    assert "landmark_regression" not in terms
+    assert "alignment_feature" in terms
