@@ -51,7 +51,11 @@ def write(
     tally = counts.Counts(survey.aus)
     writer = records.Writer(folder, name, survey.aus)
     first = ""
-    with (folder / "rejected.csv").open("w", newline="") as stream, _bar() as bar:
+    # File names that are no text are named all the same, with \ and numbers.
+    rejected = (folder / "rejected.csv").open(
+        "w", newline="", encoding="utf-8", errors="backslashreplace"
+    )
+    with rejected as stream, _bar() as bar:
         lines = csv.writer(stream, lineterminator="\n")
         lines.writerow(("path", "reason", "detail"))
         task = bar.add_task(f"preparing {name}", total=survey.images)

@@ -26,7 +26,8 @@ def rank(name: str, seed: int) -> int:
 
     The lowest ranks are a draw without holding all names or depending on their order.
     """
-    digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
+    data = f"{seed}:{name}".encode(errors="surrogateescape")  # any file name
+    digest = hashlib.blake2b(data, digest_size=8).digest()
     return int.from_bytes(digest, "big")
 
 

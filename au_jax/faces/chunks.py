@@ -16,11 +16,11 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from au_jax.faces import align
-from au_jax.faces.detect import LONG_SIDE, Finder
+from au_jax.faces.detect import METHOD, Finder
 from au_jax.images import UnusableImage, read_image
 
 JPEG_QUALITY = 95
-SETTINGS = f"align {align.SIZE} {align.ENLARGE}, jpeg {JPEG_QUALITY}, find {LONG_SIDE}"
+SETTINGS = f"align {align.SIZE} {align.ENLARGE}, jpeg {JPEG_QUALITY}, {METHOD}"
 
 
 @dataclass(frozen=True)

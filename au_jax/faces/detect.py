@@ -18,6 +18,7 @@ Finder = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "49 2"] | None
 # Longest side that the detector sees first: its window is 80 pixels, and its time grows
 # with the area.
 LONG_SIDE = 640
+METHOD = f"dlib at {LONG_SIDE}, then doubled"  # change it when other faces are found
 
 INSTALL = "install it with `pip install au-jax[faces]`"
 
@@ -43,14 +44,18 @@ def make_finder() -> Finder:
     """Loads dlib's HOG face detector and its 68-point predictor (about 1 s).
 
     Raises:
-        UserError: dlib or the model file is absent.
+        UserError: dlib or the model file is absent, or the file is damaged.
     """
     try:
         import dlib  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UserError(f"dlib, which finds the faces, is missing; {INSTALL}") from None
     detector: Any = dlib.get_frontal_face_detector()  # pyright: ignore
-    predictor: Any = dlib.shape_predictor(str(predictor_path()))  # pyright: ignore
+    path = predictor_path()
+    try:
+        predictor: Any = dlib.shape_predictor(str(path))  # pyright: ignore
+    except RuntimeError:
+        raise UserError(f"{path} is damaged; {INSTALL} again") from None
 
     def find(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "49 2"] | None:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

@@ -12,7 +12,14 @@ from pathlib import Path
 
 from au_jax.errors import UserError
 from au_jax.raw.row import Reject
-from au_jax.raw.table import au_columns, clean, codes, header_problem, open_table
+from au_jax.raw.table import (
+    au_columns,
+    clean,
+    codes,
+    header_problem,
+    number,
+    open_table,
+)
 
 Sequence = tuple[str, str]  # subject, task
 
@@ -79,14 +86,14 @@ def read_labels(raw: Path, file: Path) -> Labels:
                 continue
             where = f"{path} line {lines.line_num}"
             try:
-                frame = int(clean(cells[at]))
+                frame = int(number(cells[at]))
             except (ValueError, IndexError):
                 rejects.append(Reject(path, "bad_label", f"{where}: no frame number"))
                 continue
             label: Mapping[int, bool] | Reject
             try:
                 label = codes(cells, columns, _UNKNOWN)
-                if occlusion is not None and clean(cells[occlusion]) == "1":
+                if occlusion is not None and number(cells[occlusion]) == "1":
                     label = Reject(path, "occluded", f"{where}: flagged as occluded")
             except (ValueError, IndexError) as error:
                 label = Reject(path, "bad_label", f"{where}: {error}")

@@ -11,10 +11,10 @@ from au_jax.data import splits
 from au_jax.errors import UserError
 from au_jax.raw.aucoding import Labels, Sequence, label_files, read_labels
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.tree import is_picture
+from au_jax.raw.tree import is_picture, pictures, walk
 
-_SUBJECT = re.compile(r"[FM]\d{3}")
-_TASK = re.compile(r"T\d+")
+_SUBJECT = re.compile(r"[FM]\d{3}", re.IGNORECASE)
+_TASK = re.compile(r"T\d+", re.IGNORECASE)
 
 
 def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
@@ -25,14 +25,14 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
     """
     roots = [root for root in (raw, raw / "BP4D-training") if root.is_dir()]
     files, rejects = label_files(raw, roots)
-    folders, strays = _picture_folders(roots)
+    folders, strays = _picture_folders(raw, roots)
     if not folders:
         raise UserError(f"no pictures like {raw}/F001/T1/0643.jpg; is --raw BP4D?")
     subjects = {subject for subject, _ in files} & {subject for subject, _ in folders}
     split = splits.bp4d(subjects, seed)
     yield from rejects
     for stray in strays:
-        yield Reject(_relative(raw, stray), "no_label", "not in the folder of a task")
+        yield Reject(stray, "no_label", "not in the folder of a task")
     for sequence in sorted(set(files) | set(folders), key=_order):
         file = files.get(sequence)
         labels = read_labels(raw, file) if file else Labels({}, ())
@@ -46,16 +46,18 @@ def _order(sequence: Sequence) -> tuple[str, int]:
 
 
 def _picture_folders(
-    roots: list[Path],
-) -> tuple[dict[Sequence, list[Path]], list[Path]]:
-    """The folders of each sequence, and files outside of any."""
+    raw: Path, roots: list[Path]
+) -> tuple[dict[Sequence, list[Path]], list[str]]:
+    """The folders of each sequence, and the pictures outside of any."""
     folders: dict[Sequence, list[Path]] = {}
-    strays = []
+    tasks = set()
     for subject in (folder for root in roots for folder in _named(root, _SUBJECT)):
         for task in _named(subject, _TASK):
-            folders.setdefault((subject.name, task.name), []).append(task)
-        strays += [file for file in sorted(subject.iterdir()) if not file.is_dir()]
-    return folders, strays
+            sequence = subject.name.upper(), task.name.upper()
+            folders.setdefault(sequence, []).append(task)
+            tasks.add(_relative(raw, task))
+    others = (folder for folder in walk(raw).folders if str(folder) not in tasks)
+    return folders, [path for folder in others for path in pictures(raw, folder)]
 
 
 def _frames(

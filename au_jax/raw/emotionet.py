@@ -85,6 +85,9 @@ def _rows(
             continue
         seen.add(path)
         split = split_of(path)
+        if not path.isprintable():
+            yield Reject(path, "bad_name", f"{where}: rename it to plain text")
+            continue
         if isinstance(aus, str):
             yield Reject(path, "bad_label", f"{where}: {aus}")
         elif split is None:

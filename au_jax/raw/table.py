@@ -7,12 +7,19 @@ from pathlib import Path
 from typing import Any, TextIO
 
 LARGEST_AU = 99
+# A quote that nobody closed makes one cell of many lines: a bad row, not a csv.Error.
+csv.field_size_limit(2**31 - 1)
 _AU = re.compile(r"(?:AU)?\s*_?0*(\d+)", re.IGNORECASE)
 
 
 def clean(cell: str) -> str:
     """A cell without the quotes and blanks that EmotioNet's tables carry inside."""
     return cell.strip(" \t\r\n'\"")
+
+
+def number(cell: str) -> str:
+    """A whole number, cleaned: spreadsheets and pandas write 7 as 7.0."""
+    return clean(cell).removesuffix(".0")
 
 
 def au_columns(header: Sequence[str]) -> dict[int, int]:
@@ -47,9 +54,7 @@ def codes(
     for index, au in columns.items():
         if index >= len(cells):
             raise ValueError(f"the row ends before the column of AU {au}")
-        cell = clean(cells[index])
-        if cell.endswith(".0"):  # a table that went through a spreadsheet or pandas
-            cell = cell[:-2]
+        cell = number(cells[index])
         if cell in ("0", "1"):
             row[au] = cell == "1"
         elif cell and cell not in unknown:

@@ -21,10 +21,14 @@ class Tree:
 
 
 def walk(raw: Path) -> Tree:
-    """Looks through `raw`, following links but entering no folder twice."""
+    """Looks through `raw`, following links but entering no folder twice.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
     folders, others = [], []
     entered = set()
-    for top, inside, files in os.walk(raw, followlinks=True):
+    for top, inside, files in os.walk(raw, onerror=_raise, followlinks=True):
         real = os.path.realpath(top)
         if real in entered:
             inside.clear()
@@ -41,6 +45,10 @@ def walk(raw: Path) -> Tree:
             if not picture
         ]
     return Tree(raw, tuple(folders), tuple(others))
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def is_picture(name: str) -> bool:

@@ -79,6 +79,14 @@ def test_dlib_is_missing(monkeypatch):
         detect.make_finder()
 
 
+def test_the_model_is_damaged(monkeypatch, tmp_path):
+    pytest.importorskip("dlib", reason="dlib is not installed: the extra `faces`")
+    monkeypatch.setattr(detect, "predictor_path", lambda: tmp_path / "cut.dat")
+    (tmp_path / "cut.dat").write_bytes(b"\x01\x01")
+    with pytest.raises(UserError, match=r"cut.dat is damaged.*again"):
+        detect.make_finder()
+
+
 def test_the_model_is_missing(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"model.*pip install au-jax\[faces\]"):

@@ -121,6 +121,44 @@ def test_everything_that_cannot_be_used_is_named(tmp_path):
     assert ("F002/T3/0012.jpg", "no_label") in rejects
 
 
+def test_numbers_as_a_spreadsheet_writes_them(tmp_path):
+    raw = write_bp4d(tmp_path)
+    rows, _ = read(raw)
+    table = raw / "AUCoding" / "AU_OCC" / "F001_T1.csv"
+    header, *lines = table.read_text().splitlines()
+    lines = [",".join(f"{cell}.0" for cell in line.split(",")) for line in lines]
+    table.write_text("\r\n".join([header, *lines]))
+    assert read(raw) == (rows, set())
+
+
+def test_folders_in_small_letters(tmp_path):
+    raw = write_bp4d(tmp_path)
+    (raw / "F001" / "T1").rename(raw / "F001" / "t1")
+    (raw / "F001").rename(raw / "f001")
+    rows, rejects = read(raw)
+    assert not rejects
+    assert (rows[0].path, rows[0].subject) == ("f001/t1/0007.jpg", "F001")
+
+
+def test_pictures_outside_of_the_tasks_are_named(tmp_path):
+    raw = write_bp4d(tmp_path)
+    strays = {"loose.jpg", "X9/T1/0007.jpg", "F001/more/0007.jpg", "F001/T1/a/0007.jpg"}
+    for stray in strays:
+        write_picture(raw / stray)
+    rows, rejects = read(raw)
+    assert len(rows) == 9
+    assert rejects == {(s, "no_label") for s in strays} | {("F001/T1/a", "not_image")}
+
+
+def test_a_quote_that_nobody_closed(tmp_path):
+    raw = write_bp4d(tmp_path)
+    table = raw / "AUCoding" / "AU_OCC" / "F001_T1.csv"
+    table.write_text(table.read_text() + '10,"' + 200_000 * "1\n")
+    rows, rejects = read(raw)
+    assert len(rows) == 9
+    assert rejects == {("F001/T1/0010.jpg", "no_image")}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

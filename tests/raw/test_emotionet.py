@@ -1,6 +1,7 @@
 """Expected: what the helper wrote into the tree, and the release's documented codes."""
 
 import collections
+import os
 import shutil
 
 import pytest
@@ -123,6 +124,17 @@ def test_everything_that_cannot_be_used_is_named(tmp_path):
         (path(77), "no_label"),
         ("images/cover.jpg", "no_label"),
     }
+
+
+def test_names_that_are_no_text(tmp_path):
+    raw = write_emotionet(tmp_path)
+    odd = os.fsdecode(b"images\xff")
+    (raw / "images" / "N_0000000001").rename(raw / "images" / "moved")
+    (raw / "images").rename(raw / odd)
+    rows, rejects = read(raw)
+    assert not rows
+    assert len(rejects) == 12
+    assert (f"{odd}/moved/{name(1)}", "bad_name") in rejects
 
 
 def test_lists_alone_and_tables_alone_will_do(tmp_path):
