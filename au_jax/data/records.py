@@ -1,6 +1,7 @@
 """Prepared faces on disk: a TFDS data set in ArrayRecord files, without TensorFlow."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,16 +82,35 @@ class Writer:
         self._writer._serializer = _serializer(self._info.features)
 
     def add(self, examples: Mapping[str, Sequence[dict[str, Any]]]) -> None:
-        """Appends examples to their splits."""
-        for split in examples:
-            # A split without examples could not be read back.
-            if split not in self._info.splits:
-                self._writer.initialize_splits([split])
-        self._writer.add_examples({k: list(v) for k, v in examples.items()})
+        """Appends examples to their splits.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        with _os_errors():
+            for split in examples:
+                # A split without examples could not be read back.
+                if split not in self._info.splits:
+                    self._writer.initialize_splits([split])
+            self._writer.add_examples({k: list(v) for k, v in examples.items()})
 
     def close(self) -> None:
-        """Finishes the files. Without it the data set is not complete."""
-        self._writer.close_all()
+        """Finishes the files. Without it the data set is not complete.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        with _os_errors():
+            self._writer.close_all()
+
+
+@contextlib.contextmanager
+def _os_errors() -> Iterator[None]:
+    """ArrayRecord tells of a full disk with a RuntimeError."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise OSError(str(error)) from error
 
 
 class _Serializer(example_serializer.ExampleSerializer):
