@@ -85,7 +85,7 @@ def _rows(
             continue
         seen.add(path)
         split = split_of(path)
-        if not path.isprintable():
+        if any("\ud800" <= letter <= "\udfff" for letter in path):  # bytes, no text
             yield Reject(path, "bad_name", f"{where}: rename it to plain text")
             continue
         if isinstance(aus, str):
