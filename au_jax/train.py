@@ -44,6 +44,13 @@ def open_splits(config: Config) -> Splits:
         }
         for i in range(2)
     )
+    coded = train["source"].coded_aus
+    for au in data.aus:
+        if au not in coded:
+            raise UserError(
+                f"config.data.aus asks for AU {au}, which the source {data.source!r}"
+                f" does not code; it codes {', '.join(map(str, coded))}"
+            )
     return Splits(train, val)
 
 

@@ -10,6 +10,7 @@ from au_jax import losses
 from au_jax.stages import joint, joint_terms, separation
 from au_jax.stages.networks import make_networks
 from tests.stages.small import build, random_batch, small_config
+from tests.trees import assert_trees_close
 
 ONES = np.ones(6, np.float32)
 
@@ -129,14 +130,6 @@ def textbook_step(config, optimizers):
     return jax.jit(step)
 
 
-def assert_close(found, wanted, atol):
-    jax.tree.map(
-        lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=atol),
-        found,
-        wanted,
-    )
-
-
 @pytest.fixture(scope="module")
 def small():
     """The small model, and its step, compiled once for the tests of this file."""
@@ -154,12 +147,11 @@ def test_step_equals_textbook_step_that_runs_forward_twice(small):
     # Gradients, as Adam's first moments: both programs round differently.
     for group in ("task", "generator", "discriminator"):
         moments = (s.opt_state[group][0].mu for s in (found, wanted))
-        assert_close(*moments, atol=1e-4)
-    assert_close(found.batch_stats, wanted.batch_stats, atol=1e-6)
+        assert_trees_close(*moments, rtol=1e-4, atol=1e-4)
+    assert_trees_close(found.batch_stats, wanted.batch_stats, rtol=1e-4, atol=1e-6)
     # The players' gradients are against the *updated* discriminators.
-    assert_close(
-        found.params["discriminator"], wanted.params["discriminator"], atol=2e-4
-    )
+    updated = (s.params["discriminator"] for s in (found, wanted))
+    assert_trees_close(*updated, rtol=1e-4, atol=2e-4)
     assert int(found.step) == 1
 
 

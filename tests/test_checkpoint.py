@@ -1,0 +1,68 @@
+"""Which checkpoints are kept, and that they give back what was saved."""
+
+import math
+
+import jax.numpy as jnp
+import optax
+import pytest
+
+from au_jax import checkpoint, train_state
+from tests.trees import assert_trees_equal
+
+DOMAINS = ("source", "target")
+
+
+def make_state(value: float, step: int) -> train_state.TrainState:
+    params = {"task": {"encoder": {"kernel": jnp.full((2, 3), value)}}}
+    stats = {"task": {"encoder": {"mean": jnp.full((3,), value)}}}
+    state = train_state.create(params, stats, {"task": optax.adam(1e-3)})
+    return state.replace(step=jnp.int32(step))
+
+
+def save_all(directory, scores):
+    with checkpoint.open_manager(directory, DOMAINS) as manager:
+        for step, (source, target) in enumerate(scores, start=1):
+            found = {"source": source, "target": target}
+            checkpoint.save(manager, make_state(float(step), step), found)
+
+
+def test_keeps_the_latest_two_and_the_best_of_each_domain(tmp_path):
+    save_all(tmp_path, [(0.1, 0.9), (0.8, 0.2), (0.3, 0.3), (0.2, 0.1), (0.4, 0.2)])
+    with checkpoint.open_manager(tmp_path, DOMAINS) as manager:
+        assert sorted(manager.all_steps()) == [1, 2, 4, 5]
+        assert checkpoint.best_step(manager, "source") == (2, 0.8)
+        assert checkpoint.best_step(manager, "target") == (1, 0.9)
+
+
+def test_a_score_that_does_not_exist_ranks_last(tmp_path):
+    save_all(tmp_path, [(0.1, math.nan), (0.1, 0.0), (0.1, math.nan)])
+    with checkpoint.open_manager(tmp_path, DOMAINS) as manager:
+        assert checkpoint.best_step(manager, "target") == (2, 0.0)
+
+
+def test_gives_back_the_state_it_was_given(tmp_path):
+    save_all(tmp_path, [(0.0, 0.0), (0.0, 0.0)])
+    with checkpoint.open_manager(tmp_path, DOMAINS) as manager:
+        found = checkpoint.restore(manager, 2, make_state(0.0, 0))
+    assert_trees_equal(found, make_state(2.0, 2))
+
+
+def test_networks_alone_can_be_read(tmp_path):
+    save_all(tmp_path, [(0.0, 0.0)])
+    template = make_state(0.0, 0)
+    with checkpoint.open_manager(tmp_path, DOMAINS) as manager:
+        params, stats = checkpoint.restore_networks(
+            manager, 1, template.params, template.batch_stats
+        )
+    assert_trees_equal(params, make_state(1.0, 1).params)
+    assert_trees_equal(stats, make_state(1.0, 1).batch_stats)
+
+
+def test_another_shape_is_refused(tmp_path):
+    save_all(tmp_path, [(0.0, 0.0)])
+    other = {"task": {"encoder": {"kernel": jnp.zeros((5, 3))}}}
+    with (
+        checkpoint.open_manager(tmp_path, DOMAINS) as manager,
+        pytest.raises(ValueError, match="shape"),
+    ):
+        checkpoint.restore_networks(manager, 1, other, make_state(0.0, 0).batch_stats)

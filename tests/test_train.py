@@ -1,0 +1,151 @@
+"""Whole runs on drawn faces: train, go on, evaluate."""
+
+import json
+
+import numpy as np
+import pytest
+
+from au_jax import eval as evaluate
+from au_jax import evaluation, metrics, run_state, train
+from au_jax.errors import UserError
+from configs import joint as joint_config
+from configs import supervised as supervised_config
+from tests.synthetic import write_prepared
+from tests.trees import assert_trees_equal
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prepared")
+    write_prepared(folder, "bp4d")
+    write_prepared(folder, "emotionet", labelled_train=False)
+    return str(folder)
+
+
+def tiny(data_dir, get_config=joint_config.get_config, variant="tiny"):
+    config = get_config(variant)
+    config.data.data_dir = data_dir
+    config.max_steps_per_epoch = 2
+    return config
+
+
+def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
+    config = tiny(data_dir)
+    config.stages = ("landmarks", "joint", "finetune")
+    train.run(config, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
+    assert {line["stage"] for line in lines} == set(config.stages)
+    assert all(line["step"] == 2 for line in lines)
+    joint = next(line for line in lines if line["stage"] == "joint")
+    assert {name for name, weight in config.loss.items() if weight} <= set(joint)
+
+    evaluate.run(tmp_path, "test", None)
+    result = json.loads((tmp_path / "eval.json").read_text())
+    assert [section["title"].split(":")[0] for section in result["sections"]] == [
+        "source (bp4d), direct path",
+        "target (emotionet), reconstructed path",
+        "target (emotionet), direct path",
+    ]
+    assert result["sections"][0]["images"] == [8] * 6
+    assert set(result["landmark_error_percent"]) == {"source", "target"}
+    assert (tmp_path / "eval.md").read_text().count("always active: F1") == 3
+    assert "AU17" in capsys.readouterr().out
+
+
+def test_joint_starts_from_the_networks_of_stage_one(data_dir, tmp_path):
+    config = tiny(data_dir)
+    config.stages = ("landmarks",)
+    train.run(config, tmp_path)
+    config.stages = ("landmarks", "joint")
+    params, batch_stats = run_state.initial_networks("joint", config, tmp_path)
+    found, found_stats, _ = run_state.best_networks(
+        "landmarks", "source", config, tmp_path
+    )
+    for name in ("feature_encoder", "landmark_detector"):
+        for ours, theirs in ((params, found), (batch_stats, found_stats)):
+            pair = (ours["task"][name], theirs["task"][name])
+            assert_trees_equal(*pair)
+
+
+def test_going_on_equals_never_having_stopped(data_dir, tmp_path):
+    config = tiny(data_dir)
+    config.stages = ("landmarks",)
+    for epochs in (1, 2):
+        config.landmarks.epochs = epochs
+        train.run(config, tmp_path / "stopped")
+    train.run(config, tmp_path / "whole")
+    pair = (
+        run_state.best_networks("landmarks", "source", config, tmp_path / folder)
+        for folder in ("stopped", "whole")
+    )
+    assert_trees_equal(*pair)
+    steps = [
+        (line["step"], line["total"])
+        for folder in ("stopped", "whole")
+        for line in map(json.loads, (tmp_path / folder / "metrics.jsonl").open())
+        if "total" in line
+    ]
+    assert steps[: len(steps) // 2] == steps[len(steps) // 2 :]
+
+
+@pytest.mark.parametrize("variant", ["source,tiny", "target,tiny"])
+def test_supervised_learns_from_the_domain_it_is_told(data_dir, tmp_path, variant):
+    config = tiny(data_dir, supervised_config.get_config, variant)
+    train.run(config, tmp_path)
+    evaluate.run(tmp_path, "test", None)
+    result = json.loads((tmp_path / "eval.json").read_text())
+    assert len(result["sections"]) == 2  # there is no reconstructed path
+    assert result["landmark_error_percent"] == {}
+
+
+def test_absent_data_are_named_with_the_command_that_makes_them(tmp_path):
+    config = tiny(str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match=r"au_jax\.prepare --dataset=bp4d"):
+        train.run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_au_that_the_source_does_not_code_is_refused(data_dir, tmp_path):
+    config = tiny(data_dir)
+    config.data.aus = (1, 2, 43)
+    with pytest.raises(UserError, match="AU 43"):
+        train.run(config, tmp_path)
+
+
+def make_evaluation(**f1):
+    values = np.array([0.5, 0.5])
+    return evaluation.Evaluation(
+        {
+            path: metrics.AuScores(
+                f1=np.array([value, value]),
+                accuracy=values,
+                average_precision=values,
+                auc=values,
+                images=np.array([4, 4]),
+                positives=np.array([2, 2]),
+            )
+            for path, value in f1.items()
+        },
+        3.0,
+    )
+
+
+def test_checkpoints_are_chosen_by_the_path_that_is_tested():
+    both = make_evaluation(direct=0.4, reconstructed=0.6)
+    assert round(evaluation.selection_score("source", both), 3) == 0.4
+    assert round(evaluation.selection_score("target", both), 3) == 0.6
+    direct = make_evaluation(direct=0.4)
+    assert round(evaluation.selection_score("target", direct), 3) == 0.4
+    assert evaluation.selection_score("source", evaluation.Evaluation({}, 3.0)) == -3
+
+
+def test_finetuning_counts_only_where_it_improved(monkeypatch):
+    def best(scores):
+        monkeypatch.setattr(evaluate, "stages_with_checkpoints", lambda *_: scores)
+        return evaluate.best_stage(None, None, "target")
+
+    assert best({"landmarks": -3, "joint": 0.4, "finetune": 0.5}) == "finetune"
+    assert best({"landmarks": -3, "joint": 0.5, "finetune": 0.5}) == "joint"
+    assert best({"landmarks": -3, "joint": 0.5}) == "joint"
+    with pytest.raises(UserError, match="no checkpoint"):
+        best({})
