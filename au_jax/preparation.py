@@ -6,7 +6,6 @@ import fcntl
 import functools
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,8 +27,8 @@ def run(
     processes: int,
     seed: int,
     finder: Callable[[], Finder] = make_finder,
-) -> int:
-    """Prepares one raw set; 0 when done, 130 when interrupted.
+) -> None:
+    """Prepares one raw set, or goes on where an interrupted run stopped.
 
     Args:
         dataset: one of `READERS`.
@@ -45,17 +44,21 @@ def run(
     check(dataset, raw, data_dir, processes)
     read = functools.partial(READERS[dataset], raw, seed)
     final = data_dir / dataset / records.VERSION
+    unfinished = final.with_name(f".{records.VERSION}.partial")
     try:
         done = assembly.stored_report(final)
         survey = look_through(read(), raw, seed)
         if done and done["fingerprint"] == survey.fingerprint:
+            if unfinished.exists():  # killed after the last step but clearing up
+                with _own(unfinished):
+                    shutil.rmtree(unfinished)
             print(f"{final} is up to date: nothing to do\n{counts.table(done)}")
-            return 0
+            return
         if done:
             print(f"{final} was made from other files or settings: preparing it again")
         start = time.monotonic()
         with (
-            _own(final.with_name(f".{records.VERSION}.partial")) as partial,
+            _own(unfinished) as partial,
             contextlib.closing(
                 workers.find_faces(
                     raw, partial / "faces", assembly.cut(read()), processes, finder
@@ -64,16 +67,12 @@ def run(
         ):
             report = assembly.write(found, partial / "data", dataset, survey)
             _finish(partial, final)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
-        return 130
     except OSError as error:
         where = error.filename or data_dir
         problem = f"{where}: {error.strerror or error}"
         raise UserError(f"{problem}; the same command goes on from here") from None
     speed = survey.images / (time.monotonic() - start)
     print(f"wrote {final} ({speed:.0f} images/s)\n{counts.table(report)}")
-    return 0
 
 
 def check(dataset: str, raw: Path, data_dir: Path, processes: int) -> None:

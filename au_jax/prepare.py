@@ -19,7 +19,7 @@ from au_jax.errors import UserError, run_program
 DATASET = flags.DEFINE_string("dataset", None, "The raw set: bp4d or emotionet.")
 RAW = flags.DEFINE_string("raw", None, "Folder of the raw set, as it was released.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder for prepared sets.")
-WORKERS = flags.DEFINE_integer("workers", None, "Processes; all cores if not given.")
+WORKERS = flags.DEFINE_integer("workers", 0, "Processes; 0 is one for each core.")
 SEED = flags.DEFINE_integer("seed", 0, "Of splits and draws that are not published.")
 
 
@@ -31,11 +31,16 @@ def main(argv: Sequence[str]) -> int:
     raw = Path(_given(RAW, "the folder of the raw set"))
     data_dir = Path(_given(DATA_DIR, "a folder for prepared sets"))
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    workers = (cores or 1) if WORKERS.value is None else WORKERS.value
-    # Late: worker processes import this module too, and need none of TFDS.
-    from au_jax import preparation
+    workers = WORKERS.value or cores or 1
+    try:
+        # Late: worker processes import this module too, and need none of TFDS.
+        from au_jax import preparation
 
-    return preparation.run(dataset, raw, data_dir, workers, SEED.value)
+        preparation.run(dataset, raw, data_dir, workers, SEED.value)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+    return 0
 
 
 def _given(flag: flags.FlagHolder[str | None], what: str) -> str:
@@ -52,4 +57,8 @@ def _parse(argv: Sequence[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    run_program(lambda: app.run(main, argv=sys.argv, flags_parser=_parse))
+    try:
+        run_program(lambda: app.run(main, argv=sys.argv, flags_parser=_parse))
+    except KeyboardInterrupt:  # while modules were loaded
+        print("interrupted before anything was done", file=sys.stderr)
+        sys.exit(130)

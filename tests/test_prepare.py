@@ -13,8 +13,11 @@ import time
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from absl.flags import FLAGS
+from absl.testing import flagsaver
 
 from au_jax import preparation
+from au_jax import prepare as program_module
 from au_jax.errors import UserError
 from tests.raw_trees import make_finder, write_bp4d, write_emotionet, write_picture
 from tests.shared_data import SHARED, needs_shared_data
@@ -69,7 +72,7 @@ def test_bp4d(raw, out, capsys):
     (folder / "0004.jpg").write_bytes(b"")
     (folder / "0005.jpg").unlink()
     write_picture(folder / "0041.jpg")
-    assert prepare(raw, out) == 0
+    prepare(raw, out)
     assert rejected(out) == {
         "F001/T1/0003.jpg": "truncated",
         "F001/T1/0004.jpg": "empty",
@@ -101,7 +104,7 @@ def test_bp4d(raw, out, capsys):
 def test_emotionet(tmp_path, out):
     raw = write_emotionet(tmp_path / "raw")
     (raw / "images" / "N_0000000001" / "N_0000000001_00010.jpg").unlink()
-    assert prepare(raw, out, "emotionet") == 0
+    prepare(raw, out, "emotionet")
     builder = tfds.builder_from_directory(str(out / "emotionet" / "1.0.0"))
     assert builder.info.metadata["aus"] == [1, 12]
     assert {k: s.num_examples for k, s in builder.info.splits.items()} == {
@@ -116,7 +119,7 @@ def test_only_unlabelled_pictures(tmp_path, out):
     raw = write_emotionet(tmp_path / "raw")
     for table in raw.glob("*.csv"):
         table.unlink()
-    assert prepare(raw, out, "emotionet") == 0
+    prepare(raw, out, "emotionet")
     assert source(out, "train", "emotionet")[0]["aus"].shape == (0,)
 
 
@@ -129,11 +132,20 @@ def test_the_number_of_processes_does_not_matter(raw, out, tmp_path):
 def test_a_finished_set_is_left_alone(raw, out, capsys):
     prepare(raw, out)
     first, text = files(out / "bp4d" / "1.0.0"), capsys.readouterr().out
-    assert prepare(raw, out, finder=make_no_finder) == 0
+    prepare(raw, out, finder=make_no_finder)
     assert files(out / "bp4d" / "1.0.0") == first
     again = capsys.readouterr().out
     assert "up to date" in again
     assert again.splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_what_a_killed_run_left_is_cleared_away(raw, out):
+    prepare(raw, out)
+    left = out / "bp4d" / ".1.0.0.partial" / "old"
+    left.mkdir(parents=True)
+    (left / "counts.json").write_text("{}")
+    prepare(raw, out, finder=make_no_finder)
+    assert [file.name for file in (out / "bp4d").iterdir()] == ["1.0.0"]
 
 
 def edit_label(raw):
@@ -180,7 +192,7 @@ def test_a_changed_set_is_prepared_again(raw, out, tmp_path, capsys, change, see
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError])
-def test_an_interrupted_run_goes_on(raw, out, tmp_path, capsys, stop):
+def test_an_interrupted_run_goes_on(raw, out, tmp_path, stop):
     looks = []
 
     def stopping(after):
@@ -197,12 +209,8 @@ def test_an_interrupted_run_goes_on(raw, out, tmp_path, capsys, stop):
 
         return make
 
-    if stop is KeyboardInterrupt:
-        assert prepare(raw, out, finder=stopping(200)) == 130
-        assert "goes on where it stopped" in capsys.readouterr().err
-    else:
-        with pytest.raises(MemoryError):
-            prepare(raw, out, finder=stopping(200))
+    with pytest.raises(stop):
+        prepare(raw, out, finder=stopping(200))
     assert [file.name for file in (out / "bp4d").iterdir()] == [".1.0.0.partial"]
     looks.clear()
     prepare(raw, out, finder=stopping(1000))
@@ -255,7 +263,7 @@ def test_two_runs_at_once(raw, out):
             prepare(raw, out)
         return make_finder()
 
-    assert prepare(raw, out, finder=make) == 0
+    prepare(raw, out, finder=make)
 
 
 def test_a_full_disk(raw, out, monkeypatch):
@@ -265,6 +273,35 @@ def test_a_full_disk(raw, out, monkeypatch):
     monkeypatch.setattr("au_jax.faces.chunks.save", full)
     with pytest.raises(UserError, match="somewhere: No space left"):
         prepare(raw, out)
+
+
+@pytest.fixture
+def given_flags(raw, out):
+    with flagsaver.flagsaver():
+        flags = ["--dataset=bp4d", f"--raw={raw}", f"--data_dir={out}", "--seed=7"]
+        FLAGS(["prepare", *flags])
+        yield
+
+
+def test_no_number_of_processes_is_one_for_each_core(given_flags, monkeypatch):
+    calls = []
+    monkeypatch.setattr(preparation, "run", lambda *settings: calls.append(settings))
+    for workers in (0, 3):
+        FLAGS.workers = workers
+        assert program_module.main(["prepare"]) == 0
+    assert [settings[3] for settings in calls] == [len(os.sched_getaffinity(0)), 3]
+    assert all(settings[4] == 7 for settings in calls)
+
+
+def test_ctrl_c_says_how_to_go_on(given_flags, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(preparation, "run", interrupted)
+    assert program_module.main(["prepare"]) == 130
+    assert capsys.readouterr().err == (
+        "interrupted; the same command goes on where it stopped\n"
+    )
 
 
 def program(*arguments, **options):
@@ -325,7 +362,8 @@ def test_a_killed_program_goes_on(photographs, tmp_path, how):
     # Ctrl-C reaches the whole group, kill -9 the program alone.
     (os.killpg if how == signal.SIGINT else os.kill)(run.pid, how)
     _, errors = run.communicate(timeout=60)  # waits for the workers' stderr as well
-    assert "Traceback" not in errors
+    assert "Traceback" not in errors, errors
+    assert ("goes on where it stopped" in errors) == (how == signal.SIGINT)
     assert run.returncode == (130 if how == signal.SIGINT else -9)
     assert len(list(done.glob("*.npz"))) >= 2
     assert not (out / "bp4d" / "1.0.0").exists()

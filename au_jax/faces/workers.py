@@ -1,6 +1,7 @@
 """Processes that find faces side by side; the results come in the order of the work."""
 
 import collections
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -53,7 +54,8 @@ def find_faces(
     pending: collections.deque[tuple[T, Future[Faces]]] = collections.deque()
     try:
         for item, paths in work:
-            pending.append((item, pool.submit(_chunk, raw, folder, paths)))
+            with _interrupts_held():
+                pending.append((item, pool.submit(_chunk, raw, folder, paths)))
             if len(pending) > 4 * workers:
                 item, future = pending.popleft()
                 yield item, future.result()
@@ -68,11 +70,23 @@ def find_faces(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _interrupts_held() -> Generator[None, None, None]:
+    """Ctrl-C waits for the end of the block, and never reaches processes begun in it.
+
+    They inherit the mask, so not even one that is still importing shows a traceback;
+    the parent ends them in order.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def _start(make_finder: Callable[[], Finder]) -> None:
     """Sets up a worker process."""
     global _find
-    # Ctrl-C reaches the whole group; the parent ends the workers in order.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     _find = make_finder()

@@ -75,3 +75,12 @@ def test_equal_bytes_in_another_process(tmp_path):
     subprocess.run(other, cwd=ROOT, check=True)
     for file in sorted((tmp_path / "a").iterdir()):
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+
+
+def test_several_files_keep_the_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "EXAMPLES_PER_FILE", 1)
+    write(tmp_path / "1.0.0")
+    builder = tfds.builder_from_directory(str(tmp_path / "1.0.0"))
+    assert builder.info.splits["train"].num_shards == 2
+    frames = [example["frame"] for example in builder.as_data_source("train")]
+    assert frames == [7, 1]
