@@ -7,8 +7,9 @@ import functools
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from au_jax.data import assembly, counts, records
 from au_jax.data.survey import look_through
@@ -16,6 +17,8 @@ from au_jax.errors import UserError
 from au_jax.faces import workers
 from au_jax.faces.detect import Finder, make_finder
 from au_jax.raw import bp4d, emotionet
+
+T = TypeVar("T")
 
 READERS = {"bp4d": bp4d.read, "emotionet": emotionet.read}
 
@@ -27,16 +30,15 @@ def run(
     processes: int,
     seed: int,
     finder: Callable[[], Finder] = make_finder,
+    pause: Callable[[], None] = lambda: None,
 ) -> None:
     """Prepares one raw set, or goes on where an interrupted run stopped.
 
     Args:
-        dataset: one of `READERS`.
-        raw: the raw set's folder.
         data_dir: the data set goes to `data_dir / dataset / version`.
-        processes: number of processes that find faces.
         seed: of splits and draws.
         finder: makes, in each process, the function that finds landmarks.
+        pause: called now and then; what it raises ends the run.
 
     Raises:
         UserError: see the messages.
@@ -47,7 +49,7 @@ def run(
     unfinished = final.with_name(f".{records.VERSION}.partial")
     try:
         done = assembly.stored_report(final)
-        survey = look_through(read(), raw, seed)
+        survey = look_through(_pausing(read(), pause), raw, seed)
         if done and done["fingerprint"] == survey.fingerprint:
             if unfinished.exists():  # killed after the last step but clearing up
                 with _own(unfinished):
@@ -57,19 +59,16 @@ def run(
         if done:
             print(f"{final} was made from other files or settings: preparing it again")
         start = time.monotonic()
-        with (
-            _own(unfinished) as partial,
-            contextlib.closing(
-                workers.find_faces(
-                    raw, partial / "faces", assembly.cut(read()), processes, finder
+        with _own(unfinished) as partial:
+            work = assembly.cut(_pausing(read(), pause))
+            faces = workers.find_faces(raw, partial / "faces", work, processes, finder)
+            with contextlib.closing(faces):  # ends the processes
+                report = assembly.write(
+                    _pausing(faces, pause), partial / "data", dataset, survey
                 )
-            ) as found,
-        ):
-            report = assembly.write(found, partial / "data", dataset, survey)
             _finish(partial, final)
     except OSError as error:
-        where = error.filename or data_dir
-        problem = f"{where}: {error.strerror or error}"
+        problem = f"{error.filename or data_dir}: {error.strerror or error}"
         raise UserError(f"{problem}; the same command goes on from here") from None
     speed = survey.images / (time.monotonic() - start)
     print(f"wrote {final} ({speed:.0f} images/s)\n{counts.table(report)}")
@@ -94,6 +93,12 @@ def check(dataset: str, raw: Path, data_dir: Path, processes: int) -> None:
         raise UserError(f"cannot write to --data_dir={data_dir}: {error}") from None
     if not os.access(data_dir / dataset, os.W_OK | os.X_OK):
         raise UserError(f"cannot write to --data_dir={data_dir}: permission denied")
+
+
+def _pausing(items: Iterable[T], pause: Callable[[], None]) -> Iterator[T]:
+    for item in items:
+        pause()
+        yield item
 
 
 @contextlib.contextmanager

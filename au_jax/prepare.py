@@ -14,6 +14,7 @@ from pathlib import Path
 
 from absl import app, flags
 
+from au_jax import interrupts
 from au_jax.errors import UserError, run_program
 
 DATASET = flags.DEFINE_string("dataset", None, "The raw set: bp4d or emotionet.")
@@ -33,10 +34,11 @@ def main(argv: Sequence[str]) -> int:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     workers = WORKERS.value or cores or 1
     try:
-        # Late: worker processes import this module too, and need none of TFDS.
-        from au_jax import preparation
+        with interrupts.noted() as pause:
+            # Late: worker processes import this module too, and need none of TFDS.
+            from au_jax import preparation
 
-        preparation.run(dataset, raw, data_dir, workers, SEED.value)
+            preparation.run(dataset, raw, data_dir, workers, SEED.value, pause=pause)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
