@@ -1,9 +1,11 @@
 """Whole runs on drawn faces: train, go on, evaluate."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
 from au_jax import eval as evaluate
 from au_jax import evaluation, metrics, run_state, train
@@ -29,11 +31,16 @@ def tiny(data_dir, get_config=joint_config.get_config, variant="tiny"):
     return config
 
 
+def read_metrics(workdir):
+    text = (workdir / "metrics.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
     config = tiny(data_dir)
     config.stages = ("landmarks", "joint", "finetune")
     train.run(config, tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
+    lines = read_metrics(tmp_path)
     assert {line["stage"] for line in lines} == set(config.stages)
     assert all(line["step"] == 2 for line in lines)
     joint = next(line for line in lines if line["stage"] == "joint")
@@ -82,7 +89,7 @@ def test_going_on_equals_never_having_stopped(data_dir, tmp_path):
     steps = [
         (line["step"], line["total"])
         for folder in ("stopped", "whole")
-        for line in map(json.loads, (tmp_path / folder / "metrics.jsonl").open())
+        for line in read_metrics(tmp_path / folder)
         if "total" in line
     ]
     assert steps[: len(steps) // 2] == steps[len(steps) // 2 :]
@@ -142,7 +149,7 @@ def test_checkpoints_are_chosen_by_the_path_that_is_tested():
 def test_finetuning_counts_only_where_it_improved(monkeypatch):
     def best(scores):
         monkeypatch.setattr(evaluate, "stages_with_checkpoints", lambda *_: scores)
-        return evaluate.best_stage(None, None, "target")
+        return evaluate.best_stage(ConfigDict(), Path("run"), "target")
 
     assert best({"landmarks": -3, "joint": 0.4, "finetune": 0.5}) == "finetune"
     assert best({"landmarks": -3, "joint": 0.5, "finetune": 0.5}) == "joint"
