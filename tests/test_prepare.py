@@ -9,42 +9,40 @@ import sys
 import time
 
 import pytest
-from absl.flags import FLAGS
-from absl.testing import flagsaver
 
-from au_jax import preparation, prepare
 from tests.shared_data import SHARED, needs_shared_data
 
 
-@pytest.fixture
-def given_flags(tmp_path):
-    with flagsaver.flagsaver():
-        flags = [f"--raw={tmp_path}", f"--data_dir={tmp_path / 'out'}", "--seed=7"]
-        FLAGS(["prepare", "--dataset=bp4d", *flags])
-        yield
+def run_patched(tmp_path, patch, *arguments):
+    """The program with another `preparation.run`.
 
-
-def test_no_number_of_processes_is_one_for_each_core(given_flags, monkeypatch):
-    calls = []
-    monkeypatch.setattr(
-        preparation, "run", lambda *settings, pause: calls.append(settings)
+    In a process of its own: other programs define flags of the same names.
+    """
+    code = f"""
+import runpy
+from au_jax import preparation
+{patch}
+preparation.run = run
+runpy.run_module("au_jax.prepare", run_name="__main__")
+"""
+    flags = ["--dataset=bp4d", f"--raw={tmp_path}", f"--data_dir={tmp_path / 'out'}"]
+    return subprocess.run(
+        [sys.executable, "-c", code, *flags, *arguments], capture_output=True, text=True
     )
-    for workers in (0, 3):
-        FLAGS.workers = workers
-        assert prepare.main(["prepare"]) == 0
-    assert [settings[3] for settings in calls] == [len(os.sched_getaffinity(0)), 3]
-    assert all(settings[4] == 7 for settings in calls)
 
 
-def test_ctrl_c_says_how_to_go_on(given_flags, monkeypatch, capsys):
-    def interrupted(*_, pause):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("workers", [0, 3])
+def test_no_number_of_processes_is_one_for_each_core(tmp_path, workers):
+    patch = "def run(*settings, pause): print(settings[3:])"
+    result = run_patched(tmp_path, patch, f"--workers={workers}", "--seed=7")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"({workers or len(os.sched_getaffinity(0))}, 7)\n"
 
-    monkeypatch.setattr(preparation, "run", interrupted)
-    assert prepare.main(["prepare"]) == 130
-    assert capsys.readouterr().err == (
-        "interrupted; the same command goes on where it stopped\n"
-    )
+
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    result = run_patched(tmp_path, "def run(*_, pause): raise KeyboardInterrupt")
+    assert result.returncode == 130
+    assert result.stderr == "interrupted; the same command goes on where it stopped\n"
 
 
 def contents(folder):
