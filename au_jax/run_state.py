@@ -43,7 +43,12 @@ def initial_networks(
 ) -> tuple[dict[str, Params], dict[str, Params]]:
     """Fresh networks for a stage, those of the stage before it taken over."""
     key = jax.random.fold_in(jax.random.key(config.seed), list(STAGES).index(name))
-    params, batch_stats = STAGES[name].init(config, key)
+    # It runs once: a quick compilation is worth more than a quick program.
+    init = jax.jit(
+        lambda key: STAGES[name].init(config, key),
+        compiler_options={"xla_backend_optimization_level": 0},
+    )
+    params, batch_stats = init(key)
     before, domain = PREDECESSORS.get(name, ("", ""))
     if before not in config.stages or not (workdir / before).is_dir():
         return params, batch_stats

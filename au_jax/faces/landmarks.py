@@ -3,11 +3,13 @@
 The functions use array methods only, so they serve numpy and jax arrays alike.
 """
 
-import jax
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
-Points = np.ndarray | jax.Array
+# Arrays of numpy or jax. Importing jax would slow the start of each worker of prepare.
+Points = Any
 
 NUM_LANDMARKS = 49
 
