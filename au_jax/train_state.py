@@ -49,9 +49,9 @@ def create(
 
 
 def gradient_norms(gradients: Mapping[str, Params]) -> Terms:
-    """The L2 norm of each network's gradient, by name, for the log."""
+    """The L2 norm of each network's gradient, by group and name, for the log."""
     return {
-        f"gradient_norm/{name}": optax.tree.norm(gradient)
-        for networks in gradients.values()
+        f"gradient_norm/{group}/{name}": optax.tree.norm(gradient)
+        for group, networks in gradients.items()
         for name, gradient in networks.items()
     }
