@@ -49,7 +49,7 @@ def evaluate(
     crop: int,
     batch_size: int,
 ) -> Evaluation:
-    """Every image of `split` once, centre crop (paper.md section 7)."""
+    """Every image of `split` once, centre crop (method.md section 7)."""
     found: dict[str, list[np.ndarray]] = {}
     errors, aus, known = [], [], []
     for batch in pipeline.make_eval(split, crop=crop, batch_size=batch_size):
@@ -75,7 +75,7 @@ def evaluate(
 def selection_score(domain: str, evaluation: Evaluation) -> float:
     """What the best checkpoint of a domain is chosen by; higher is better.
 
-    Mean F1 on validation (paper.md section 5): of the path that the domain is tested
+    Mean F1 on validation (method.md section 5): of the path that the domain is tested
     by, the reconstructed one for the target if the model has it. F1 at .5 is zero for
     long in short trainings, so average precision decides where it ties. A model
     without AUs is chosen by its landmarks.

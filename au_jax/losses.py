@@ -1,4 +1,4 @@
-"""The losses of paper.md section 4, shaped like its equations.
+"""The losses of method.md section 4, shaped like its equations.
 
 Means are over the batch and everything else unless a docstring says otherwise. All
 arithmetic is in float32, whatever the networks compute in.
@@ -26,7 +26,7 @@ def au_weights(
 ) -> Float[np.ndarray, "a"]:
     """w_a = (1/r_a) / sum(1/r) * n_au, r = occurrence rate among known labels.
 
-    An AU without a positive gets the weight of the rarest AU that has one (paper.md
+    An AU without a positive gets the weight of the rarest AU that has one (method.md
     section 4); without any positive at all the weights are 1.
     """
     positives = (aus * known).sum(axis=0)

@@ -1,4 +1,4 @@
-"""Learning rates and Adam, one chain per parameter group (paper.md section 5)."""
+"""Learning rates and Adam, one chain per parameter group (method.md section 5)."""
 
 from collections.abc import Iterable, Sequence
 

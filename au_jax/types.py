@@ -37,7 +37,7 @@ class Batch(TypedDict):
     """x, y in units of the crop side."""
     cells: Int[Array, "d b 49"]
     """Index y * f + x of each landmark's cell on the f x f map, f = crop / 4, after
-    AU-centre refinement (paper.md section 6)."""
+    AU-centre refinement (method.md section 6)."""
     aus: Float[Array, "d b a"]
     """1 active, 0 not; 0 where unknown."""
     aus_known: Bool[Array, "d b a"]

@@ -1,4 +1,4 @@
-"""The ablation of the paper: models A, B and C (paper.md section 7).
+"""The ablation of the paper: models A, B and C (method.md section 7).
 
 python -m au_jax.main --config=configs/ablation.py:A --workdir=runs/A
 

@@ -11,7 +11,7 @@ from configs import joint
 
 
 def get_config(variant: str = "") -> ConfigDict:
-    """ADLD's losses and schedule (paper.md sections 4 and 5), or a variant of it."""
+    """ADLD's losses and schedule (method.md sections 4 and 5), or a variant of it."""
     config = joint.get_config(variant)
     config.stages = ("joint",)
     config.model.projectors = False

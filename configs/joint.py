@@ -4,14 +4,14 @@
 
     :tiny     a minute on a CPU: a narrow model, few steps; for tests and first looks
 
-Every default of the program is in this file; the other configs change a few lines of it.
+Every default of the program is in this file; the other configs change a few lines.
 """
 
 from ml_collections import ConfigDict
 
 
 def get_config(variant: str = "") -> ConfigDict:
-    """The paper's configuration (paper.md section 5), or a variant of it."""
+    """The paper's configuration (method.md section 5), or a variant of it."""
     config = ConfigDict()
     config.seed = 0
     # The stages in order: "landmarks" (1), "joint" (2), "finetune" (3), "supervised".
@@ -19,36 +19,9 @@ def get_config(variant: str = "") -> ConfigDict:
     config.log_every = 50  # steps
     config.max_steps_per_epoch = 0  # cuts epochs short, for tests; 0: the whole source
 
-    config.data = ConfigDict()
-    config.data.data_dir = "prepared"
-    config.data.source = "bp4d"
-    config.data.target = "emotionet"
-    # Splits by their names in the data; parts of them in brackets: "val[:80%]".
-    config.data.source_splits = ("train", "val")
-    config.data.target_splits = ("train", "val")
-    config.data.aus = (1, 2, 4, 6, 12, 17)
-    config.data.crop = 176  # pixels: a multiple of 16, at least 128
-    config.data.num_workers = 0  # processes that read data; 0: threads of this one
-
-    config.model = ConfigDict()
-    config.model.width = 1.0  # of all networks; 1 is the paper
-    config.model.reduction = 16  # CBAM's r
-    config.model.projectors = True
-    config.model.upsample = 1  # of both sides of an alignment pair; 4: "pixel level"
-    config.model.dtype = "float32"  # of the networks' arithmetic; or "bfloat16"
-
-    # Weights of the terms (paper.md section 4); a term of weight 0 is not computed.
-    config.loss = ConfigDict()
-    config.loss.au = 1.0
-    config.loss.landmark = 0.6
-    config.loss.landmark_adversarial = 400.0
-    config.loss.feature_adversarial = 1.2
-    config.loss.alignment_feature = 100.0
-    config.loss.alignment_landmark = 100.0
-    config.loss.alignment_background = 100.0
-    config.loss.landmark_regression = 0.1
-    config.loss.cross_cycle = 0.0  # ADLD: 40
-    config.loss.self_reconstruction = 0.0  # ADLD: 3
+    config.data = _data()
+    config.model = _model()
+    config.loss = _loss()
 
     # Adam, per group of parameters.
     config.optim = ConfigDict()
@@ -74,6 +47,46 @@ def get_config(variant: str = "") -> ConfigDict:
     elif variant:
         raise ValueError(f"joint.py has no variant {variant!r}; it has: tiny")
     return config
+
+
+def _data() -> ConfigDict:
+    data = ConfigDict()
+    data.data_dir = "prepared"
+    data.source = "bp4d"
+    data.target = "emotionet"
+    # Splits by their names in the data; parts of them in brackets: "val[:80%]".
+    data.source_splits = ("train", "val")
+    data.target_splits = ("train", "val")
+    data.aus = (1, 2, 4, 6, 12, 17)
+    data.crop = 176  # pixels: a multiple of 16, at least 128
+    data.num_workers = 0  # processes that read data; 0: threads of this one
+    return data
+
+
+def _model() -> ConfigDict:
+    model = ConfigDict()
+    model.width = 1.0  # of all networks; 1 is the paper
+    model.reduction = 16  # CBAM's r
+    model.projectors = True
+    model.upsample = 1  # of both sides of an alignment pair; 4: "pixel level"
+    model.dtype = "float32"  # of the networks' arithmetic; or "bfloat16"
+    return model
+
+
+def _loss() -> ConfigDict:
+    # Weights of the terms (method.md section 4); a term of weight 0 is not computed.
+    loss = ConfigDict()
+    loss.au = 1.0
+    loss.landmark = 0.6
+    loss.landmark_adversarial = 400.0
+    loss.feature_adversarial = 1.2
+    loss.alignment_feature = 100.0
+    loss.alignment_landmark = 100.0
+    loss.alignment_background = 100.0
+    loss.landmark_regression = 0.1
+    loss.cross_cycle = 0.0  # ADLD: 40
+    loss.self_reconstruction = 0.0  # ADLD: 3
+    return loss
 
 
 def _adam(learning_rate: float, b1: float, b2: float) -> ConfigDict:

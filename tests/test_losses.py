@@ -1,4 +1,4 @@
-"""The losses against the formulas of paper.md section 4, written out in numpy."""
+"""The losses against the formulas of method.md section 4, written out in numpy."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""Learning rates over a stage (paper.md section 5)."""
+"""Learning rates over a stage (method.md section 5)."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from au_jax import eval as evaluate
-from au_jax import evaluation, metrics, run_state, train
+from au_jax import evaluation, metrics, run_evaluation, run_state, train
 from au_jax.errors import UserError
 from configs import joint as joint_config
 from configs import supervised as supervised_config
@@ -46,7 +45,7 @@ def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
     joint = next(line for line in lines if line["stage"] == "joint")
     assert {name for name, weight in config.loss.items() if weight} <= set(joint)
 
-    evaluate.run(tmp_path, "test", None)
+    run_evaluation.run(tmp_path, "test", None)
     result = json.loads((tmp_path / "eval.json").read_text())
     assert [section["title"].split(":")[0] for section in result["sections"]] == [
         "source (bp4d), direct path",
@@ -99,7 +98,7 @@ def test_going_on_equals_never_having_stopped(data_dir, tmp_path):
 def test_supervised_learns_from_the_domain_it_is_told(data_dir, tmp_path, variant):
     config = tiny(data_dir, supervised_config.get_config, variant)
     train.run(config, tmp_path)
-    evaluate.run(tmp_path, "test", None)
+    run_evaluation.run(tmp_path, "test", None)
     result = json.loads((tmp_path / "eval.json").read_text())
     assert len(result["sections"]) == 2  # there is no reconstructed path
     assert result["landmark_error_percent"] == {}
@@ -148,8 +147,10 @@ def test_checkpoints_are_chosen_by_the_path_that_is_tested():
 
 def test_finetuning_counts_only_where_it_improved(monkeypatch):
     def best(scores):
-        monkeypatch.setattr(evaluate, "stages_with_checkpoints", lambda *_: scores)
-        return evaluate.best_stage(ConfigDict(), Path("run"), "target")
+        monkeypatch.setattr(
+            run_evaluation, "stages_with_checkpoints", lambda *_: scores
+        )
+        return run_evaluation.best_stage(ConfigDict(), Path("run"), "target")
 
     assert best({"landmarks": -3, "joint": 0.4, "finetune": 0.5}) == "finetune"
     assert best({"landmarks": -3, "joint": 0.5, "finetune": 0.5}) == "joint"

@@ -1,4 +1,4 @@
-"""Who is in which split (paper section 7). Everything is seeded and order-free."""
+"""Who is in which split (method.md section 7). Everything is seeded and order-free."""
 
 import hashlib
 from collections.abc import Collection

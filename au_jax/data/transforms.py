@@ -1,4 +1,4 @@
-"""From an aligned face to what a network sees: resize, crop, mirror (paper section 6).
+"""From an aligned face to what a network sees: crop and mirror (method.md section 6).
 
 Plain numpy on one example at a time.
 """
@@ -52,8 +52,8 @@ def landmark_cells(
 ) -> Int[np.ndarray, "49"]:
     """Index y * f + x of each landmark's cell, after AU-centre refinement.
 
-    Computed on its own, as ADLD does (paper section 6): mirroring on the map is three
-    pixels off mirroring in the image.
+    Computed on its own, as ADLD does (method.md section 6): mirroring on the map is
+    three pixels off mirroring in the image.
 
     Args:
         landmarks: x, y in pixels of the image before cropping.
@@ -71,7 +71,7 @@ def landmark_cells(
 
 
 def refine_centres(points: Float[np.ndarray, "49 2"]) -> Float[np.ndarray, "49 2"]:
-    """Moves some landmarks to where the muscles of AUs act (paper section 6).
+    """Moves some landmarks to where the muscles of AUs act (method.md section 6).
 
     The ruler is the horizontal distance of the inner eye corners.
     """

@@ -1,4 +1,4 @@
-"""Alignment of a face to a square of 200 pixels (paper section 6).
+"""Alignment of a face to a square of 200 pixels (method.md section 6).
 
 Preparation and prediction share these functions, and the numbers they were called
 with are stored with the data, so that both see faces cut in the same way.
@@ -21,7 +21,7 @@ def alignment_matrix(
     """The similarity transform from image pixels to the aligned square.
 
     The eye centres become level; the square around {both eye centres, nose tip, mouth
-    corners} has the half side .5 * enlarge * their larger extent (paper section 6).
+    corners} has the half side .5 * enlarge * their larger extent (method.md section 6).
 
     Args:
         landmarks: x, y in pixels of the image.

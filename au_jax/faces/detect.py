@@ -1,4 +1,4 @@
-"""The 49 landmarks of the largest face of a picture, with dlib (paper section 6)."""
+"""The 49 landmarks of a picture's largest face, with dlib (method.md section 6)."""
 
 import importlib.util
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Finder = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "49 2"] | None
 LONG_SIDE = 640
 METHOD = f"dlib at {LONG_SIDE}, then doubled"  # change it when other faces are found
 
-INSTALL = "install it with `pip install au-jax[faces]`"
+INSTALL = "install it with `pip install -r requirements/faces.txt`"
 
 
 def predictor_path() -> Path:

@@ -30,7 +30,7 @@ class AuBranch(nn.Module):
 
 
 class AuDetector(nn.Module):
-    """E_au (paper.md section 2): a branch per AU.
+    """E_au (method.md section 2): a branch per AU.
 
     A Python loop, not `nn.vmap` or a grouped convolution: those train 20 to 70 times
     slower on XLA:CPU.

@@ -10,7 +10,7 @@ from au_jax.types import Array
 
 
 class BackgroundGenerator(nn.Module):
-    """G_b (paper.md section 2): the landmark-free ("background") features."""
+    """G_b (method.md section 2): the landmark-free ("background") features."""
 
     width: float = 1.0
     dtype: DTypeLike = jnp.float32

@@ -9,7 +9,7 @@ from au_jax.types import Array
 
 
 class CBAM(nn.Module):
-    """Channel gate, then spatial gate; no residual inside (paper.md section 2)."""
+    """Channel gate, then spatial gate; no residual inside (method.md section 2)."""
 
     reduction: int = 16
     dtype: DTypeLike = jnp.float32

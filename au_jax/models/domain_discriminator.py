@@ -10,7 +10,7 @@ from au_jax.types import Array
 
 
 class DomainDiscriminator(nn.Module):
-    """D_d (paper.md section 2), one per domain. Needs f >= 32.
+    """D_d (method.md section 2), one per domain. Needs f >= 32.
 
     At the paper's f = 44 (and up to 47) the map of scores is one cell; larger crops
     give more, which least squares averages like everything else.

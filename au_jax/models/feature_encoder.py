@@ -10,7 +10,7 @@ from au_jax.types import Array
 
 
 class FeatureEncoder(nn.Module):
-    """E_f (paper.md section 2): the part shared by all tasks and both domains.
+    """E_f (method.md section 2): the part shared by all tasks and both domains.
 
     Its two parts are also the first two of the five-part landmark network.
     """

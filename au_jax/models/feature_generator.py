@@ -10,7 +10,7 @@ from au_jax.types import Array
 
 
 class FeatureGenerator(nn.Module):
-    """G_st (paper.md section 2)."""
+    """G_st (method.md section 2)."""
 
     width: float = 1.0
     dtype: DTypeLike = jnp.float32

@@ -12,7 +12,7 @@ from au_jax.types import Array
 
 
 class LandmarkDetector(nn.Module):
-    """The last three of the five parts, CBAM, two dense layers (paper.md section 2)."""
+    """The last three of five parts, CBAM, two dense layers (method.md section 2)."""
 
     width: float = 1.0
     reduction: int = 16
@@ -32,7 +32,7 @@ class LandmarkDetector(nn.Module):
             x = average_pool(x)
         x = CBAM(self.reduction, dtype=self.dtype)(x, train)
         x = x.reshape(x.shape[0], -1)
-        # No activation between the two (paper.md section 2).
+        # No activation between the two (method.md section 2).
         x = nn.Dense(scaled(512, self.width), dtype=self.dtype)(x)
         x = nn.Dense(2 * NUM_LANDMARKS, dtype=self.dtype)(x)
         return x.reshape(-1, NUM_LANDMARKS, 2)

@@ -11,7 +11,7 @@ from au_jax.types import Array
 
 
 class LandmarkDiscriminator(nn.Module):
-    """D_l (paper.md section 2); its maps meet least squares, so no softmax."""
+    """D_l (method.md section 2); its maps meet least squares, so no softmax."""
 
     width: float = 1.0
     dtype: DTypeLike = jnp.float32

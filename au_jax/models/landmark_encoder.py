@@ -25,7 +25,7 @@ class LandmarkEncoding(NamedTuple):
 
 
 class LandmarkEncoder(nn.Module):
-    """E_l (paper.md section 2); the paper's "facial texture encoder" is a slip."""
+    """E_l (method.md section 2); the paper's "facial texture encoder" is a slip."""
 
     width: float = 1.0
     dtype: DTypeLike = jnp.float32

@@ -17,7 +17,7 @@ def scaled(channels: int, width: float) -> int:
 
 
 class ConvBlock(nn.Module):
-    """Convolution, norm, PReLU (paper.md section 2).
+    """Convolution, norm, PReLU (method.md section 2).
 
     The convolution's bias is kept for parity with ADLD but gets no gradient: behind a
     norm its true gradient is zero, and Adam would blow the rounding noise up into

@@ -18,7 +18,7 @@ def identity_kernel(
 
 
 class Projector(nn.Module):
-    """P (paper.md section 4): 1x1 convolution, identity at first.
+    """P (method.md section 4): 1x1 convolution, identity at first.
 
     It stands on the reconstructed side only: projections on both sides of an L1 pair
     collapse to zero.

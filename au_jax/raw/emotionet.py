@@ -3,7 +3,7 @@
 `*.csv` with the columns `URL`, `'AU 1'`, ... (1, 0, 999 = not annotated) are labelled:
 a name that ends in `_val`, `_test` or `_train` says its split, other tables are halved
 into val and test. `dataFile_*.txt` (tab separated, no header) are unlabelled: the codes
-in them come from a detector, not from people, and are not read (paper section 7).
+in them come from a detector, not from people, and are not read (method.md section 7).
 """
 
 import csv
@@ -20,7 +20,7 @@ from au_jax.raw.row import Reject, Row
 from au_jax.raw.table import au_columns, clean, codes, header_problem, open_table
 from au_jax.raw.tree import Tree, picture_finder, pictures, walk
 
-TRAIN_IMAGES = 200_000  # drawn from the unlabelled lists (paper section 7)
+TRAIN_IMAGES = 200_000  # drawn from the unlabelled lists (method.md section 7)
 
 Codes = Mapping[int, bool] | str  # or what is wrong with them
 Entry = tuple[str, str, Codes]  # where it is listed, URL, codes

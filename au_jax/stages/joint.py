@@ -1,6 +1,6 @@
 """Stage 2 (and 3): adversarial domain separation with landmark detection.
 
-Paper.md section 3. The models A, B, C of the ablation and ADLD are this stage with
+method.md section 3. The models A, B, C of the ablation and ADLD are this stage with
 other weights in `config.loss`: a term of weight 0 is not computed.
 """
 
@@ -135,7 +135,7 @@ def make_train_step(
 
 
 def make_predict(config: Config) -> Predict:
-    """Both test paths of paper.md section 7, and the landmarks.
+    """Both test paths of method.md section 7, and the landmarks.
 
     "direct" is AU(E_f(I)); "reconstructed" is AU(G_st(A, B)) of its own A and B.
     """

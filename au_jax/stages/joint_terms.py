@@ -67,7 +67,7 @@ def player_terms(
     upsample: int,
     names: Iterable[str],
 ) -> Terms:
-    """The terms of L_total named in `names`, unweighted (paper.md section 4)."""
+    """The terms of L_total named in `names`, unweighted (method.md section 4)."""
     aus, known, cells = batch["aus"][0], batch["aus_known"][0], batch["cells"]
 
     def align(kind: str, wanted: Float[Array, "d b f f c"]) -> Float[Array, ""]:

@@ -1,4 +1,4 @@
-"""Stage 1: E_f and the landmark branch, alone, on the source (paper.md section 5)."""
+"""Stage 1: E_f and the landmark branch, alone, on the source (method.md section 5)."""
 
 from collections.abc import Callable
 

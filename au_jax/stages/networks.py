@@ -54,7 +54,7 @@ def variables(
     module: nn.Module, key: jax.Array, *inputs: Array
 ) -> tuple[Params, Params]:
     """Fresh parameters and running statistics ({} if it keeps none)."""
-    fresh = module.init(key, *inputs)
+    fresh: Any = module.init(key, *inputs)
     return fresh["params"], fresh.get("batch_stats", {})
 
 

@@ -1,6 +1,6 @@
 """One forward pass of the players: domain separation and reconstruction.
 
-Steps 1 to 5 of paper.md section 3, with the domain (source, target) as leading axis
+Steps 1 to 5 of method.md section 3, with the domain (source, target) as leading axis
 `d`. "The other domain's" is then `x[::-1]`, and a network frozen for one application is
 `stop_gradient` of its parameters.
 """
@@ -103,20 +103,13 @@ def forward(
     task, generator = players["task"], players["generator"]
     stats = dict(batch_stats)
 
-    def encode(image: Float[Array, "b h w 3"]) -> Float[Array, "b f f c"]:
-        return update_stats(
-            networks.feature_encoder,
-            task["feature_encoder"],
-            stats,
-            "feature_encoder",
-            image,
-        )
-
-    def detect_aus(params: Params, x: Float[Array, "b f f c"]) -> Float[Array, "b a"]:
-        return update_stats(networks.au_detector, params, stats, "au_detector", x)
+    def in_training(name: str, params: Params, x: Array) -> Array:
+        return update_stats(getattr(networks, name), params[name], stats, name, x)
 
     # 1. Features F and landmarks of both domains; source before target.
-    features = jnp.stack([encode(image) for image in batch["image"]])
+    features = jnp.stack(
+        [in_training("feature_encoder", task, image) for image in batch["image"]]
+    )
     own = encode_landmarks(networks, task["landmark_encoder"], features)
 
     # 2. Backgrounds B.
@@ -138,13 +131,12 @@ def forward(
     )
 
     # 5. AUs. The running statistics see all four in this order, the loss two of them.
-    live, still = task["au_detector"], sg(task["au_detector"])
-    au_source = detect_aus(live, features[0])
-    detect_aus(still, sg(features[1]))
-    detect_aus(still, sg(recombined[0]))
-    au_recombined = detect_aus(live, recombined[1])
+    au_source = in_training("au_detector", task, features[0])
+    in_training("au_detector", sg(task), sg(features[1]))
+    in_training("au_detector", sg(task), sg(recombined[0]))
+    au_recombined = in_training("au_detector", task, recombined[1])
 
-    outputs = {
+    outputs: Outputs = {
         "au_source": au_source,
         "au_recombined": au_recombined,
         "landmark_logits": own.logits,
@@ -160,17 +152,18 @@ def forward(
             networks, generator_params, sg(own.attention), background
         )
     if "landmark_regression" in terms:
-        outputs["landmarks"] = update_stats(
-            networks.landmark_detector,
-            task["landmark_detector"],
-            stats,
-            "landmark_detector",
-            features[0],
-        )
-    for kind in ("feature", "landmark", "background"):
-        if f"projector_{kind}" in generator:
-            params, x = generator[f"projector_{kind}"], outputs[f"reconstructed_{kind}"]
-            projected = unfold(apply(networks.projector, params, fold(x)))
-            outputs[f"reconstructed_{kind}"] = projected
+        outputs["landmarks"] = in_training("landmark_detector", task, features[0])
+    outputs |= project(networks, generator, outputs)
     constants = Constants(sg(features), sg(own.features), sg(background), stats)
     return outputs, constants
+
+
+def project(networks: Networks, generator: Params, outputs: Outputs) -> Outputs:
+    """The reconstructed features behind their projectors, if the model has any."""
+    projected = {}
+    for kind in ("feature", "landmark", "background"):
+        if f"projector_{kind}" in generator:
+            x = fold(outputs[f"reconstructed_{kind}"])
+            x = apply(networks.projector, generator[f"projector_{kind}"], x)
+            projected[f"reconstructed_{kind}"] = unfold(x)
+    return projected

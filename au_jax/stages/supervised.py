@@ -29,7 +29,7 @@ def init(config: Config, key: jax.Array) -> tuple[dict[str, Params], dict[str, P
 def make_train_step(
     config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
-    """One step on BCE_w of the labelled images (paper.md section 4)."""
+    """One step on BCE_w of the labelled images (method.md section 4)."""
     return head.make_train_step(
         config,
         optimizers,

@@ -1,4 +1,4 @@
-"""Expected: paper section 7, and the counts and properties of a split by subject."""
+"""Expected: method.md section 7, and the properties of a split by subject."""
 
 import pytest
 

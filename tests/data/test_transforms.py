@@ -34,7 +34,7 @@ def test_cells_stay_on_the_map():
     ("crop", "side"), [(128, 145), (144, 164), (176, 200), (224, 255), (256, 291)]
 )
 def test_resized_side(crop: int, side: int):
-    """The sides of paper section 6, a = round(200 c / 176), worked out by hand."""
+    """The sides of method.md section 6, a = round(200 c / 176), worked out by hand."""
     assert transforms.resized_side(crop) == side
 
 
@@ -93,7 +93,7 @@ def test_landmark_lies_on_its_dot(crop: int, mirrored: bool, point: int):
 
 
 def test_centre_crop_is_the_middle_of_the_picture():
-    """The formulas of paper section 6: offset (200 - 176) // 2, (x / 255 - .5) / .5."""
+    """Method.md section 6: offset (200 - 176) // 2, (x / 255 - .5) / .5."""
     face = drawn_face(2)
     face["image"][50, 50], face["image"][60, 60] = 0, 255
     seen = transforms.centre(face, 176)

@@ -1,4 +1,4 @@
-"""Shapes, sizes and arithmetic of the networks (paper.md section 2)."""
+"""Shapes, sizes and arithmetic of the networks (method.md section 2)."""
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ def block(inputs: int, outputs: int, norm: str = "instance", kernel: int = 3) ->
     return conv(kernel, inputs, outputs) + (2 * outputs if norm == "batch" else 0) + 1
 
 
-# By the layers of the table in paper.md section 2, at the paper's crop of 176.
+# By the layers of the table in method.md section 2, at the paper's crop of 176.
 ENCODER = sum(block(i, o, "batch") for i, o in ((3, 32), (32, 32), (32, 64), (64, 64)))
 DETECTOR = sum(
     block(i, o, "batch")

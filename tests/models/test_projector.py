@@ -1,4 +1,4 @@
-"""Why projectors stand on one side only (paper.md section 4), on toy features."""
+"""Why projectors stand on one side only (method.md section 4), on toy features."""
 
 import jax
 import jax.numpy as jnp

@@ -14,7 +14,7 @@ from tests.trees import assert_trees_close
 
 ONES = np.ones(6, np.float32)
 
-# The table of paper.md section 3.
+# The table of method.md section 3.
 GENERATORS = {"background_generator", "feature_generator"}
 GRADIENTS = {
     "au": {"feature_encoder", "au_detector", *GENERATORS},
