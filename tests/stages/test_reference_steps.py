@@ -148,7 +148,7 @@ def predict(config: ConfigDict, state: TrainState, images) -> dict[str, np.ndarr
     return found
 
 
-FILES = reference_files("adld_seed*.npz") + reference_files("joint_seed*.npz")
+FILES = reference_files("*_seed*_crop*_b*.npz")
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
 
@@ -175,7 +175,7 @@ def test_reference_losses(path: Path):
     case = run(path)
     for name, wanted in part(case.numbers, "loss").items():
         found = [terms[NAMES.get(name, name)] for terms in case.terms]
-        later = 1e-2 if name in CHAOTIC else 1e-3
+        later = 2e-2 if name in CHAOTIC else 1e-3
         np.testing.assert_allclose(found[0], wanted[0], rtol=1e-4, err_msg=name)
         np.testing.assert_allclose(found[1:], wanted[1:], rtol=later, err_msg=name)
 
@@ -215,21 +215,28 @@ def first_gradient(case: Run, leaf: reference.Leaf) -> np.ndarray:
 @every_file
 def test_reference_running_statistics(path: Path):
     case = run(path)
-    stats = case.states[1].batch_stats["task"]
-    for name, wanted in part(case.numbers, "running").items():
-        *_, index, statistic = name.split(".")
-        block = {1: 0, 4: 1, 7: 2, 8: 2, 11: 3}[int(index)]
-        if name.startswith("base."):
-            node = stats["feature_encoder"]
-        else:
-            node = stats["au_detector"][f"branch_{name.split('.')[2]}"]
-        found = node[f"ConvBlock_{block}"]["norm"][statistic.removeprefix("running_")]
+    numbers = part(case.numbers, "running")
+    if not numbers:
+        pytest.skip("the file stores no running statistics")
+    norms = {
+        leaf.reference.removesuffix(".weight"): leaf.path[:-1]
+        for leaf in case.leaves
+        if leaf.kind == "scale"
+    }
+    for name, wanted in numbers.items():
+        norm, _, statistic = name.rpartition(".")
+        found = case.states[1].batch_stats
+        for key in (*norms[norm], statistic.removeprefix("running_")):
+            found = found[key]
         close(found, wanted, 1e-3, name)
 
 
 @every_file
 def test_reference_after_training(path: Path):
     case = run(path)
+    numbers = part(case.numbers, "after")
+    if not numbers:
+        pytest.skip("the file stores nothing of after the training")
     found = predict(case.config, case.states[-1], case.batch["image"])
-    for name, value in part(case.numbers, "after").items():
+    for name, value in numbers.items():
         np.testing.assert_allclose(found[name], value, rtol=0, atol=5e-3, err_msg=name)
