@@ -75,7 +75,7 @@ def test_the_package_of_the_model_is_not_imported(find):
 
 def test_dlib_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "dlib", None)
-    with pytest.raises(UserError, match=r"dlib.*pip install -r requirements/faces\.txt"):
+    with pytest.raises(UserError, match=r"dlib.*-r requirements/faces\.txt"):
         detect.make_finder()
 
 
@@ -89,5 +89,5 @@ def test_the_model_is_damaged(monkeypatch, tmp_path):
 
 def test_the_model_is_missing(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"model.*pip install -r requirements/faces\.txt"):
+    with pytest.raises(UserError, match=r"model.*-r requirements/faces\.txt"):
         detect.predictor_path()
