@@ -1,4 +1,4 @@
-"""Expected: the trees that the helpers wrote."""
+"""Expected: what was drawn into the trees that each test makes."""
 
 import csv
 import json
