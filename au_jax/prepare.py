@@ -2,9 +2,9 @@
 
     python -m au_jax.prepare --dataset=bp4d --raw=DIR --data_dir=OUT
 
-writes the TFDS data set OUT/bp4d/1.0.0 (au_jax/data/records.py) with `rejected.csv`,
-which names every file that cannot be used and why, and `counts.json`. A run that was
-interrupted goes on where it stopped when the same command is given again.
+writes the TFDS data set OUT/bp4d/1.0.0 (au_jax/preparation/records.py) with
+`rejected.csv`, which names every file that cannot be used and why, and `counts.json`.
+A run that was interrupted goes on where it stopped, by the same command.
 """
 
 import os
@@ -36,9 +36,9 @@ def main(argv: Sequence[str]) -> int:
     try:
         with interrupts.noted() as pause:
             # Late: worker processes import this module too, and need none of TFDS.
-            from au_jax import preparation
+            from au_jax.preparation import course
 
-            preparation.run(dataset, raw, data_dir, workers, SEED.value, pause=pause)
+            course.run(dataset, raw, data_dir, workers, SEED.value, pause=pause)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130

@@ -14,15 +14,15 @@ from tests.shared_data import SHARED, needs_shared_data
 
 
 def run_patched(tmp_path, patch, *arguments):
-    """The program with another `preparation.run`.
+    """The program with another `course.run`.
 
     In a process of its own: other programs define flags of the same names.
     """
     code = f"""
 import runpy
-from au_jax import preparation
+from au_jax.preparation import course
 {patch}
-preparation.run = run
+course.run = run
 runpy.run_module("au_jax.prepare", run_name="__main__")
 """
     flags = ["--dataset=bp4d", f"--raw={tmp_path}", f"--data_dir={tmp_path / 'out'}"]

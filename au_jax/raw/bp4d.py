@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from au_jax.data import splits
 from au_jax.errors import UserError
+from au_jax.preparation import splits
 from au_jax.raw.aucoding import Labels, Sequence, label_files, read_labels
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.tree import is_picture, pictures, walk

@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from jaxtyping import UInt64
 
-from au_jax.data.splits import rank
 from au_jax.errors import UserError
+from au_jax.preparation.splits import rank
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.table import au_columns, clean, codes, header_problem, open_table
 from au_jax.raw.tree import Tree, picture_finder, pictures, walk

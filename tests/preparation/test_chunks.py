@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from au_jax.faces import chunks
 from au_jax.faces.align import align_landmarks, alignment_matrix
+from au_jax.preparation import chunks
 from tests.raw_trees import FACE, make_finder, write_picture
 
 PATHS = ["a.jpg", "black.png", "cut.jpg", "gone.jpg", "b.jpg"]

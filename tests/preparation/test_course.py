@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from au_jax import preparation
 from au_jax.errors import UserError
+from au_jax.preparation import course
 from tests.raw_trees import make_finder, write_bp4d, write_emotionet, write_picture
 
 
 def prepare(raw, out, dataset="bp4d", processes=1, seed=0, finder=make_finder):
-    return preparation.run(dataset, raw, out, processes, seed, finder)
+    return course.run(dataset, raw, out, processes, seed, finder)
 
 
 def rejected(out, dataset="bp4d"):
@@ -142,6 +142,6 @@ def test_a_full_disk(raw, out, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device", "somewhere")
 
-    monkeypatch.setattr("au_jax.faces.chunks.save", full)
+    monkeypatch.setattr("au_jax.preparation.chunks.save", full)
     with pytest.raises(UserError, match="somewhere: No space left"):
         prepare(raw, out)

@@ -7,10 +7,10 @@ import resource
 import numpy as np
 import pytest
 
-from au_jax.data import assembly
-from au_jax.data.survey import Survey
 from au_jax.errors import UserError
-from au_jax.faces.chunks import Faces
+from au_jax.preparation import assembly
+from au_jax.preparation.chunks import Faces
+from au_jax.preparation.survey import Survey
 from au_jax.raw.row import Reject, Row
 from tests.raw_trees import FACE
 

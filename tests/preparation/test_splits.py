@@ -2,7 +2,7 @@
 
 import pytest
 
-from au_jax.data import splits
+from au_jax.preparation import splits
 
 # The three folds in common use, and ADLD's split of the third.
 P1 = "F001 F002 F008 F009 F010 F016 F018 F023 M001 M004 M007 M008 M012 M014"

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from au_jax.data import assembly, counts, records
-from au_jax.data.survey import look_through
 from au_jax.errors import UserError
-from au_jax.faces import workers
 from au_jax.faces.detect import Finder, make_finder
+from au_jax.preparation import assembly, counts, records, workers
+from au_jax.preparation.survey import look_through
 from au_jax.raw import bp4d, emotionet
 
 T = TypeVar("T")

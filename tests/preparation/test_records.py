@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
-from au_jax.data import records
+from au_jax.preparation import records
 from au_jax.raw.row import Row
 from tests.raw_trees import FACE, picture
 
@@ -63,7 +63,7 @@ def test_read_back(tmp_path):
 
 OTHER_PROCESS = """
 import pathlib, sys
-from tests.data.test_records import write
+from tests.preparation.test_records import write
 write(pathlib.Path(sys.argv[1]))
 """
 

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from au_jax.data import records
-from au_jax.faces import chunks
+from au_jax.preparation import chunks, records
 from au_jax.raw.row import Reject, Row
 
 Item = Row | Reject

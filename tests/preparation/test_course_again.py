@@ -13,15 +13,15 @@ import time
 
 import pytest
 
-from au_jax import preparation
 from au_jax.errors import UserError
+from au_jax.preparation import course
 from tests.raw_trees import make_finder, write_bp4d, write_picture
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def prepare(raw, out, dataset="bp4d", processes=1, seed=0, finder=make_finder):
-    return preparation.run(dataset, raw, out, processes, seed, finder)
+    return course.run(dataset, raw, out, processes, seed, finder)
 
 
 def make_no_finder():
@@ -142,7 +142,7 @@ def test_an_interrupted_run_goes_on(raw, out, tmp_path, stop):
 
 KILLED = """
 import functools, pathlib, sys, time
-from au_jax import preparation
+from au_jax.preparation import course
 from tests import raw_trees
 
 def make_slow_finder():
@@ -151,7 +151,7 @@ def make_slow_finder():
 
 if __name__ == "__main__":
     raw, out = map(pathlib.Path, sys.argv[1:])
-    preparation.run("bp4d", raw, out, 1, 0, make_slow_finder)
+    course.run("bp4d", raw, out, 1, 0, make_slow_finder)
 """
 
 

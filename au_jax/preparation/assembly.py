@@ -10,10 +10,10 @@ from typing import Any
 from rich import progress
 from rich.console import Console
 
-from au_jax.data import counts, records
-from au_jax.data.survey import Item, Survey
 from au_jax.errors import UserError
-from au_jax.faces.chunks import Faces
+from au_jax.preparation import counts, records
+from au_jax.preparation.chunks import Faces
+from au_jax.preparation.survey import Item, Survey
 from au_jax.raw.row import Reject, Row
 
 CHUNK_IMAGES = 64  # what an interruption costs each process

@@ -15,9 +15,9 @@ from typing import TypeVar
 import cv2
 
 from au_jax.errors import UserError
-from au_jax.faces import chunks
-from au_jax.faces.chunks import Faces
 from au_jax.faces.detect import Finder
+from au_jax.preparation import chunks
+from au_jax.preparation.chunks import Faces
 
 T = TypeVar("T")
 
