@@ -1,0 +1,127 @@
+"""Faces as pictures for people: landmarks and labels drawn in, or the face hidden.
+
+Every picture that the program makes of a face goes through `draw_face`, so that a
+licensed face leaves the machine only when its user asks for it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from au_jax.errors import UserError
+
+Show = Literal["show", "blur", "none"]
+"""The face as it is, in squares too coarse to know it by, or its landmarks alone."""
+
+# Their agreements forbid to publish faces (of BP4D: but those of a few subjects).
+LICENSED = ("bp4d", "bp4dplus", "disfa", "emotionet", "rafau", "lists")
+
+COARSE = 12  # squares along each side of a blurred face
+EMPTY = 236  # grey of a hidden face
+_POINT = (30, 200, 60)
+_PARTS: tuple[tuple[int, int, bool], ...] = (  # first, last + 1, closed
+    (0, 5, False), (5, 10, False), (10, 14, False), (14, 19, False),
+    (19, 25, True), (25, 31, True), (31, 43, True), (43, 49, True),
+)  # fmt: skip
+
+
+def choose(asked: str | None, dataset: str) -> Show:
+    """How the faces of a data set are shown: as asked, otherwise as it permits.
+
+    Raises:
+        UserError: there is no such way.
+    """
+    if not asked:
+        return "none" if dataset in LICENSED else "show"
+    for known in get_args(Show):
+        if asked == known:
+            return known
+    raise UserError(f"--faces={asked}: give one of {', '.join(get_args(Show))}")
+
+
+def draw_face(
+    image: UInt8[np.ndarray, "h w 3"],
+    landmarks: Float[np.ndarray, "49 2"] | None = None,
+    aus: Mapping[int, bool] | None = None,
+    show: Show = "show",
+    side: int = 200,
+) -> UInt8[np.ndarray, "h2 {side} 3"]:
+    """A face with its landmarks, and below it the numbers of its active AUs.
+
+    Args:
+        image: RGB, usually an aligned square; others are fitted into one.
+        landmarks: x, y in pixels of `image`.
+        aus: AU number -> active, for the known ones; None draws no line of text.
+        show: what is seen of the face itself.
+        side: of the picture, in pixels.
+
+    Returns:
+        RGB, `side` high, and a tenth more where there is a line of text.
+    """
+    scale = side / max(image.shape[:2])
+    face = np.full((side, side, 3), EMPTY, np.uint8)
+    if show != "none":
+        seen = hide(image) if show == "blur" else image
+        height, width = (max(1, round(n * scale)) for n in image.shape[:2])
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        face[:height, :width] = cv2.resize(seen, (width, height), interpolation=method)
+    if landmarks is not None:
+        _draw_landmarks(face, (landmarks + 0.5) * scale - 0.5)
+    if aus is None:
+        return face
+    return np.concatenate([face, _line(label_text(aus), side)])
+
+
+def hide(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture in coarse squares; a blur by convolution could be undone."""
+    height, width, _ = image.shape
+    small = cv2.resize(image, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
+    large = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
+    return large.astype(np.uint8, copy=False)
+
+
+def label_text(aus: Mapping[int, bool]) -> str:
+    """ "AU 1 4 12" for the active ones; says when none is active, or none known."""
+    active = [str(au) for au, on in sorted(aus.items()) if on]
+    return f"AU {' '.join(active)}" if active else "no AU" if aus else "no labels"
+
+
+def grid(
+    pictures: Sequence[UInt8[np.ndarray, "h w 3"]], columns: int
+) -> UInt8[np.ndarray, "h2 w2 3"]:
+    """Pictures of one size side by side, row by row, on white; at least one."""
+    height, width, _ = pictures[0].shape
+    rows = -(-len(pictures) // columns)
+    sheet = np.full((rows * height, columns * width, 3), 255, np.uint8)
+    for index, picture in enumerate(pictures):
+        y, x = index // columns * height, index % columns * width
+        sheet[y : y + height, x : x + width] = picture
+    return sheet
+
+
+def _draw_landmarks(
+    face: UInt8[np.ndarray, "s s 3"], points: Float[np.ndarray, "49 2"]
+) -> None:
+    """Lines along brows, nose, eyes and mouth, and a dot at each point."""
+    if not np.isfinite(points).all():
+        return
+    whole = np.rint(points.clip(-len(face), 2 * len(face))).astype(np.int32)
+    for first, end, closed in _PARTS:
+        cv2.polylines(face, [whole[first:end]], closed, _POINT, 1, cv2.LINE_AA)
+    for x, y in whole.tolist():
+        cv2.circle(face, (x, y), max(1, len(face) // 130), (255, 255, 255), -1)
+        cv2.circle(face, (x, y), max(1, len(face) // 200), (200, 30, 30), -1)
+
+
+def _line(text: str, side: int) -> UInt8[np.ndarray, "h {side} 3"]:
+    """Dark text on white, shrunk until it fits."""
+    line = np.full((side // 10, side, 3), 255, np.uint8)
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, side / 480
+    width = cv2.getTextSize(text, font, scale, 1)[0][0]
+    scale *= min(1.0, 0.96 * side / max(width, 1))
+    at = (round(0.02 * side), round(0.075 * side))
+    cv2.putText(line, text, at, font, scale, (20, 20, 20), 1, cv2.LINE_AA)
+    return line
