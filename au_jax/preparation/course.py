@@ -48,24 +48,24 @@ def run(
     unfinished = final.with_name(f".{records.VERSION}.partial")
     try:
         done = assembly.stored_report(final)
-        survey = look_through(_pausing(read(), pause), raw, seed)
+        survey = look_through(pausing(read(), pause), raw, seed)
         if done and done["fingerprint"] == survey.fingerprint:
             if unfinished.exists():  # killed after the last step but clearing up
-                with _own(unfinished):
+                with own(unfinished):
                     shutil.rmtree(unfinished)
             print(f"{final} is up to date: nothing to do\n{counts.table(done)}")
             return
         if done:
             print(f"{final} was made from other files or settings: preparing it again")
         start = time.monotonic()
-        with _own(unfinished) as partial:
-            work = assembly.cut(_pausing(read(), pause))
+        with own(unfinished) as partial:
+            work = assembly.cut(pausing(read(), pause))
             faces = workers.find_faces(raw, partial / "faces", work, processes, finder)
             with contextlib.closing(faces):  # ends the processes
                 report = assembly.write(
-                    _pausing(faces, pause), partial / "data", dataset, survey
+                    pausing(faces, pause), partial / "data", dataset, survey
                 )
-            _finish(partial, final)
+            finish(partial, final)
     except OSError as error:
         problem = f"{error.filename or data_dir}: {error.strerror or error}"
         raise UserError(f"{problem}; the same command goes on from here") from None
@@ -94,14 +94,15 @@ def check(dataset: str, raw: Path, data_dir: Path, processes: int) -> None:
         raise UserError(f"cannot write to --data_dir={data_dir}: permission denied")
 
 
-def _pausing(items: Iterable[T], pause: Callable[[], None]) -> Iterator[T]:
+def pausing(items: Iterable[T], pause: Callable[[], None]) -> Iterator[T]:
+    """The items, with a look at `pause` before each."""
     for item in items:
         pause()
         yield item
 
 
 @contextlib.contextmanager
-def _own(partial: Path) -> Iterator[Path]:
+def own(partial: Path) -> Iterator[Path]:
     """The hidden folder of unfinished work, for this process alone."""
     (partial / "faces").mkdir(parents=True, exist_ok=True)
     with (partial / "lock").open("w") as lock:
@@ -112,7 +113,7 @@ def _own(partial: Path) -> Iterator[Path]:
         yield partial
 
 
-def _finish(partial: Path, final: Path) -> None:
+def finish(partial: Path, final: Path) -> None:
     """Puts the finished data set in its place, and clears the unfinished work away."""
     old = partial / "old"
     shutil.rmtree(old, ignore_errors=True)

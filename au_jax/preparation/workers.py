@@ -54,7 +54,7 @@ def find_faces(
     pending: collections.deque[tuple[T, Future[Faces]]] = collections.deque()
     try:
         for item, paths in work:
-            with _interrupts_held():
+            with interrupts_held():
                 pending.append((item, pool.submit(_chunk, raw, folder, paths)))
             if len(pending) > 4 * workers:
                 item, future = pending.popleft()
@@ -71,7 +71,7 @@ def find_faces(
 
 
 @contextlib.contextmanager
-def _interrupts_held() -> Generator[None, None, None]:
+def interrupts_held() -> Generator[None, None, None]:
     """Ctrl-C waits for the end of the block, and never reaches processes begun in it.
 
     They inherit the mask, so not even one that is still importing shows a traceback;
@@ -87,12 +87,12 @@ def _interrupts_held() -> Generator[None, None, None]:
 def _start(make_finder: Callable[[], Finder]) -> None:
     """Sets up a worker process."""
     global _find
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     _find = make_finder()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A killed parent cannot end its workers, and they would wait for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -1,0 +1,191 @@
+"""The embedded data sets faces_lab and faces_wild, rendered person by person."""
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from au_jax.faces import align
+from au_jax.preparation import assembly, chunks, counts, course, records, workers
+from au_jax.preparation.chunks import Faces
+from au_jax.preparation.survey import Item, Survey
+from au_jax.raw.row import Row
+from au_jax.rendering import scenes
+from au_jax.rendering.expression import AUS, draw_sequence
+from au_jax.rendering.person import draw_person
+from au_jax.rendering.scenes import Scene
+
+VERSION = 1  # raise it when the same seed gives other pictures
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a set consists of. A task is a sequence of frames, as in BP4D."""
+
+    name: str
+    initial: str  # of the subjects' names
+    people: Mapping[str, int]  # by split; a person is in one only
+    tasks: int
+    frames: int
+    rates: Mapping[int, float]  # share of the tasks in which an AU becomes active
+    together: Mapping[tuple[int, int], float]
+    distraction: float  # chance of each movement that is no AU of ours
+    draw_scene: Callable[[np.random.Generator], Scene]
+
+
+PLANS = {
+    "faces_lab": Plan(
+        name="faces_lab",
+        initial="L",
+        people={"train": 70, "val": 10, "test": 20},
+        tasks=5,
+        frames=4,
+        rates={1: 0.35, 2: 0.30, 4: 0.35, 6: 0.40, 12: 0.45, 17: 0.35},
+        together={(1, 2): 0.3, (6, 12): 0.5},
+        distraction=0.06,
+        draw_scene=scenes.draw_lab,
+    ),
+    "faces_wild": Plan(
+        name="faces_wild",
+        initial="W",
+        people={"train": 500, "val": 300, "test": 200},
+        tasks=1,
+        frames=2,
+        rates={1: 0.25, 2: 0.25, 4: 0.25, 6: 0.50, 12: 0.60, 17: 0.25},
+        together={(1, 2): 0.2, (6, 12): 0.4, (4, 17): 0.2},
+        distraction=0.1,
+        draw_scene=scenes.draw_wild,
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One person's pictures."""
+
+    plan: Plan
+    seed: int
+    split: str
+    number: int  # of the person in the set, from 1
+
+    def rows(self) -> list[Row]:
+        """Their names and labels; the same sequences that `render` shows."""
+        return [row for row, _ in self._moments()]
+
+    def render(self) -> Faces:
+        """Renders, aligns by the true landmarks, and encodes."""
+        person = draw_person(self._rng(0))
+        jpegs, landmarks = [], []
+        for row, (expression, scene) in self._moments():
+            photo = scenes.photograph(person, expression, scene, row.frame)
+            matrix = align.alignment_matrix(photo.landmarks)
+            jpegs.append(chunks.encode(align.align_image(photo.image, matrix)))
+            landmarks.append(align.align_landmarks(photo.landmarks, matrix))
+        stacked = np.stack(landmarks).astype(np.float32)
+        return Faces(jpegs, stacked, [("", "")] * len(jpegs))
+
+    def _moments(self) -> Iterator[tuple[Row, tuple]]:
+        plan = self.plan
+        subject = f"{plan.initial}{self.number:04d}"
+        for task in range(1, plan.tasks + 1):
+            rng = self._rng(task)
+            scene = plan.draw_scene(rng)
+            sequence = draw_sequence(
+                rng, plan.frames, plan.rates, plan.together, plan.distraction
+            )
+            for frame, expression in enumerate(sequence, start=1):
+                path = f"{subject}/T{task}/{frame:02d}.jpg"
+                aus = expression.active()
+                row = Row(path, self.split, subject, f"T{task}", frame, aus)
+                yield row, (expression, scene)
+
+    def _rng(self, part: int) -> np.random.Generator:
+        """A generator for the person (0) or a task, whatever was drawn before."""
+        entropy = (self.seed, ord(self.plan.initial), self.number, part)
+        return np.random.default_rng(entropy)
+
+
+def jobs(plan: Plan, seed: int, size: float) -> list[Job]:
+    """All people of a set; `size` multiplies their number."""
+    splits = [
+        split
+        for split, people in plan.people.items()
+        for _ in range(max(1, round(people * size)))
+    ]
+    return [Job(plan, seed, split, i) for i, split in enumerate(splits, start=1)]
+
+
+def run(
+    name: str,
+    data_dir: Path,
+    seed: int,
+    size: float,
+    processes: int,
+    pause: Callable[[], None] = lambda: None,
+) -> None:
+    """Renders a set into `data_dir`, or goes on where an interrupted run stopped.
+
+    Raises:
+        UserError: the folder holds something else, or another run works in it.
+    """
+    plan = PLANS[name]
+    work = jobs(plan, seed, size)
+    settings = f"{VERSION} {chunks.SETTINGS} {records.VERSION} {seed} {size} {plan}"
+    # A function's text holds its address.
+    settings = settings.replace(repr(plan.draw_scene), plan.draw_scene.__name__)
+    fingerprint = hashlib.sha256(settings.encode()).hexdigest()
+    images = len(work) * plan.tasks * plan.frames
+    survey = Survey(AUS, images, fingerprint)
+    final = data_dir / name / records.VERSION
+    done = assembly.stored_report(final)
+    if done and done["fingerprint"] == fingerprint:
+        print(f"{final} is up to date: nothing to do\n{counts.table(done)}")
+        return
+    unfinished = final.with_name(f".{records.VERSION}.partial")
+    with course.own(unfinished) as partial:
+        files = [partial / "faces" / f"{fingerprint[:16]}-{j.number}.npz" for j in work]
+        report = assembly.write(
+            course.pausing(_rendered(work, files, processes), pause),
+            partial / "data",
+            name,
+            survey,
+        )
+        course.finish(partial, final)
+    print(f"wrote {final}\n{counts.table(report)}")
+
+
+def _rendered(
+    work: list[Job], files: list[Path], processes: int
+) -> Iterator[tuple[list[Item], Faces]]:
+    """The pictures of all people, in order, by several processes."""
+    context = multiprocessing.get_context("spawn")
+    pool = concurrent.futures.ProcessPoolExecutor(processes, context, _begin)
+    try:
+        with workers.interrupts_held():
+            results = pool.map(_render, work, files)
+        for job, faces in zip(work, results, strict=True):
+            yield list(job.rows()), faces
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin() -> None:
+    """Sets up a worker process: Ctrl-C is its parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=workers.end_with_parent, daemon=True).start()
+    cv2.setNumThreads(1)
+
+
+def _render(job: Job, file: Path) -> Faces:
+    faces = chunks.load(file)
+    if faces is None:
+        faces = job.render()
+        chunks.save(file, faces)
+    return faces
