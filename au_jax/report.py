@@ -30,6 +30,15 @@ class Section:
 
 
 @dataclasses.dataclass(frozen=True)
+class Line:
+    """Means over the AUs for one way of answering, by domain and metric, 0..1."""
+
+    name: str
+    means: dict[str, dict[str, float]]
+    """Domain -> metric -> mean; domains that it was not asked about are left out."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Report:
     """All tables of an evaluation."""
 
@@ -38,6 +47,8 @@ class Report:
     sections: tuple[Section, ...]
     landmark_errors: dict[str, float]
     """By domain: mean point distance in percent of the eye distance."""
+    summary: tuple["Line", ...] = ()
+    """One line per way of answering, best read first; what the tables come down to."""
 
 
 def percent(value: float) -> str:
@@ -62,20 +73,46 @@ def rows(section: Section) -> list[list[str]]:
     return lines
 
 
+SUMMARY = ("f1", "average_precision", "auc")
+
+
+def summary_rows(report: Report) -> list[list[str]]:
+    """The cells of the summary: a header, and a row per way of answering."""
+    domains = list(dict.fromkeys(d for line in report.summary for d in line.means))
+    header = ["mean over AUs, %"]
+    header += [
+        f"{domain} {METRICS[metric]}" for domain in domains for metric in SUMMARY
+    ]
+    lines = [header]
+    for line in report.summary:
+        cells = [line.name]
+        for domain in domains:
+            means = line.means.get(domain)
+            cells += ["" if means is None else percent(means[m]) for m in SUMMARY]
+        lines.append(cells)
+    return lines
+
+
 def print_report(report: Report, console: Console) -> None:
     """The tables for the terminal."""
     for note in report.notes:
         console.print(note, highlight=False)
     for section in report.sections:
-        header, *lines = rows(section)
-        table = Table(title=section.title, title_justify="left")
-        for i, cell in enumerate(header):
-            table.add_column(cell, justify="left" if i == 0 else "right")
-        for line in lines:
-            table.add_row(*line)
-        console.print(table)
+        console.print(_table(section.title, rows(section)))
     for line in landmark_lines(report):
         console.print(line, highlight=False)
+    if report.summary:
+        console.print(_table("Summary", summary_rows(report)))
+
+
+def _table(title: str, lines: Sequence[Sequence[str]]) -> Table:
+    header, *rest = lines
+    table = Table(title=title, title_justify="left")
+    for i, cell in enumerate(header):
+        table.add_column(cell, justify="left" if i == 0 else "right")
+    for line in rest:
+        table.add_row(*line)
+    return table
 
 
 def landmark_lines(report: Report) -> list[str]:
@@ -90,14 +127,19 @@ def to_markdown(report: Report) -> str:
     """The same as Markdown."""
     parts = ["# Evaluation", *(f"- {note}" for note in report.notes)]
     for section in report.sections:
-        header, *lines = rows(section)
-        parts += ["", f"## {section.title}", "", _line(header)]
-        parts.append(_line(["---", *["---:"] * (len(header) - 1)]))
-        parts += [_line(line) for line in lines]
+        parts += ["", f"## {section.title}", "", *_markdown(rows(section))]
     if report.landmark_errors:
         parts += ["", "## Landmarks", ""]
         parts += [f"- {line}" for line in landmark_lines(report)]
+    if report.summary:
+        parts += ["", "## Summary", "", *_markdown(summary_rows(report))]
     return "\n".join(parts) + "\n"
+
+
+def _markdown(lines: Sequence[Sequence[str]]) -> list[str]:
+    header, *rest = lines
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return [_line(line) for line in (header, rule, *rest)]
 
 
 def to_json(report: Report) -> dict[str, Any]:
@@ -114,6 +156,16 @@ def to_json(report: Report) -> dict[str, Any]:
             for section in report.sections
         ],
         "landmark_error_percent": report.landmark_errors,
+        "summary": [
+            {
+                "name": line.name,
+                **{
+                    domain: {metric: _number(v) for metric, v in means.items()}
+                    for domain, means in line.means.items()
+                },
+            }
+            for line in report.summary
+        ],
     }
 
 

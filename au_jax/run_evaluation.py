@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 from rich.console import Console
 
-from au_jax import devices, evaluation, metrics, report
+from au_jax import devices, evaluation, face_sheet, metrics, report
 from au_jax.data import source
 from au_jax.errors import UserError
 from au_jax.run_state import best_networks, read_config, stages_with_checkpoints
@@ -14,6 +14,8 @@ from au_jax.stages import STAGES
 from au_jax.types import Config
 
 TITLES = {"direct": "AU(E_f(I))", "reconstructed": "AU(G_st(A, B))"}
+
+FLOOR = "supervised"  # the stage that learns from the source's labels alone
 
 # The source is tested as it is trained, the target by both paths (method.md section 7).
 PATHS = {"source": ("direct",), "target": ("reconstructed", "direct")}
@@ -27,51 +29,88 @@ def run(workdir: Path, split: str, data_dir: str | None) -> None:
     result = evaluate_run(config, workdir, split)
     (workdir / "eval.json").write_text(json.dumps(report.to_json(result), indent=2))
     (workdir / "eval.md").write_text(report.to_markdown(result))
+    stages = {d: best_stage(config, workdir, d) for d in evaluation.DOMAINS}
+    sheet = face_sheet.write(config, workdir, split, stages)
     report.print_report(result, Console())
+    print(f"faces: {sheet}")
 
 
 def evaluate_run(config: Config, workdir: Path, split: str) -> report.Report:
     """Each domain by the checkpoint that validated best on it (method.md section 5)."""
-    aus, mesh = tuple(config.data.aus), devices.make_mesh()
+    aus = tuple(config.data.aus)
     notes, sections, errors = [], [], {}
+    lines: dict[str, dict[str, dict[str, float]]] = {}
     for domain in evaluation.DOMAINS:
         name = config.data[domain]
         data = source.open_split(config.data.data_dir, name, split, aus)
-        stage = best_stage(config, workdir, domain)
-        *networks, step = best_networks(stage, domain, config, workdir)
-        params, batch_stats = jax.device_put(networks, devices.replicated(mesh))
-        found = evaluation.evaluate(
-            evaluation.compile_predict(mesh, STAGES[stage].make_predict(config)),
-            params,
-            batch_stats,
-            data,
-            mesh=mesh,
-            crop=config.data.crop,
-            batch_size=config.eval.batch_size,
-        )
-        notes.append(
-            f"{domain}: {name}, split {split}, {len(data)} images; checkpoint of stage"
-            f" {stage}, step {step}, best on validation of the {domain}"
-        )
         trivial = metrics.always_active(*source.labels(data))
-        for path in PATHS[domain]:
-            if path in found.scores:
-                title = f"{domain} ({name}), {path} path: {TITLES[path]}"
-                sections.append(report.Section(title, aus, found.scores[path], trivial))
-        if found.landmark_error is not None:
-            errors[domain] = found.landmark_error
-    return report.Report(tuple(notes), tuple(sections), errors)
+        lines.setdefault("always active", {})[domain] = _means(trivial)
+        for stage in (*_floor(config, workdir), best_stage(config, workdir, domain)):
+            found, step = _evaluate(config, workdir, stage, domain, data)
+            notes.append(
+                f"{domain}: {name}, split {split}, {len(data)} images; checkpoint of"
+                f" stage {stage}, step {step}, best on validation of the {domain}"
+            )
+            for path in PATHS[domain]:
+                if path not in found.scores:
+                    continue
+                title = f"{domain} ({name}), {stage}, {path} path: {TITLES[path]}"
+                scores = found.scores[path]
+                sections.append(report.Section(title, aus, scores, trivial))
+                lines.setdefault(f"{stage}, {path} path", {})[domain] = _means(scores)
+            if found.landmark_error is not None:
+                errors[domain] = found.landmark_error
+    summary = tuple(report.Line(name, lines[name]) for name in sorted(lines, key=_rank))
+    return report.Report(tuple(notes), tuple(sections), errors, summary)
+
+
+def _evaluate(
+    config: Config, workdir: Path, stage: str, domain: str, data: source.FaceSplit
+) -> tuple[evaluation.Evaluation, int]:
+    """The best checkpoint of a stage on a split, and its step."""
+    mesh = devices.make_mesh()
+    *networks, step = best_networks(stage, domain, config, workdir)
+    params, batch_stats = jax.device_put(networks, devices.replicated(mesh))
+    found = evaluation.evaluate(
+        evaluation.compile_predict(mesh, STAGES[stage].make_predict(config)),
+        params,
+        batch_stats,
+        data,
+        mesh=mesh,
+        crop=config.data.crop,
+        batch_size=config.eval.batch_size,
+    )
+    return found, step
 
 
 def best_stage(config: Config, workdir: Path, domain: str) -> str:
     """The stage whose best checkpoint counts for `domain`.
 
-    The last one of the run; but finetuning only where it improved validation.
+    The last one of the run; but finetuning only where it improved validation, and
+    `supervised` only where nothing else was trained: otherwise it is the floor.
     """
     scores = stages_with_checkpoints(config, workdir, domain)
     if not scores:
         raise UserError(f"{workdir} holds no checkpoint yet: training has not begun")
+    if scores.keys() - {FLOOR, "landmarks"}:
+        scores.pop(FLOOR, None)
     *before, last = scores
     if last == "finetune" and before and scores[before[-1]] >= scores[last]:
         return before[-1]
     return last
+
+
+def _floor(config: Config, workdir: Path) -> list[str]:
+    """`supervised`, where it was trained besides other stages to compare them with."""
+    scores = stages_with_checkpoints(config, workdir, evaluation.DOMAINS[0])
+    others = scores.keys() - {FLOOR, "landmarks"}
+    return [FLOOR] if FLOOR in scores and others else []
+
+
+def _rank(name: str) -> tuple[bool, bool, str]:
+    """Order of the summary: the trivial answer, the floor, the paths of the model."""
+    return name != "always active", not name.startswith(FLOOR), name
+
+
+def _means(scores: metrics.AuScores) -> dict[str, float]:
+    return {metric: scores.mean(metric) for metric in report.SUMMARY}

@@ -72,7 +72,7 @@ def draw_face(
         _draw_landmarks(face, (landmarks + 0.5) * scale - 0.5)
     if aus is None:
         return face
-    return np.concatenate([face, _line(label_text(aus), side)])
+    return np.concatenate([face, text_line(label_text(aus), side)])
 
 
 def hide(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
@@ -116,7 +116,7 @@ def _draw_landmarks(
         cv2.circle(face, (x, y), max(1, len(face) // 200), (200, 30, 30), -1)
 
 
-def _line(text: str, side: int) -> UInt8[np.ndarray, "h {side} 3"]:
+def text_line(text: str, side: int) -> UInt8[np.ndarray, "h {side} 3"]:
     """Dark text on white, shrunk until it fits."""
     line = np.full((side // 10, side, 3), 255, np.uint8)
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, side / 480
