@@ -6,7 +6,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
-from au_jax import command_line, config_checks, console, train
+from au_jax import command_line, config_checks, console, run_evaluation, train
 from au_jax.errors import run_program
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -23,7 +23,10 @@ def main(argv: list[str]) -> None:
     assert WORKDIR.value is not None
     console.set_up_logging()
     config_checks.check_values(CONFIG.value)
-    train.run(CONFIG.value, Path(WORKDIR.value))
+    workdir = Path(WORKDIR.value)
+    train.run(CONFIG.value, workdir)
+    if CONFIG.value.eval.at_end:
+        run_evaluation.run(workdir, CONFIG.value.eval.at_end, None)
 
 
 if __name__ == "__main__":
