@@ -9,14 +9,15 @@ from jaxtyping import Float
 AUS = (1, 2, 4, 6, 12, 17)
 ACTIVE = 0.3  # of full strength: what counts as active
 
-# The facial units of each action unit, and their strength in it.
+# The facial units of each action unit at full strength. The units of brows and chin are
+# small movements (5 mm), and a strong expression goes beyond them.
 UNITS: Mapping[int, Mapping[str, float]] = {
-    1: {"browInnerUp": 1.0},
-    2: {"browOuterUp": 1.0},
-    4: {"browDown": 1.0},
-    6: {"cheekSquint": 1.0, "eyeSquint": 0.5},
-    12: {"mouthSmile": 1.0},
-    17: {"mouthShrugLower": 1.0, "mouthShrugUpper": 0.4},
+    1: {"browInnerUp": 2.0},
+    2: {"browOuterUp": 1.6},
+    4: {"browDown": 1.6},
+    6: {"cheekSquint": 1.3, "eyeSquint": 0.65},
+    12: {"mouthSmile": 1.1},
+    17: {"mouthShrugLower": 2.0, "mouthShrugUpper": 0.8},
 }
 PAIRED = ("browOuterUp", "browDown", "cheekSquint", "eyeSquint", "mouthSmile")
 
@@ -80,7 +81,7 @@ def draw_sequence(
         if rng.random() < chance:
             active[second] = active[first]
     apex = {
-        au: rng.uniform(ACTIVE + 0.05, 1) if active[au] else rng.beta(1, 3) * ACTIVE
+        au: rng.uniform(ACTIVE + 0.15, 1) if active[au] else rng.beta(1, 5) * ACTIVE
         for au in AUS
     }
     side = {unit: rng.uniform(0.85, 1.15) for unit in PAIRED}

@@ -124,7 +124,7 @@ def _albedo(
 def _wrinkled(depth: float, aus: Mapping[int, float]) -> Float[np.ndarray, "512 512"]:
     """What is left of the light in the folds of the skin."""
     strength = np.array([aus[au] for au in AUS], np.float32)
-    return 1 - 0.5 * depth * np.tensordot(strength, skin.wrinkles(), 1).clip(0, 1)
+    return 1 - 0.75 * depth * np.tensordot(strength, skin.wrinkles(), 1).clip(0, 1)
 
 
 def _sample(
