@@ -4,17 +4,22 @@
 
 writes the TFDS data set OUT/bp4d/1.0.0 (au_jax/preparation/records.py) with
 `rejected.csv`, which names every file that cannot be used and why, and `counts.json`.
-A run that was interrupted goes on where it stopped, by the same command.
+A run that was interrupted goes on where it stopped, by the same command. Every run ends
+with a check, which writes `report.html` into the same folder; it can be had alone:
+
+    python -m au_jax.prepare --check=OUT
+
+Exit code: 0; 1 when the check finds what would spoil a training; 2 for bad input.
 """
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from absl import app, flags
+from absl import app, flags, logging
 
-from au_jax import interrupts
+from au_jax import command_line, interrupts
 from au_jax.errors import UserError, run_program
 
 DATASET = flags.DEFINE_string("dataset", None, "The raw set: bp4d or emotionet.")
@@ -22,27 +27,45 @@ RAW = flags.DEFINE_string("raw", None, "Folder of the raw set, as it was release
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder for prepared sets.")
 WORKERS = flags.DEFINE_integer("workers", 0, "Processes; 0 is one for each core.")
 SEED = flags.DEFINE_integer("seed", 0, "Of splits and draws that are not published.")
+CHECK = flags.DEFINE_string("check", None, "Only checks the prepared sets in there.")
+FACES = flags.DEFINE_enum(
+    "faces",
+    None,
+    ["show", "blur", "none"],
+    "How reports show faces; unless given, those of licensed sets are left out.",
+)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Checks the flags and prepares."""
-    if len(argv) > 1:
-        raise UserError(f"{argv[1]!r} is no flag; flags are written --name=value")
+    """Checks the flags, then prepares or checks."""
+    del argv
+    logging.set_verbosity(logging.WARNING)  # TFDS names every file that it opens
+    try:
+        with interrupts.noted() as pause:
+            return _check(pause) if CHECK.value else _prepare(pause)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+
+
+def _check(pause: Callable[[], None]) -> int:
+    from au_jax.preparation import check
+
+    raw = Path(RAW.value) if RAW.value else None
+    return check.run(Path(CHECK.value or ""), raw, FACES.value, pause)
+
+
+def _prepare(pause: Callable[[], None]) -> int:
     dataset = _given(DATASET, "a raw set, bp4d or emotionet")
     raw = Path(_given(RAW, "the folder of the raw set"))
     data_dir = Path(_given(DATA_DIR, "a folder for prepared sets"))
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     workers = WORKERS.value or cores or 1
-    try:
-        with interrupts.noted() as pause:
-            # Late: worker processes import this module too, and need none of TFDS.
-            from au_jax.preparation import course
+    # Late: worker processes import this module too, and need none of TFDS.
+    from au_jax.preparation import course
 
-            course.run(dataset, raw, data_dir, workers, SEED.value, pause=pause)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
-        return 130
-    return 0
+    seed, faces = SEED.value, FACES.value
+    return course.run(dataset, raw, data_dir, workers, seed, pause=pause, faces=faces)
 
 
 def _given(flag: flags.FlagHolder[str | None], what: str) -> str:
@@ -51,16 +74,10 @@ def _given(flag: flags.FlagHolder[str | None], what: str) -> str:
     return flag.value
 
 
-def _parse(argv: Sequence[str]) -> list[str]:
-    try:
-        return flags.FLAGS(argv)
-    except flags.Error as error:
-        raise UserError(str(error).replace("\n", " ")) from None
-
-
 if __name__ == "__main__":
+    parse = command_line.parse
     try:
-        run_program(lambda: app.run(main, argv=sys.argv, flags_parser=_parse))
+        run_program(lambda: app.run(main, argv=sys.argv, flags_parser=parse))
     except KeyboardInterrupt:  # while modules were loaded
         print("interrupted before anything was done", file=sys.stderr)
         sys.exit(130)

@@ -33,14 +33,14 @@ runpy.run_module("au_jax.prepare", run_name="__main__")
 
 @pytest.mark.parametrize("workers", [0, 3])
 def test_no_number_of_processes_is_one_for_each_core(tmp_path, workers):
-    patch = "def run(*settings, pause): print(settings[3:])"
+    patch = "def run(*settings, pause, faces): print(settings[3:])"
     result = run_patched(tmp_path, patch, f"--workers={workers}", "--seed=7")
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"({workers or len(os.sched_getaffinity(0))}, 7)\n"
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):
-    result = run_patched(tmp_path, "def run(*_, pause): raise KeyboardInterrupt")
+    result = run_patched(tmp_path, "def run(*_, **__): raise KeyboardInterrupt")
     assert result.returncode == 130
     assert result.stderr == "interrupted; the same command goes on where it stopped\n"
 

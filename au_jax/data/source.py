@@ -123,6 +123,11 @@ def open_split(
     return FaceSplit(directory, split, tuple(aus), coded, length)
 
 
+def reopen() -> None:
+    """Forgets which files are open: a folder may have been prepared anew."""
+    _records.cache_clear()
+
+
 def labels(
     split: FaceSplit,
 ) -> tuple[Float[np.ndarray, "n a"], Bool[np.ndarray, "n a"]]:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from au_jax.errors import UserError
+from au_jax.faces import drawing
 from au_jax.faces.detect import Finder, make_finder
-from au_jax.preparation import assembly, counts, records, workers
+from au_jax.preparation import assembly, check, counts, records, workers
 from au_jax.preparation.survey import look_through
 from au_jax.raw import bp4d, emotionet
 
@@ -30,7 +31,8 @@ def run(
     seed: int,
     finder: Callable[[], Finder] = make_finder,
     pause: Callable[[], None] = lambda: None,
-) -> None:
+    faces: str | None = None,
+) -> int:
     """Prepares one raw set, or goes on where an interrupted run stopped.
 
     Args:
@@ -38,11 +40,16 @@ def run(
         seed: of splits and draws.
         finder: makes, in each process, the function that finds landmarks.
         pause: called now and then; what it raises ends the run.
+        faces: how the report shows them: show, blur, none; None as the set permits.
+
+    Returns:
+        The exit code: 1 when the check finds what would spoil a training.
 
     Raises:
         UserError: see the messages.
     """
-    check(dataset, raw, data_dir, processes)
+    check_settings(dataset, raw, data_dir, processes)
+    drawing.choose(faces, dataset)
     read = functools.partial(READERS[dataset], raw, seed)
     final = data_dir / dataset / records.VERSION
     unfinished = final.with_name(f".{records.VERSION}.partial")
@@ -54,16 +61,16 @@ def run(
                 with own(unfinished):
                     shutil.rmtree(unfinished)
             print(f"{final} is up to date: nothing to do\n{counts.table(done)}")
-            return
+            return check.check_one(final, raw, faces, pause)
         if done:
             print(f"{final} was made from other files or settings: preparing it again")
         start = time.monotonic()
         with own(unfinished) as partial:
             work = assembly.cut(pausing(read(), pause))
-            faces = workers.find_faces(raw, partial / "faces", work, processes, finder)
-            with contextlib.closing(faces):  # ends the processes
+            found = workers.find_faces(raw, partial / "faces", work, processes, finder)
+            with contextlib.closing(found):  # ends the processes
                 report = assembly.write(
-                    pausing(faces, pause), partial / "data", dataset, survey
+                    pausing(found, pause), partial / "data", dataset, survey
                 )
             finish(partial, final)
     except OSError as error:
@@ -71,9 +78,10 @@ def run(
         raise UserError(f"{problem}; the same command goes on from here") from None
     speed = survey.images / (time.monotonic() - start)
     print(f"wrote {final} ({speed:.0f} images/s)\n{counts.table(report)}")
+    return check.check_one(final, raw, faces, pause)
 
 
-def check(dataset: str, raw: Path, data_dir: Path, processes: int) -> None:
+def check_settings(dataset: str, raw: Path, data_dir: Path, processes: int) -> None:
     """Raises a `UserError` for settings that cannot work."""
     if dataset not in READERS:
         names = ", ".join(READERS)
