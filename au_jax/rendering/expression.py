@@ -117,9 +117,9 @@ def _units(
     weights: dict[str, float] = {}
     for au, strength in aus.items():
         for unit, share in UNITS[au].items():
-            _add(weights, unit, strength * share, unit in PAIRED, side.get(unit, 1))
+            _add(weights, unit, strength * share, unit in PAIRED, side.get(unit, 1.0))
     for unit, strength in others.items():
-        _add(weights, unit, strength * other_at, unit in PAIRED_DISTRACTORS, 1)
+        _add(weights, unit, strength * other_at, unit in PAIRED_DISTRACTORS, 1.0)
     return weights
 
 

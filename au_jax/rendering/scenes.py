@@ -36,9 +36,11 @@ class Photo:
 def draw_lab(rng: np.random.Generator) -> Scene:
     """Even light from the front, a near-frontal head."""
     strength = rng.uniform(0.85, 1.05)
-    key = Lamp((rng.normal(0, 0.25), rng.uniform(0.2, 0.6), 1), _grey(0.5 * strength))
+    key = Lamp((rng.normal(0, 0.25), rng.uniform(0.2, 0.6), 1.0), _grey(0.5 * strength))
     light = Light(_grey(0.62 * strength), _grey(0.5 * strength), [key], gloss=0.05)
-    return Scene(_camera(rng, (5, 4, 3), 1.0), light, int(rng.integers(2**31)), False)
+    return Scene(
+        _camera(rng, (5.0, 4.0, 3.0), 1.0), light, int(rng.integers(2**31)), False
+    )
 
 
 def draw_wild(rng: np.random.Generator) -> Scene:
@@ -52,7 +54,7 @@ def draw_wild(rng: np.random.Generator) -> Scene:
         strength = rng.uniform(0.3, 0.85) if i == 0 else rng.uniform(0.05, 0.3)
         lamps.append(Lamp(towards, _tinted(rng, strength), shadow=i == 0))
     light = Light(above, below, lamps, gloss=rng.uniform(0.02, 0.2))
-    camera = _camera(rng, (11, 6, 8), rng.uniform(0.85, 1.1))
+    camera = _camera(rng, (11.0, 6.0, 8.0), rng.uniform(0.85, 1.1))
     return Scene(camera, light, int(rng.integers(2**31)), True)
 
 

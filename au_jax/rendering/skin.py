@@ -65,7 +65,7 @@ def paint(look: Look, rng: np.random.Generator) -> Float[np.ndarray, "512 512 3"
     skin = look.skin * (1 + blotches[..., None])
     flush = sum(
         _spot(x, y, width)
-        for x, y, width in ((-0.42, 6.95, 0.22), (0.42, 6.95, 0.22), (0, 6.95, 0.14))
+        for x, y, width in ((-0.42, 6.95, 0.22), (0.42, 6.95, 0.22), (0.0, 6.95, 0.14))
     )
     skin = skin * (1 - look.redness * np.minimum(flush, 1)[..., None] * (0, 0.18, 0.16))
     sockets = _spot(-0.27, 7.24, 0.16) + _spot(0.27, 7.24, 0.16)

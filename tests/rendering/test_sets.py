@@ -1,0 +1,76 @@
+"""The embedded sets on disk: labels, splits, equal bytes, interruptions."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from au_jax.data import source
+from au_jax.rendering import sets
+from au_jax.rendering.expression import AUS
+
+SIZE = 0.006  # the smallest: one person of each split of the laboratory
+
+
+def _files(folder):
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.glob("1.0.0/*"))
+    }
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rendered")
+    sets.run("faces_lab", folder, seed=0, size=SIZE, processes=1)
+    return folder
+
+
+def test_records_carry_the_labels_of_their_own_pictures(rendered):
+    for split in ("train", "val", "test"):
+        faces = source.open_split(rendered, "faces_lab", split, AUS)
+        (job,) = (
+            j for j in sets.jobs(sets.PLANS["faces_lab"], 0, SIZE) if j.split == split
+        )
+        labels, known = source.labels(faces)
+        expected = [[row.aus[au] for au in AUS] for row in job.rows()]
+        np.testing.assert_array_equal(labels, np.array(expected, float))
+        assert known.all()
+        np.testing.assert_allclose(
+            np.stack([faces.record(i)["landmarks"] for i in range(len(faces))]),
+            job.render().landmarks,
+            atol=1e-5,
+        )
+
+
+def test_no_person_is_in_two_splits():
+    for plan in sets.PLANS.values():
+        people = [(job.number, job.split) for job in sets.jobs(plan, 0, 1.0)]
+        numbers = [number for number, _ in people]
+        assert len(numbers) == len(set(numbers)) == sum(plan.people.values())
+
+
+def test_seed_and_number_of_processes(rendered, tmp_path):
+    sets.run("faces_lab", tmp_path / "b", seed=0, size=SIZE, processes=2)
+    assert _files(rendered / "faces_lab") == _files(tmp_path / "b" / "faces_lab")
+    sets.run("faces_lab", tmp_path / "c", seed=1, size=SIZE, processes=2)
+    other = _files(tmp_path / "c" / "faces_lab")
+    assert _files(rendered / "faces_lab")["counts.json"] != other["counts.json"]
+
+
+def test_an_interrupted_run_goes_on(rendered, tmp_path, capsys):
+    calls = []
+
+    def pause():
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sets.run("faces_lab", tmp_path, 0, SIZE, 1, pause)
+    assert not (tmp_path / "faces_lab" / "1.0.0").exists()
+    sets.run("faces_lab", tmp_path, 0, SIZE, 1)
+    assert _files(rendered / "faces_lab") == _files(tmp_path / "faces_lab")
+    capsys.readouterr()
+    sets.run("faces_lab", tmp_path, 0, SIZE, 1)
+    assert "up to date" in capsys.readouterr().out
