@@ -22,7 +22,9 @@ from absl import app, flags, logging
 from au_jax import command_line, interrupts
 from au_jax.errors import UserError, run_program
 
-DATASET = flags.DEFINE_string("dataset", None, "The raw set: bp4d or emotionet.")
+DATASET = flags.DEFINE_string(
+    "dataset", None, "The raw set: bp4d, emotionet, or folder."
+)
 RAW = flags.DEFINE_string("raw", None, "Folder of the raw set, as it was released.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder for prepared sets.")
 WORKERS = flags.DEFINE_integer("workers", 0, "Processes; 0 is one for each core.")
@@ -56,7 +58,7 @@ def _check(pause: Callable[[], None]) -> int:
 
 
 def _prepare(pause: Callable[[], None]) -> int:
-    dataset = _given(DATASET, "a raw set, bp4d or emotionet")
+    dataset = _given(DATASET, "a raw set: bp4d, emotionet or folder")
     raw = Path(_given(RAW, "the folder of the raw set"))
     data_dir = Path(_given(DATA_DIR, "a folder for prepared sets"))
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()

@@ -16,11 +16,11 @@ from au_jax.faces import drawing
 from au_jax.faces.detect import Finder, make_finder
 from au_jax.preparation import assembly, check, counts, records, workers
 from au_jax.preparation.survey import look_through
-from au_jax.raw import bp4d, emotionet
+from au_jax.raw import bp4d, emotionet, folder
 
 T = TypeVar("T")
 
-READERS = {"bp4d": bp4d.read, "emotionet": emotionet.read}
+READERS = {"bp4d": bp4d.read, "emotionet": emotionet.read, "folder": folder.read}
 
 
 def run(

@@ -1,0 +1,151 @@
+"""Expected: what the table and the file names of each tree say."""
+
+import unicodedata
+
+import numpy as np
+import pytest
+
+from au_jax.errors import UserError
+from au_jax.raw import folder
+from au_jax.raw.row import Reject, Row
+from tests.raw_trees import write_picture
+
+
+@pytest.fixture
+def raw(tmp_path):
+    for i in range(6):
+        write_picture(tmp_path / "raw" / "some faces" / f"{i}.png", i)
+    return tmp_path / "raw"
+
+
+def write(raw, text, encoding="utf-8"):
+    (raw / "labels.csv").write_bytes(text.encode(encoding))
+
+
+def rows(raw):
+    return {item.path: item for item in folder.read(raw, 0) if isinstance(item, Row)}
+
+
+def rejects(raw):
+    items = folder.read(raw, 0)
+    return {item.path: item.reason for item in items if isinstance(item, Reject)}
+
+
+GOOD = """AU12,path,split,subject,AU 1
+1,some faces/0.png,train,anna,0
+0,some faces/1.png,train,anna,1
+,some faces/2.png,val,bob,9
+-1,some faces/3.png,test,carl,1
+1,some faces/4.png,test,carl,999
+0,some faces/5.png,test,carl,0
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "encoding"),
+    [
+        (lambda text: text, "utf-8"),
+        (lambda text: text, "utf-8-sig"),
+        (lambda text: text.replace("\n", "\r\n"), "utf-8"),
+        (lambda text: text.replace(",", ";"), "utf-8"),
+        (lambda text: text.replace(",", "\t"), "utf-8"),
+        (lambda text: text.replace("/", "\\"), "utf-8"),
+        (lambda text: text.replace("AU12", '"AU 12"') + "\n\n", "utf-8"),
+    ],
+)
+def test_columns_are_read_by_their_names(raw, change, encoding):
+    write(raw, change(GOOD), encoding)
+    found = rows(raw)
+    assert rejects(raw) == {}
+    assert [found[f"some faces/{i}.png"].aus for i in range(6)] == [
+        {12: True, 1: False}, {12: False, 1: True}, {}, {1: True}, {12: True},
+        {12: False, 1: False},
+    ]  # fmt: skip
+    assert found["some faces/2.png"].split == "val"
+    assert found["some faces/3.png"].subject == "carl"
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("file,AU1", "names no column path"),
+        ("path,AU1,AU01", "names AU 1 twice"),
+        ("path,subject,AU1,subject", "column subject twice"),
+    ],
+)
+def test_headers_that_cannot_be_used(raw, header, message):
+    write(raw, header + "\nsome faces/0.png,1,0,1\n")
+    with pytest.raises(UserError, match=f"labels.csv: .*{message}"):
+        list(folder.read(raw, 0))
+
+
+def test_rows_that_cannot_be_used(raw):
+    lines = (
+        "path,AU1\n../secret.png,1\n/etc/face.png,1\nhttp://a.example/b.png,1\n,1\n"
+        "some faces/0.png,2\nsome faces/1.png\nsome faces/2.png,1,1\n"
+        "some faces/3.png,1\nsome faces/3.png,0\n"
+        "some faces/4.png,1\nsome faces/4.png,1\nsome faces/9.png,1\n"
+    )
+    write(raw, lines)
+    (raw / "notes.txt").write_text("")
+    assert {path: row.aus for path, row in rows(raw).items()} == {
+        "some faces/4.png": {1: True}
+    }
+    assert rejects(raw) == {
+        "../secret.png": "bad_label",
+        "/etc/face.png": "bad_label",
+        "http:/a.example/b.png": "bad_label",
+        "labels.csv line 5": "bad_label",
+        "some faces/0.png": "bad_label",
+        "some faces/1.png": "bad_label",
+        "some faces/2.png": "bad_label",
+        "some faces/3.png": "duplicate_label",  # its first row is a bad_label
+        "some faces/4.png": "duplicate_label",
+        "some faces/9.png": "no_image",
+        "some faces/5.png": "no_label",
+        "notes.txt": "not_image",
+    }
+
+
+def test_people_stay_in_one_split(raw):
+    names = [f"p{i % 3}" for i in range(6)]
+    write(raw, "path,subject,AU1\n" + "".join(
+        f"some faces/{i}.png,{name},1\n" for i, name in enumerate(names)
+    ))  # fmt: skip
+    found = rows(raw).values()
+    assert {row.split for row in found} == {"train", "val", "test"}
+    assert len({(row.subject, row.split) for row in found}) == 3
+
+
+def test_no_table_means_no_labels(raw):
+    assert all(not row.aus for row in rows(raw).values())
+    assert len(rows(raw)) == 6
+
+
+def test_pictures_without_people_are_drawn_by_chance():
+    from au_jax.preparation.splits import by_name
+
+    names = [by_name(f"{i}.png", 0) for i in range(20_000)]
+    shares = [names.count(split) / len(names) for split in ("train", "val", "test")]
+    np.testing.assert_allclose(shares, [0.7, 0.1, 0.2], atol=0.01)
+
+
+def test_names_with_accents_in_either_form(raw):
+    composed = unicodedata.normalize("NFC", "Jürgen ß.png")
+    write_picture(raw / unicodedata.normalize("NFD", composed))
+    write(raw, f"path,AU1\n{composed},1\n")
+    assert [row.aus for row in rows(raw).values()] == [{1: True}]
+
+
+def test_linked_pictures_are_read(raw, tmp_path):
+    write_picture(tmp_path / "elsewhere" / "a.png")
+    (raw / "link").symlink_to(tmp_path / "elsewhere")
+    write(raw, "path,AU1\nlink/a.png,1\n")
+    assert rows(raw)["link/a.png"].aus == {1: True}
+
+
+def test_several_tables(raw):
+    write(raw, GOOD)
+    (raw / "more.csv").write_text(GOOD)
+    with pytest.raises(UserError, match=r"several tables \(labels.csv, more.csv\)"):
+        list(folder.read(raw, 0))
