@@ -30,6 +30,10 @@ DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder for prepared sets.")
 WORKERS = flags.DEFINE_integer("workers", 0, "Processes; 0 is one for each core.")
 SEED = flags.DEFINE_integer("seed", 0, "Of splits and draws that are not published.")
 CHECK = flags.DEFINE_string("check", None, "Only checks the prepared sets in there.")
+LANDMARKS = flags.DEFINE_string("landmarks", None, "File of known landmarks.")
+BASE = flags.DEFINE_enum(
+    "landmarks_base", "0", ["0", "1"], "Number of the first pixel in that file."
+)
 FACES = flags.DEFINE_enum(
     "faces",
     None,
@@ -65,9 +69,15 @@ def _prepare(pause: Callable[[], None]) -> int:
     workers = WORKERS.value or cores or 1
     # Late: worker processes import this module too, and need none of TFDS.
     from au_jax.preparation import course
+    from au_jax.raw.landmark_file import open_landmarks
 
+    known = None
+    if LANDMARKS.value:
+        known = open_landmarks(Path(LANDMARKS.value), int(BASE.value or 0))
     seed, faces = SEED.value, FACES.value
-    return course.run(dataset, raw, data_dir, workers, seed, pause=pause, faces=faces)
+    return course.run(
+        dataset, raw, data_dir, workers, seed, pause=pause, faces=faces, known=known
+    )
 
 
 def _given(flag: flags.FlagHolder[str | None], what: str) -> str:

@@ -33,7 +33,7 @@ runpy.run_module("au_jax.prepare", run_name="__main__")
 
 @pytest.mark.parametrize("workers", [0, 3])
 def test_no_number_of_processes_is_one_for_each_core(tmp_path, workers):
-    patch = "def run(*settings, pause, faces): print(settings[3:])"
+    patch = "def run(*settings, **_): print(settings[3:])"
     result = run_patched(tmp_path, patch, f"--workers={workers}", "--seed=7")
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"({workers or len(os.sched_getaffinity(0))}, 7)\n"

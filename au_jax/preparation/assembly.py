@@ -20,19 +20,19 @@ CHUNK_IMAGES = 64  # what an interruption costs each process
 CHUNK_ITEMS = 2048  # images and rejections
 
 
-def cut(items: Iterable[Item]) -> Iterator[tuple[list[Item], list[str]]]:
-    """Pieces of work, in order: some items, and the paths of the images in them."""
+def cut(items: Iterable[Item]) -> Iterator[tuple[list[Item], list[Row]]]:
+    """Pieces of work, in order: some items, and those that are images."""
     piece: list[Item] = []
-    paths: list[str] = []
+    rows: list[Row] = []
     for item in items:
         piece.append(item)
         if isinstance(item, Row):
-            paths.append(item.path)
-        if len(paths) == CHUNK_IMAGES or len(piece) == CHUNK_ITEMS:
-            yield piece, paths
-            piece, paths = [], []
+            rows.append(item)
+        if len(rows) == CHUNK_IMAGES or len(piece) == CHUNK_ITEMS:
+            yield piece, rows
+            piece, rows = [], []
     if piece:
-        yield piece, paths
+        yield piece, rows
 
 
 def write(

@@ -17,7 +17,9 @@ from jaxtyping import Float32, UInt8
 
 from au_jax.faces import align
 from au_jax.faces.detect import METHOD, Finder
-from au_jax.images import UnusableImage, read_image
+from au_jax.images import UnusableImage
+from au_jax.preparation.image_reader import ImageReader
+from au_jax.raw.row import Row
 
 JPEG_QUALITY = 95
 SETTINGS = f"align {align.SIZE} {align.ENLARGE}, jpeg {JPEG_QUALITY}, {METHOD}"
@@ -44,23 +46,27 @@ def stamp(file: Path) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def chunk_file(folder: Path, raw: Path, paths: Sequence[str]) -> Path:
+def chunk_file(folder: Path, raw: Path, rows: Sequence[Row]) -> Path:
     """Where the result for these images, as they are now, is kept."""
     digest = hashlib.sha256(SETTINGS.encode())
-    for path in paths:
-        digest.update(f"\0{path}\0{stamp(raw / path)}".encode())
+    for row in rows:
+        digest.update(f"\0{row.path}\0{stamp(raw / row.file)}".encode())
+        digest.update(row.landmarks)
     return folder / f"{digest.hexdigest()[:32]}.npz"
 
 
-def extract(raw: Path, paths: Sequence[str], find: Finder) -> Faces:
+def extract(raw: Path, rows: Sequence[Row], find: Finder) -> Faces:
     """Finds, aligns and encodes the largest face of each image."""
+    reader = ImageReader(raw)
     jpegs: list[bytes] = []
-    landmarks = np.zeros((len(paths), 49, 2), np.float32)
+    landmarks = np.zeros((len(rows), 49, 2), np.float32)
     problems: list[tuple[str, str]] = []
-    for index, path in enumerate(paths):
+    for index, row in enumerate(rows):
         jpeg, problem = b"", ("", "")
         try:
-            face, landmarks[index] = aligned_face(read_image(raw / path), find)
+            face, landmarks[index] = aligned_face(
+                reader.read(row), _given(row.landmarks) if row.landmarks else find
+            )
             jpeg = encode(face)
         except UnusableImage as error:
             problem = error.reason, error.detail
@@ -69,6 +75,22 @@ def extract(raw: Path, paths: Sequence[str], find: Finder) -> Faces:
         jpegs.append(jpeg)
         problems.append(problem)
     return Faces(jpegs, landmarks, problems)
+
+
+def _given(landmarks: bytes) -> Finder:
+    """A finder that gives landmarks that are known, if the picture can hold them."""
+    points = np.frombuffer(landmarks, np.float32).reshape(49, 2)
+
+    def find(image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "49 2"]:
+        height, width, _ = image.shape
+        centre = points.mean(axis=0)
+        if not (0 <= centre[0] < width and 0 <= centre[1] < height):
+            found = f"around {centre[0]:.0f}, {centre[1]:.0f}"
+            size = f"{width} x {height}"
+            raise UnusableImage("bad_landmarks", f"{found} in a picture of {size}")
+        return points
+
+    return find
 
 
 def aligned_face(

@@ -17,6 +17,7 @@ from au_jax.faces.detect import Finder, make_finder
 from au_jax.preparation import assembly, check, counts, records, workers
 from au_jax.preparation.survey import look_through
 from au_jax.raw import bp4d, emotionet, folder
+from au_jax.raw.landmark_file import LandmarkFile, attach
 
 T = TypeVar("T")
 
@@ -32,6 +33,7 @@ def run(
     finder: Callable[[], Finder] = make_finder,
     pause: Callable[[], None] = lambda: None,
     faces: str | None = None,
+    known: LandmarkFile | None = None,
 ) -> int:
     """Prepares one raw set, or goes on where an interrupted run stopped.
 
@@ -40,6 +42,7 @@ def run(
         seed: of splits and draws.
         finder: makes, in each process, the function that finds landmarks.
         pause: called now and then; what it raises ends the run.
+        known: landmarks that need not be found.
         faces: how the report shows them: show, blur, none; None as the set permits.
 
     Returns:
@@ -51,6 +54,10 @@ def run(
     check_settings(dataset, raw, data_dir, processes)
     drawing.choose(faces, dataset)
     read = functools.partial(READERS[dataset], raw, seed)
+    if known:
+        rows = read
+        read = lambda: attach(rows(), known)
+        finder = _no_finder
     final = data_dir / dataset / records.VERSION
     unfinished = final.with_name(f".{records.VERSION}.partial")
     try:
@@ -79,6 +86,15 @@ def run(
     speed = survey.images / (time.monotonic() - start)
     print(f"wrote {final} ({speed:.0f} images/s)\n{counts.table(report)}")
     return check.check_one(final, raw, faces, pause)
+
+
+def _no_finder() -> Finder:
+    """Where all landmarks are known: dlib is not needed."""
+    return _find_nothing
+
+
+def _find_nothing(image: object) -> None:
+    return None
 
 
 def check_settings(dataset: str, raw: Path, data_dir: Path, processes: int) -> None:

@@ -31,7 +31,7 @@ def look_through(items: Iterable[Item], raw: Path, seed: int) -> Survey:
     for item in items:
         digest.update(repr(item).encode())
         if isinstance(item, Row):
-            digest.update(chunks.stamp(raw / item.path).encode())
+            digest.update(chunks.stamp(raw / item.file).encode())
             aus.update(item.aus)
             images += 1
     return Survey(tuple(sorted(aus)), images, digest.hexdigest())

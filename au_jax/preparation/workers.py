@@ -18,6 +18,7 @@ from au_jax.errors import UserError
 from au_jax.faces.detect import Finder
 from au_jax.preparation import chunks
 from au_jax.preparation.chunks import Faces
+from au_jax.raw.row import Row
 
 T = TypeVar("T")
 
@@ -27,11 +28,11 @@ _find: Finder | None = None  # of a worker process
 def find_faces(
     raw: Path,
     folder: Path,
-    work: Iterable[tuple[T, Sequence[str]]],
+    work: Iterable[tuple[T, Sequence[Row]]],
     workers: int,
     make_finder: Callable[[], Finder],
 ) -> Generator[tuple[T, Faces], None, None]:
-    """The faces of each piece of work: anything, and the paths of its images.
+    """The faces of each piece of work: anything, and the rows of its images.
 
     What `folder` already holds is not done again. Only a few pieces per worker are
     held in memory, and the result is the same for any number of workers.
@@ -41,8 +42,8 @@ def find_faces(
     """
     if workers == 1:
         find = make_finder()
-        for item, paths in work:
-            yield item, _faces(raw, folder, paths, find)
+        for item, rows in work:
+            yield item, _faces(raw, folder, rows, find)
         return
     make_finder()  # says what is missing before any process is started
     pool = ProcessPoolExecutor(
@@ -53,9 +54,9 @@ def find_faces(
     )
     pending: collections.deque[tuple[T, Future[Faces]]] = collections.deque()
     try:
-        for item, paths in work:
+        for item, rows in work:
             with interrupts_held():
-                pending.append((item, pool.submit(_chunk, raw, folder, paths)))
+                pending.append((item, pool.submit(_chunk, raw, folder, rows)))
             if len(pending) > 4 * workers:
                 item, future = pending.popleft()
                 yield item, future.result()
@@ -100,16 +101,16 @@ def end_with_parent() -> None:
         os._exit(1)
 
 
-def _chunk(raw: Path, folder: Path, paths: Sequence[str]) -> Faces:
+def _chunk(raw: Path, folder: Path, rows: Sequence[Row]) -> Faces:
     assert _find is not None
-    return _faces(raw, folder, paths, _find)
+    return _faces(raw, folder, rows, _find)
 
 
-def _faces(raw: Path, folder: Path, paths: Sequence[str], find: Finder) -> Faces:
+def _faces(raw: Path, folder: Path, rows: Sequence[Row], find: Finder) -> Faces:
     """One chunk's faces, from its file when there is one."""
-    file = chunks.chunk_file(folder, raw, paths)
+    file = chunks.chunk_file(folder, raw, rows)
     faces = chunks.load(file)
     if faces is None:
-        faces = chunks.extract(raw, paths, find)
+        faces = chunks.extract(raw, rows, find)
         chunks.save(file, faces)
     return faces

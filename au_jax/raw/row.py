@@ -22,6 +22,15 @@ class Row:
     frame: int = 0
     aus: Mapping[int, bool] = field(default_factory=dict)
     """AU number -> active. AUs that nobody coded in this image are left out."""
+    landmarks: bytes = b""
+    """49 x 2 float32, x and y in pixels of the picture; empty: they are to be found."""
+    video: str = ""
+    """The video, relative to the raw folder, of which the picture is frame `frame`."""
+
+    @property
+    def file(self) -> str:
+        """The file that holds the picture, relative to the raw folder."""
+        return self.video or self.path
 
 
 @dataclass(frozen=True)

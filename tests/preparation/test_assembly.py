@@ -38,9 +38,9 @@ def test_cut_keeps_every_item_in_order():
     items = [Reject(str(i), "no_label") if i % 3 else row(i) for i in range(9000)]
     pieces = list(assembly.cut(items))
     assert [item for some, _ in pieces for item in some] == items
-    for some, paths in pieces:
-        assert paths == [item.path for item in some if isinstance(item, Row)]
-        assert len(paths) <= assembly.CHUNK_IMAGES
+    for some, rows in pieces:
+        assert rows == [item for item in some if isinstance(item, Row)]
+        assert len(rows) <= assembly.CHUNK_IMAGES
         assert len(some) <= assembly.CHUNK_ITEMS
     rejects = [Reject(str(i), "no_label") for i in range(5000)]
     assert [len(some) for some, _ in assembly.cut(rejects)] == [2048, 2048, 904]

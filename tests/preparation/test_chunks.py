@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 
 from au_jax.faces.align import align_landmarks, alignment_matrix
+from au_jax.images import UnusableImage
 from au_jax.preparation import chunks
+from au_jax.preparation.image_reader import ImageReader
+from au_jax.raw.row import Row
 from tests.raw_trees import FACE, make_finder, write_picture
 
-PATHS = ["a.jpg", "black.png", "cut.jpg", "gone.jpg", "b.jpg"]
+ROWS = [
+    Row(path, "train")
+    for path in ("a.jpg", "black.png", "cut.jpg", "gone.jpg", "b.jpg")
+]
 
 
 @pytest.fixture
@@ -23,7 +29,7 @@ def raw(tmp_path):
 
 
 def test_each_image_has_a_face_or_a_reason(raw):
-    faces = chunks.extract(raw, PATHS, make_finder())
+    faces = chunks.extract(raw, ROWS, make_finder())
     reasons = [reason for reason, _ in faces.problems]
     assert reasons == ["", "no_face", "truncated", "missing", ""]
     assert [bool(jpeg) for jpeg in faces.jpegs] == [not reason for reason in reasons]
@@ -38,15 +44,15 @@ def test_what_the_finder_raises_or_invents_is_a_reason(raw):
     def fail(image):
         raise RuntimeError("out of\ncells")
 
-    faces = chunks.extract(raw, PATHS[:1], fail)
+    faces = chunks.extract(raw, ROWS[:1], fail)
     assert faces.problems == [("failed", "out of cells")]
-    faces = chunks.extract(raw, PATHS[:1], lambda image: np.zeros((49, 2), np.float32))
+    faces = chunks.extract(raw, ROWS[:1], lambda image: np.zeros((49, 2), np.float32))
     assert faces.problems[0][0] == "bad_landmarks"
 
 
 def test_saved_and_loaded(raw, tmp_path):
-    faces = chunks.extract(raw, PATHS, make_finder())
-    file = chunks.chunk_file(tmp_path, raw, PATHS)
+    faces = chunks.extract(raw, ROWS, make_finder())
+    file = chunks.chunk_file(tmp_path, raw, ROWS)
     chunks.save(file, faces)
     again = chunks.load(file)
     assert again is not None
@@ -68,9 +74,42 @@ def test_no_images(tmp_path):
 
 
 def test_the_name_changes_with_an_image(raw, tmp_path):
-    before = chunks.chunk_file(tmp_path, raw, PATHS)
-    assert before == chunks.chunk_file(tmp_path, raw, PATHS)
+    before = chunks.chunk_file(tmp_path, raw, ROWS)
+    assert before == chunks.chunk_file(tmp_path, raw, ROWS)
     os.utime(raw / "a.jpg", ns=(1, 1))
-    changed = chunks.chunk_file(tmp_path, raw, PATHS)
+    changed = chunks.chunk_file(tmp_path, raw, ROWS)
     (raw / "gone.jpg").touch()
-    assert len({before, changed, chunks.chunk_file(tmp_path, raw, PATHS)}) == 3
+    assert len({before, changed, chunks.chunk_file(tmp_path, raw, ROWS)}) == 3
+
+
+def test_given_landmarks_are_taken_as_they_are(raw):
+    points = FACE * np.float32([50 / 200, 60 / 200]) + np.float32(1.25)
+    row = Row("a.jpg", "train", landmarks=points.tobytes())
+
+    def never(image):
+        raise AssertionError("nothing is to be found")
+
+    faces = chunks.extract(raw, [row], never)
+    expected = align_landmarks(points, alignment_matrix(points))
+    np.testing.assert_allclose(faces.landmarks[0], expected, atol=1e-4)
+    far = Row("a.jpg", "train", landmarks=(points + np.float32(100)).tobytes())
+    assert chunks.extract(raw, [far], never).problems[0][0] == "bad_landmarks"
+
+
+def test_frames_of_a_video_are_counted_from_one(tmp_path):
+    file = str(tmp_path / "a.avi")
+    video = cv2.VideoWriter(file, cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    for frame in range(1, 9):
+        video.write(np.full((48, 64, 3), 20 * frame, np.uint8))
+    video.release()
+    reader = ImageReader(tmp_path)
+    for frame in (2, 3, 7, 1, 8):
+        image = reader.read(Row(f"a.avi#{frame}", "train", frame=frame, video="a.avi"))
+        assert abs(int(image.mean()) - 20 * frame) <= 3
+    with pytest.raises(UnusableImage, match="ends after 8 frames"):
+        reader.read(Row("a.avi#9", "train", frame=9, video="a.avi"))
+    with pytest.raises(UnusableImage, match="no such video"):
+        reader.read(Row("b.avi#1", "train", frame=1, video="b.avi"))
+    (tmp_path / "c.avi").write_bytes(b"no video")
+    with pytest.raises(UnusableImage, match="can decode"):
+        reader.read(Row("c.avi#1", "train", frame=1, video="c.avi"))

@@ -1,0 +1,186 @@
+"""Landmarks that people have already: `--landmarks=FILE` instead of detection.
+
+One line for each picture: its path, as in the raw set, and 49, 66 or 68 points (iBUG's
+order; 66 are 68 without the inner mouth corners). With a header the columns are found
+by the names `path`, `x1`, `y1`, ... (or `x_0`, `y_0`, ...); without one a line is the
+path and x y x y ..., separated by commas, semicolons, tabs or blanks.
+"""
+
+import csv
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from jaxtyping import Float32
+
+from au_jax.errors import UserError
+from au_jax.faces.landmarks import FROM_68
+from au_jax.raw.row import Reject, Row
+from au_jax.raw.table import clean
+
+_CHOSEN = {49: np.arange(49), 66: np.arange(17, 66), 68: FROM_68}
+_BREAK = re.compile(r"[,;\s]+")
+
+
+@dataclass(frozen=True)
+class LandmarkFile:
+    """Where the line of each picture is; the lines stay on disk."""
+
+    file: Path
+    base: int
+    """0 or 1: the number of the first pixel."""
+    columns: tuple[int, Sequence[int]] | None
+    """Of the path and of x1, y1, x2, ...; None without a header."""
+    separator: str
+    offsets: dict[str, int]
+    contradicted: frozenset[str]
+
+
+def open_landmarks(file: Path, base: int) -> LandmarkFile:
+    """Looks through the file.
+
+    Raises:
+        UserError: it cannot be read, or its header cannot be used.
+    """
+    try:
+        with file.open("rb") as stream:
+            first = stream.readline().decode("utf-8-sig", "replace")
+            columns, separator = _header(first, file)
+            offsets: dict[str, int] = {}
+            lines: dict[str, int] = {}
+            contradicted = set()
+            at = stream.tell() if columns else 0
+            stream.seek(at)
+            for line in stream:
+                path = _split(_text(line), columns, separator)[0]
+                if path:
+                    if lines.setdefault(path, hash(line.strip())) != hash(line.strip()):
+                        contradicted.add(path)
+                    offsets[path] = at
+                at += len(line)
+    except OSError as error:
+        raise UserError(f"--landmarks={file}: {error.strerror or error}") from None
+    if not offsets:
+        raise UserError(
+            f"--landmarks={file}: no line like PATH x1 y1 ... with 49, 66 or 68 points"
+        )
+    both = frozenset(contradicted)
+    return LandmarkFile(file, base, columns, separator, offsets, both)
+
+
+def attach(
+    items: Iterable[Row | Reject], known: LandmarkFile
+) -> Iterator[Row | Reject]:
+    """The rows with their landmarks; those that the file lacks are rejected."""
+    used = set()
+    with known.file.open("rb") as stream:
+        for item in items:
+            used.add(item.path)
+            if isinstance(item, Reject):
+                yield item
+            elif item.path not in known.offsets:
+                detail = f"{known.file.name} does not name it"
+                yield Reject(item.path, "no_landmarks", detail)
+            elif item.path in known.contradicted:
+                detail = f"{known.file.name} names it several times, with other numbers"
+                yield Reject(item.path, "bad_landmarks", detail)
+            else:
+                stream.seek(known.offsets[item.path])
+                yield _with_points(item, _text(stream.readline()), known)
+    for path in known.offsets:
+        if path not in used:
+            detail = f"in {known.file.name}, but there is no such picture"
+            yield Reject(path, "no_image", detail)
+
+
+def _with_points(row: Row, line: str, known: LandmarkFile) -> Row | Reject:
+    cells = _split(line, known.columns, known.separator)[1]
+    try:
+        points = select(np.array(cells, np.float32).reshape(-1, 2)) - known.base
+    except ValueError:
+        found = f"{len(cells)} numbers" if cells else "no numbers"
+        detail = f"{known.file.name}: {found}, not those of 49, 66 or 68 points"
+        return Reject(row.path, "bad_landmarks", detail)
+    return dataclasses.replace(row, landmarks=points.astype(np.float32).tobytes())
+
+
+def select(points: Float32[np.ndarray, "n 2"]) -> Float32[np.ndarray, "49 2"]:
+    """The 49 of 49, 66 or 68 points.
+
+    Raises:
+        ValueError: another number of points, or some that are not finite.
+    """
+    if len(points) not in _CHOSEN or not np.isfinite(points).all():
+        raise ValueError(f"{len(points)} points")
+    return points[_CHOSEN[len(points)]]
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8-sig", "replace").strip("\r\n")
+
+
+def _header(line: str, file: Path) -> tuple[tuple[int, list[int]] | None, str]:
+    for separator in (",", ";", "\t"):
+        cells = next(csv.reader([line], delimiter=separator), [])
+        names = [clean(cell).lower() for cell in cells]
+        if "path" in names:
+            break
+    else:
+        return None, ""
+    found: dict[tuple[int, str], int] = {}
+    for index, name in enumerate(names):
+        match = re.fullmatch(r"([xy])[ _]?(\d+)", name)
+        if match:
+            key = int(match[2]), match[1]
+            if key in found:
+                raise UserError(f"--landmarks={file}: its header names {name} twice")
+            found[key] = index
+    order = sorted(found)  # 1 x, 1 y, 2 x, ...: numbers, not letters, decide
+    pairs = [number for number, axis in order if axis == "x"]
+    wanted = [(n, axis) for n in range(*_span(pairs)) for axis in "xy"]
+    if len(pairs) not in _CHOSEN or order != wanted:
+        raise UserError(
+            f"--landmarks={file}: its header must name path and x1, y1, ... of 49, 66"
+            " or 68 points"
+        )
+    return (names.index("path"), [found[key] for key in order]), separator
+
+
+def _span(numbers: Sequence[int]) -> tuple[int, int]:
+    return (numbers[0], numbers[-1] + 1) if numbers else (0, 0)
+
+
+def _split(
+    line: str, columns: tuple[int, Sequence[int]] | None, separator: str
+) -> tuple[str, list[str]]:
+    """Path and numbers of a line; no path where it cannot be told."""
+    if columns:
+        cells = next(csv.reader([line], delimiter=separator), [])
+        at, points = columns
+        if at >= len(cells):
+            return "", []
+        numbers = [cells[i] if i < len(cells) else "" for i in points]
+        return _path(cells[at]), numbers
+    words = _BREAK.split(line.strip())
+    count = 0
+    while count < len(words) and _is_number(words[-1 - count]):
+        count += 1
+    count = next((2 * n for n in (68, 66, 49) if count >= 2 * n), count)
+    numbers = words[len(words) - count :]
+    # The path may hold blanks: cut the numbers off the end of the line as it stands.
+    rest = re.sub(rf"(?:[,;\s]+[^,;\s]+){{{count}}}\s*$", "", line)
+    return _path(rest), numbers
+
+
+def _path(cell: str) -> str:
+    path = clean(cell)
+    return str(PurePosixPath(path.replace("\\", "/"))) if path else ""
+
+
+def _is_number(word: str) -> bool:
+    return (
+        re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|nan", word, re.I) is not None
+    )

@@ -1,0 +1,82 @@
+"""Expected: the numbers that each test writes, by dlib's order of the 68 points."""
+
+import numpy as np
+import pytest
+
+from au_jax.errors import UserError
+from au_jax.raw.landmark_file import attach, open_landmarks
+from au_jax.raw.row import Reject, Row
+
+POINTS = np.arange(136, dtype=np.float32).reshape(68, 2) + 0.5
+KEPT = POINTS[[*range(17, 60), 61, 62, 63, 65, 66, 67]]
+PATH = "some faces/a b.jpg"
+
+
+def attached(file, base=0, path=PATH):
+    (item, *rest) = attach([Row(path, "train")], open_landmarks(file, base))
+    assert not rest
+    if isinstance(item, Reject):
+        return item
+    return np.frombuffer(item.landmarks, np.float32).reshape(49, 2)
+
+
+def line(points, separator):
+    return separator.join([PATH, *(str(v) for v in points.ravel())])
+
+
+@pytest.mark.parametrize("separator", [" ", ",", "\t", ";", ", "])
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_lines_without_a_header(tmp_path, separator, end):
+    file = tmp_path / "land.txt"
+    file.write_bytes((line(POINTS, separator) + end).encode("utf-8-sig"))
+    np.testing.assert_array_equal(attached(file), KEPT)
+
+
+@pytest.mark.parametrize("points", [KEPT, np.delete(POINTS, [60, 64], axis=0)])
+def test_other_numbers_of_points_and_base(tmp_path, points):
+    file = tmp_path / "land.csv"
+    file.write_text(line(points, ",") + "\n")
+    np.testing.assert_array_equal(attached(file, base=1), KEPT - 1)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_columns_are_found_by_name(tmp_path, first):
+    """As OpenFace orders them: all x, then all y."""
+    numbers = range(first, first + 68)
+    header = ["n", *(f"x_{n}" for n in numbers), *(f"y_{n}" for n in numbers), "path"]
+    cells = ["7", *map(str, POINTS[:, 0]), *map(str, POINTS[:, 1]), PATH]
+    file = tmp_path / "land.csv"
+    file.write_text(",".join(header) + "\n" + ",".join(cells) + "\n")
+    np.testing.assert_array_equal(attached(file), KEPT)
+
+
+def test_lines_that_cannot_be_used(tmp_path):
+    file = tmp_path / "land.txt"
+    other = line(POINTS + 1, " ")
+    file.write_text(line(POINTS, " ") + "\n" + other + "\n")
+    assert attached(file).reason == "bad_landmarks"
+    file.write_text(line(POINTS[:50], " ") + "\n")
+    items = attach([Row(PATH, "train")], open_landmarks(file, 0))
+    assert {item.reason for item in items} == {"no_landmarks", "no_image"}
+    file.write_text(line(POINTS * np.nan, " ") + "\n")
+    assert attached(file).reason == "bad_landmarks"
+
+
+def test_pictures_and_lines_without_each_other(tmp_path):
+    file = tmp_path / "land.txt"
+    file.write_text(line(POINTS, " ") + "\n")
+    items = attach([Row("other.jpg", "train")], open_landmarks(file, 0))
+    assert [(item.path, item.reason) for item in items] == [
+        ("other.jpg", "no_landmarks"), (PATH, "no_image")
+    ]  # fmt: skip
+
+
+def test_files_that_cannot_be_used(tmp_path):
+    with pytest.raises(UserError, match="No such file"):
+        open_landmarks(tmp_path / "absent", 0)
+    (tmp_path / "empty").write_text("")
+    with pytest.raises(UserError, match="no line like PATH"):
+        open_landmarks(tmp_path / "empty", 0)
+    (tmp_path / "short.csv").write_text("path,x1,y1,x2,y2\na.jpg,1,2,3,4\n")
+    with pytest.raises(UserError, match="49, 66 or 68"):
+        open_landmarks(tmp_path / "short.csv", 0)
