@@ -89,7 +89,7 @@ def _face(
     found: Prediction,
     index: int,
     show: drawing.Show,
-) -> UInt8[np.ndarray, "{SIDE} {SIDE} 3"]:
+) -> UInt8[np.ndarray, "s s 3"]:
     """The face with its true landmarks, and the found ones over them."""
     picture = drawing.draw_face(face, true * len(face), None, show, SIDE)
     if found.landmarks is not None:

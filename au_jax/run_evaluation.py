@@ -45,7 +45,8 @@ def evaluate_run(config: Config, workdir: Path, split: str) -> report.Report:
         data = source.open_split(config.data.data_dir, name, split, aus)
         trivial = metrics.always_active(*source.labels(data))
         lines.setdefault("always active", {})[domain] = _means(trivial)
-        for stage in (*_floor(config, workdir), best_stage(config, workdir, domain)):
+        model = best_stage(config, workdir, domain)
+        for stage in (*_floor(config, workdir), model):
             found, step = _evaluate(config, workdir, stage, domain, data)
             notes.append(
                 f"{domain}: {name}, split {split}, {len(data)} images; checkpoint of"
@@ -54,7 +55,8 @@ def evaluate_run(config: Config, workdir: Path, split: str) -> report.Report:
             for path in PATHS[domain]:
                 if path not in found.scores:
                     continue
-                title = f"{domain} ({name}), {stage}, {path} path: {TITLES[path]}"
+                answer = f"{path} path" if stage == model else f"{stage} (the floor)"
+                title = f"{domain} ({name}), {answer}: {TITLES[path]}"
                 scores = found.scores[path]
                 sections.append(report.Section(title, aus, scores, trivial))
                 lines.setdefault(f"{stage}, {path} path", {})[domain] = _means(scores)

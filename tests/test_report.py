@@ -87,3 +87,19 @@ def test_a_report_without_aus_or_landmarks():
     empty = report.Report(("note",), (), {})
     assert report.to_markdown(empty) == "# Evaluation\n- note\n"
     assert report.to_json(empty)["sections"] == []
+
+
+def test_the_summary_leaves_out_what_was_not_asked():
+    means = {"f1": 0.5, "average_precision": 0.25, "auc": NAN}
+    lines = (
+        report.Line("floor", {"source": means, "target": means}),
+        report.Line("joint", {"target": means}),
+    )
+    rows = report.summary_rows(dataclasses.replace(REPORT, summary=lines))
+    assert rows[0][1:] == [
+        f"{domain} {metric}"
+        for domain in ("source", "target")
+        for metric in ("F1", "AP", "AUC")
+    ]
+    assert rows[1] == ["floor", *["50.0", "25.0", "-"] * 2]
+    assert rows[2] == ["joint", "", "", "", "50.0", "25.0", "-"]

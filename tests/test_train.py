@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
 from au_jax import evaluation, metrics, run_evaluation, run_state, train
 from au_jax.errors import UserError
+from au_jax.faces import drawing
 from configs import joint as joint_config
 from configs import supervised as supervised_config
 from tests.synthetic import write_prepared
@@ -37,7 +39,7 @@ def read_metrics(workdir):
 
 def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
     config = tiny(data_dir)
-    config.stages = ("landmarks", "joint", "finetune")
+    config.stages = ("landmarks", "joint", "finetune", "supervised")
     train.run(config, tmp_path)
     lines = read_metrics(tmp_path)
     assert {line["stage"] for line in lines} == set(config.stages)
@@ -48,14 +50,25 @@ def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
     run_evaluation.run(tmp_path, "test", None)
     result = json.loads((tmp_path / "eval.json").read_text())
     assert [section["title"].split(":")[0] for section in result["sections"]] == [
+        "source (bp4d), supervised (the floor)",
         "source (bp4d), direct path",
+        "target (emotionet), supervised (the floor)",
         "target (emotionet), reconstructed path",
         "target (emotionet), direct path",
     ]
     assert result["sections"][0]["images"] == [8] * 6
     assert set(result["landmark_error_percent"]) == {"source", "target"}
-    assert (tmp_path / "eval.md").read_text().count("always active: F1") == 3
+    assert (tmp_path / "eval.md").read_text().count("always active: F1") == 5
     assert "AU17" in capsys.readouterr().out
+    names = [line["name"].split(",")[0] for line in result["summary"]]
+    assert names[:2] == ["always active", "supervised"]
+    assert set(names[2:]) <= {"joint", "finetune"}
+    last = result["summary"][-1]
+    assert last["target"]["f1"] == result["sections"][3]["mean"]["f1"]
+    sheet = cv2.imread(str(tmp_path / "faces.png"))
+    assert sheet is not None
+    # Licensed sets: no face, only points and text.
+    assert np.median(sheet) in (drawing.EMPTY, 255)
 
 
 def test_joint_starts_from_the_networks_of_stage_one(data_dir, tmp_path):
@@ -155,5 +168,7 @@ def test_finetuning_counts_only_where_it_improved(monkeypatch):
     assert best({"landmarks": -3, "joint": 0.4, "finetune": 0.5}) == "finetune"
     assert best({"landmarks": -3, "joint": 0.5, "finetune": 0.5}) == "joint"
     assert best({"landmarks": -3, "joint": 0.5}) == "joint"
+    assert best({"landmarks": -3, "joint": 0.5, "supervised": 0.9}) == "joint"
+    assert best({"supervised": 0.9}) == "supervised"
     with pytest.raises(UserError, match="no checkpoint"):
         best({})

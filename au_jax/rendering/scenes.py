@@ -45,7 +45,7 @@ def draw_lab(rng: np.random.Generator) -> Scene:
 
 def draw_wild(rng: np.random.Generator) -> Scene:
     """Strong or coloured light from anywhere in front, a head turned and tilted."""
-    ambient = rng.uniform(0.25, 0.6)
+    ambient = rng.uniform(0.35, 0.65)
     above = _tinted(rng, ambient * rng.uniform(0.8, 1.4))
     below = _tinted(rng, ambient * rng.uniform(0.5, 1.1))
     lamps = []
@@ -54,7 +54,7 @@ def draw_wild(rng: np.random.Generator) -> Scene:
         strength = rng.uniform(0.3, 0.85) if i == 0 else rng.uniform(0.05, 0.3)
         lamps.append(Lamp(towards, _tinted(rng, strength), shadow=i == 0))
     light = Light(above, below, lamps, gloss=rng.uniform(0.02, 0.2))
-    camera = _camera(rng, (11.0, 6.0, 8.0), rng.uniform(0.85, 1.1))
+    camera = _camera(rng, (9.0, 5.0, 7.0), rng.uniform(0.85, 1.1))
     return Scene(camera, light, int(rng.integers(2**31)), True)
 
 
@@ -134,6 +134,6 @@ def _grey(level: float) -> tuple[float, float, float]:
 
 def _tinted(rng: np.random.Generator, level: float) -> tuple[float, float, float]:
     """Light of this level, often coloured."""
-    tint = 1 + rng.uniform(0, 0.35) * rng.uniform(-1, 1, 3)
+    tint = 1 + rng.uniform(0, 0.3) * rng.uniform(-1, 1, 3)
     red, green, blue = (level * tint / tint.mean()).tolist()
     return red, green, blue

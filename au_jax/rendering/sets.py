@@ -55,12 +55,12 @@ PLANS = {
     "faces_wild": Plan(
         name="faces_wild",
         initial="W",
-        people={"train": 500, "val": 250, "test": 250},
+        people={"train": 800, "val": 150, "test": 250},
         tasks=1,
         frames=2,
-        rates={1: 0.25, 2: 0.25, 4: 0.25, 6: 0.50, 12: 0.60, 17: 0.25},
+        rates={1: 0.40, 2: 0.25, 4: 0.30, 6: 0.55, 12: 0.65, 17: 0.25},
         together={(1, 2): 0.2, (6, 12): 0.4, (4, 17): 0.2},
-        distraction=0.06,
+        distraction=0.04,
         draw_scene=scenes.draw_wild,
     ),
 }
