@@ -10,8 +10,8 @@ from ml_collections import ConfigDict
 
 from au_jax.command_line import flatten
 from au_jax.errors import UserError
-from au_jax.evaluation import DOMAINS
 from au_jax.stages import STAGES
+from au_jax.types import DOMAINS
 
 Check = tuple[Callable[[Any], bool], str]
 

@@ -1,18 +1,30 @@
 """What people see: log lines of this program, and only the warnings of libraries."""
 
+import functools
 import logging
+import sys
 
 from absl import logging as absl_logging
 from rich.console import Console
 from rich.logging import RichHandler
 
 
+@functools.cache
+def stderr() -> Console:
+    """The one console; in a log file its lines are as long as they are."""
+    return Console(stderr=True, width=None if sys.stderr.isatty() else 120)
+
+
 def set_up_logging() -> None:
     """Sends the package's log to stderr; call once, after the flags are parsed."""
     absl_logging.set_verbosity(absl_logging.WARNING)
-    handler = RichHandler(
-        console=Console(stderr=True), show_path=False, log_time_format="[%H:%M:%S]"
-    )
+    if stderr().is_terminal:
+        handler: logging.Handler = RichHandler(
+            console=stderr(), show_path=False, log_time_format="[%H:%M:%S]"
+        )
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("au_jax")
     logger.handlers, logger.propagate = [handler], False
     logger.setLevel(logging.INFO)

@@ -1,6 +1,7 @@
 """A model on a whole split: probabilities by path, scores, landmark error."""
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -9,8 +10,6 @@ from au_jax import devices, metrics
 from au_jax.data import pipeline
 from au_jax.data.source import FaceSplit
 from au_jax.types import Params, Predict
-
-DOMAINS = ("source", "target")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Evaluation:
         values = {
             f"{path}_{metric}": scores.mean(metric)
             for path, scores in self.scores.items()
-            for metric in ("f1", "average_precision", "auc")
+            for metric in ("f1", "average_precision", "auc", "accuracy")
         }
         if self.landmark_error is not None:
             values["landmark_error"] = self.landmark_error
@@ -48,11 +47,16 @@ def evaluate(
     mesh: jax.sharding.Mesh,
     crop: int,
     batch_size: int,
+    pause: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """Every image of `split` once, centre crop (method.md section 7)."""
+    """Every image of `split` once, centre crop (method.md section 7).
+
+    `pause` is called before each batch; what it raises ends the evaluation.
+    """
     found: dict[str, list[np.ndarray]] = {}
     errors, aus, known = [], [], []
     for batch in pipeline.make_eval(split, crop=crop, batch_size=batch_size):
+        pause()
         image = devices.place_images(mesh, np.asarray(batch["image"]))
         prediction = jax.device_get(predict(params, batch_stats, image))
         valid = batch["valid"]

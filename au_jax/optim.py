@@ -19,19 +19,29 @@ def phases(
     return optax.join_schedules(rates, boundaries)
 
 
-def make_optimizers(
+def learning_rates(
     config: Config, stage: str, groups: Iterable[str], num_steps: int
-) -> dict[str, optax.GradientTransformation]:
-    """Adam per group, for a stage of `num_steps` steps.
+) -> dict[str, optax.Schedule]:
+    """Per group, as a function of the steps done.
 
     A stage with a `learning_rate` of its own has it for every group.
     """
     schedule = config[stage]
-    optimizers = {}
-    for group in groups:
-        adam = config.optim[group]
-        rate = schedule.get("learning_rate", adam.learning_rate)
-        optimizers[group] = optax.adam(
-            phases(rate, schedule.decay, num_steps), b1=adam.b1, b2=adam.b2
+    return {
+        group: phases(
+            schedule.get("learning_rate", config.optim[group].learning_rate),
+            schedule.decay,
+            num_steps,
         )
-    return optimizers
+        for group in groups
+    }
+
+
+def make_optimizers(
+    config: Config, stage: str, groups: Iterable[str], num_steps: int
+) -> dict[str, optax.GradientTransformation]:
+    """Adam per group, for a stage of `num_steps` steps."""
+    return {
+        group: optax.adam(rate, b1=config.optim[group].b1, b2=config.optim[group].b2)
+        for group, rate in learning_rates(config, stage, groups, num_steps).items()
+    }

@@ -11,7 +11,7 @@ from au_jax.data import source
 from au_jax.errors import UserError
 from au_jax.run_state import best_networks, read_config, stages_with_checkpoints
 from au_jax.stages import STAGES
-from au_jax.types import Config
+from au_jax.types import DOMAINS, Config
 
 TITLES = {"direct": "AU(E_f(I))", "reconstructed": "AU(G_st(A, B))"}
 
@@ -40,7 +40,7 @@ def evaluate_run(config: Config, workdir: Path, split: str) -> report.Report:
     aus = tuple(config.data.aus)
     notes, sections, errors = [], [], {}
     lines: dict[str, dict[str, dict[str, float]]] = {}
-    for domain in evaluation.DOMAINS:
+    for domain in DOMAINS:
         name = config.data[domain]
         data = source.open_split(config.data.data_dir, name, split, aus)
         trivial = metrics.always_active(*source.labels(data))

@@ -9,9 +9,8 @@ from ml_collections import ConfigDict
 
 from au_jax import checkpoint
 from au_jax.errors import UserError
-from au_jax.evaluation import DOMAINS
 from au_jax.stages import STAGES
-from au_jax.types import Config, Params
+from au_jax.types import DOMAINS, Config, Params
 
 LOG = logging.getLogger(__name__)
 

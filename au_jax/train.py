@@ -1,22 +1,32 @@
 """The training loop: it knows stages, data and checkpoints, but no network."""
 
+import contextlib
 import dataclasses
 import logging
-import math
-import time
 from pathlib import Path
 
 import jax
-import numpy as np
 
-from au_jax import checkpoint, devices, evaluation, losses, optim, train_state, writer
+from au_jax import (
+    checkpoint,
+    console,
+    devices,
+    evaluation,
+    losses,
+    optim,
+    progress,
+    starts,
+    term_log,
+    train_state,
+    validation,
+    writer,
+)
 from au_jax.data import pipeline, source
 from au_jax.data.source import FaceSplit
 from au_jax.errors import UserError
-from au_jax.evaluation import DOMAINS
 from au_jax.run_state import initial_networks, write_config
 from au_jax.stages import STAGES
-from au_jax.types import Config, Predict, Terms
+from au_jax.types import DOMAINS, Config
 
 LOG = logging.getLogger(__name__)
 
@@ -61,6 +71,7 @@ def run(config: Config, workdir: Path) -> None:
         devices.check_batch_size(f"{name}.batch_size", config[name].batch_size)
     devices.check_batch_size("eval.batch_size", config.eval.batch_size)
     write_config(workdir, config)
+    starts.record(workdir)
     for name in config.stages:
         run_stage(name, config, splits, workdir)
 
@@ -69,15 +80,7 @@ def run_stage(name: str, config: Config, splits: Splits, workdir: Path) -> None:
     """One stage to its end; validation and a checkpoint at the end of each epoch."""
     stage, mesh = STAGES[name], devices.make_mesh()
     train = [splits.train[domain] for domain in stage.domains(config)]
-    batch_size = config[name].batch_size
-    epoch = len(train[0]) // batch_size
-    if config.max_steps_per_epoch:
-        epoch = min(epoch, config.max_steps_per_epoch)
-    if not epoch:
-        raise UserError(
-            f"config.{name}.batch_size={batch_size}, but the training split has only"
-            f" {len(train[0])} images"
-        )
+    epoch = steps_per_epoch(name, config, len(train[0]))
     num_steps = config[name].epochs * epoch
 
     params, batch_stats = initial_networks(name, config, workdir)
@@ -92,84 +95,58 @@ def run_stage(name: str, config: Config, splits: Splits, workdir: Path) -> None:
     dataset = pipeline.make_train(
         train,
         crop=config.data.crop,
-        batch_size=batch_size,
+        batch_size=config[name].batch_size,
         seed=config.seed,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
+    images = len(train) * config[name].batch_size
     with checkpoint.open_manager(workdir / name, DOMAINS) as manager:
         done = manager.latest_step() or 0
         if done:
             state = checkpoint.restore(manager, done, state)
             LOG.info("%s: %d of %d steps are done already", name, done, num_steps)
-        log = TermLog(name, num_steps, config.log_every, workdir)
-        for step, batch in enumerate(
-            pipeline.train_batches(
-                dataset, start=done, stop=num_steps, num_workers=config.data.num_workers
-            ),
-            start=done + 1,
-        ):
-            state, terms = train_step(state, devices.place_batch(mesh, batch))
-            log.add(step, terms)
-            if step % epoch == 0:
-                scores, values = validate(predict, state, splits, config, mesh)
-                writer.write_metrics(workdir, name, step, values)
-                writer.log_metrics(f"{name} validation", step, num_steps, values)
-                checkpoint.save(manager, state, scores)
-
-
-def validate(
-    predict: Predict,
-    state: train_state.TrainState,
-    splits: Splits,
-    config: Config,
-    mesh: jax.sharding.Mesh,
-) -> tuple[checkpoint.Scores, dict[str, float]]:
-    """Scores to choose checkpoints by, and all values for the log, of both domains."""
-    scores, values = {}, {}
-    for domain, split in splits.val.items():
-        found = evaluation.evaluate(
-            predict,
-            state.params,
-            state.batch_stats,
-            split,
-            mesh=mesh,
-            crop=config.data.crop,
-            batch_size=config.eval.batch_size,
-        )
-        scores[domain] = evaluation.selection_score(domain, found)
-        values |= {f"val_{domain}_{k}": v for k, v in found.means().items()}
-    return scores, values
-
-
-class TermLog:
-    """Collects loss terms on the device and reports their means now and then.
-
-    Between reports nothing waits for the device.
-    """
-
-    def __init__(self, stage: str, num_steps: int, every: int, workdir: Path):
-        self.stage, self.num_steps = stage, num_steps
-        self.every, self.workdir = every, workdir
-        self.pending: list[Terms] = []
-        self.since = time.monotonic()
-
-    def add(self, step: int, terms: Terms) -> None:
-        """Takes a step's terms; raises a `UserError` where one is not finite."""
-        self.pending.append(terms)
-        if step % self.every and step != self.num_steps:
-            return
-        fetched = jax.device_get(self.pending)
-        values = {k: float(np.mean([t[k] for t in fetched])) for k in terms}
-        bad = [name for name, value in values.items() if not math.isfinite(value)]
-        if bad:
-            first = step - len(fetched) + 1
-            raise UserError(
-                f"{self.stage}: {', '.join(bad)} not finite between steps {first} and"
-                f" {step}; the checkpoints before are intact. Try a lower learning rate"
+        rates = optim.learning_rates(config, name, params, num_steps)
+        shown = progress.StageProgress(name, done, num_steps, images)
+        with shown.shown(), contextlib.closing(writer.Writer(workdir, name)) as metrics:
+            log = term_log.TermLog(
+                metrics, shown, rates, every=config.log_every, num_steps=num_steps
             )
-        now = time.monotonic()
-        values["steps_per_second"] = len(fetched) / (now - self.since)
-        writer.write_metrics(self.workdir, self.stage, step, values)
-        writer.log_metrics(self.stage, step, self.num_steps, values)
-        self.pending, self.since = [], now
+            for step, batch in enumerate(
+                pipeline.train_batches(
+                    dataset,
+                    start=done,
+                    stop=num_steps,
+                    num_workers=config.data.num_workers,
+                ),
+                start=done + 1,
+            ):
+                state, terms = train_step(state, devices.place_batch(mesh, batch))
+                log.add(step, terms)
+                if step % epoch == 0:
+                    log.drain()
+                    shown.doing("validation")
+                    found = validation.validate(
+                        predict, state, splits.val, config, mesh, lambda: None
+                    )
+                    metrics.write(step, validation.values(found))
+                    validation.write_best(workdir)
+                    LOG.info("%s: validation after epoch %d", name, step // epoch)
+                    console.stderr().print(validation.table(found))
+                    checkpoint.save(manager, state, validation.scores(found))
+                    log.restart_clock()
+            shown.doing("done")
+
+
+def steps_per_epoch(name: str, config: Config, images: int) -> int:
+    """Whole batches of the source; at most `max_steps_per_epoch`, if that is set."""
+    batch_size = config[name].batch_size
+    steps = images // batch_size
+    if config.max_steps_per_epoch:
+        steps = min(steps, config.max_steps_per_epoch)
+    if not steps:
+        raise UserError(
+            f"config.{name}.batch_size={batch_size}, but the training split has only"
+            f" {images} images"
+        )
+    return steps

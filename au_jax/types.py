@@ -21,6 +21,9 @@ else:
 
 Array = jax.Array | np.ndarray
 
+DOMAINS = ("source", "target")
+"""The leading axis of a joint batch, in order."""
+
 Params = dict[str, Any]
 """A nested dict of arrays: what Linen's `init` returns under "params"."""
 

@@ -1,25 +1,121 @@
-"""What a run says of itself: JSON lines in the workdir, a line in the log."""
+"""Where numbers go: metrics.jsonl, the source of truth, and what is drawn from it.
+
+TensorBoard's files (and a wandb run, if asked for) are views of metrics.jsonl. When a
+run goes on, the lines after its checkpoint are cut off and the views are made again, so
+no step appears twice.
+"""
 
 import json
-import logging
 import math
-from collections.abc import Mapping
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-LOG = logging.getLogger(__name__)
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event  # pyright: ignore
+from tensorboardX.summary import scalar
+
+from au_jax.errors import UserError
 
 Values = Mapping[str, float]
+Line = dict[str, Any]
 
 
-def write_metrics(workdir: Path, stage: str, step: int, values: Values) -> None:
-    """Appends one line to `metrics.jsonl`; what is not finite becomes null."""
-    finite = {k: v if math.isfinite(v) else None for k, v in values.items()}
-    with (workdir / "metrics.jsonl").open("a") as file:
-        file.write(json.dumps({"stage": stage, "step": step, **finite}) + "\n")
+class Writer:
+    """The metrics of one stage: a line and TensorBoard scalars per call.
+
+    `tensorboard/STAGE` holds a run per stage, since each counts its own steps.
+    """
+
+    def __init__(self, workdir: Path, stage: str, wandb: Any = None):
+        self.path, self.stage, self.wandb = workdir / "metrics.jsonl", stage, wandb
+        folder = workdir / "tensorboard" / stage
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        # Not its SummaryWriter: that writes in a thread, where a full disk is not seen.
+        self.events = EventsWriter(str(folder / "events"))
+        for line in read_metrics(workdir):
+            if line["stage"] == stage:
+                self._add_events(line)
+        self.events.flush()
+
+    def write(self, step: int, values: Values) -> None:
+        """Appends the values of a step; what is not finite becomes null."""
+        finite = {k: v if math.isfinite(v) else None for k, v in values.items()}
+        line = {"stage": self.stage, "step": step, "time": time.time(), **finite}
+        try:
+            with self.path.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            self._add_events(line)
+            self.events.flush()
+        except OSError as error:
+            raise UserError(
+                f"cannot write {self.path}: {error.strerror}; when there is room, the"
+                " same command goes on from the last checkpoint"
+            ) from error
+        if self.wandb is not None:
+            shown = {f"{self.stage}/{k}": v for k, v in numbers(line).items()}
+            self.wandb.log({f"{self.stage}/step": step, **shown})
+
+    def close(self) -> None:
+        """Ends the event file."""
+        self.events.close()
+
+    def _add_events(self, line: Line) -> None:
+        for name, value in numbers(line).items():
+            event = Event(step=line["step"], wall_time=line["time"])
+            event.summary.CopyFrom(scalar(name, value))
+            self.events.write_event(event)
 
 
-def log_metrics(stage: str, step: int, num_steps: int, values: Values) -> None:
-    """One line for people; what is grouped by a slash is for the files only."""
-    shown = {name: value for name, value in values.items() if "/" not in name}
-    text = "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
-    LOG.info("%s %d/%d  %s", stage, step, num_steps, text)
+def numbers(line: Line) -> dict[str, float]:
+    """The values of a line, without its stage, step and time."""
+    return {
+        k: v
+        for k, v in line.items()
+        if k not in ("stage", "step", "time") and v is not None
+    }
+
+
+def read_metrics(workdir: Path) -> Iterator[Line]:
+    """The lines of a run; one that a killed process left half-written is skipped."""
+    path = workdir / "metrics.jsonl"
+    if not path.exists():
+        return
+    with path.open() as file:
+        for text in file:
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            yield {"time": 0.0, **line}
+
+
+def cut_back(workdir: Path, done: Mapping[str, int]) -> None:
+    """Drops the lines after the given steps, and those of stages not named."""
+    lines = list(read_metrics(workdir))
+    kept = [line for line in lines if line["step"] <= done.get(line["stage"], -1)]
+    path = workdir / "metrics.jsonl"
+    if path.exists():
+        text = "".join(json.dumps(line) + "\n" for line in kept)
+        if text != path.read_text():
+            replace(path, text)
+
+
+def replace(path: Path, text: str) -> None:
+    """Writes a whole file, or, if the program or the disk fails, nothing of it."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        with new.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {error.strerror}") from error

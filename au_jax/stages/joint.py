@@ -17,9 +17,18 @@ from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.models.layers import scaled
 from au_jax.stages.joint_terms import discriminator_terms, player_terms
 from au_jax.stages.networks import infer, make_networks, variables
-from au_jax.stages.separation import DOMAINS, Outputs, forward
+from au_jax.stages.separation import Outputs, forward
 from au_jax.train_state import Optimizers, TrainState, gradient_norms
-from au_jax.types import Array, Batch, Config, Params, Predict, Prediction, Terms
+from au_jax.types import (
+    DOMAINS,
+    Array,
+    Batch,
+    Config,
+    Params,
+    Predict,
+    Prediction,
+    Terms,
+)
 
 
 def domains(config: Config) -> tuple[str, ...]:

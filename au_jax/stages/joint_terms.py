@@ -8,14 +8,13 @@ from jaxtyping import Float
 from au_jax import losses
 from au_jax.stages.networks import Networks, apply
 from au_jax.stages.separation import (
-    DOMAINS,
     Constants,
     Outputs,
     enlarge,
     fold,
     unfold,
 )
-from au_jax.types import Array, Batch, Params, Terms
+from au_jax.types import DOMAINS, Array, Batch, Params, Terms
 
 
 def judge_domains(

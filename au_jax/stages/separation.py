@@ -16,9 +16,6 @@ from au_jax.models.landmark_encoder import LandmarkEncoding
 from au_jax.stages.networks import Networks, apply, update_stats
 from au_jax.types import Array, Batch, Params
 
-DOMAINS = ("source", "target")
-"""The leading axis of a joint batch, in order."""
-
 Outputs = dict[str, Array]
 
 

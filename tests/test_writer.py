@@ -1,0 +1,91 @@
+"""Expected: what was written, read back by hand from the formats' definitions."""
+
+import contextlib
+import json
+import math
+import struct
+
+import pytest
+from tensorboardX.proto.event_pb2 import Event
+
+from au_jax import validation, writer
+from au_jax.errors import UserError
+
+
+def writing(workdir, stage):
+    return contextlib.closing(writer.Writer(workdir, stage))
+
+
+def tensorboard_scalars(folder):
+    """(step, name, value) of all event files: records of length, CRC, data, CRC."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        data, at = path.read_bytes(), 0
+        while at < len(data):
+            (length,) = struct.unpack_from("<Q", data, at)
+            event = Event.FromString(data[at + 12 : at + 12 + length])
+            at += 16 + length
+            found += [(event.step, v.tag, v.simple_value) for v in event.summary.value]
+    return found
+
+
+def test_a_line_and_events_per_step(tmp_path):
+    with writing(tmp_path, "joint") as metrics:
+        metrics.write(5, {"total": 1.5, "speed/steps_per_second": 2.0})
+        metrics.write(10, {"total": math.nan})
+    text = (tmp_path / "metrics.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [(x["stage"], x["step"], x["total"]) for x in lines] == [
+        ("joint", 5, 1.5),
+        ("joint", 10, None),
+    ]
+    scalars = tensorboard_scalars(tmp_path / "tensorboard" / "joint")
+    assert scalars == [(5, "total", 1.5), (5, "speed/steps_per_second", 2.0)]
+
+
+def test_no_step_appears_twice_after_going_on(tmp_path):
+    for stage, steps in (("landmarks", (1, 2)), ("joint", (1, 2, 3))):
+        with writing(tmp_path, stage) as metrics:
+            for step in steps:
+                metrics.write(step, {"total": float(step)})
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"stage": "joint", "st')  # killed within a line
+    writer.cut_back(tmp_path, {"landmarks": 2, "joint": 2})
+    with writing(tmp_path, "joint") as metrics:
+        metrics.write(3, {"total": 3.0})
+    found = [(x["stage"], x["step"]) for x in writer.read_metrics(tmp_path)]
+    stages = [("landmarks", 1), ("landmarks", 2)]
+    assert found == [*stages, ("joint", 1), ("joint", 2), ("joint", 3)]
+    scalars = tensorboard_scalars(tmp_path / "tensorboard" / "joint")
+    assert [step for step, *_ in scalars] == [1, 2, 3]
+
+
+def test_cutting_back_drops_stages_that_have_no_checkpoint(tmp_path):
+    with writing(tmp_path, "joint") as metrics:
+        metrics.write(2, {"total": 1.0})
+    writer.cut_back(tmp_path, {"landmarks": 2})
+    assert (tmp_path / "metrics.jsonl").read_text() == ""
+
+
+def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "best.json"
+    path.write_text("old")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writer.os, "fsync", full)
+    with pytest.raises(UserError, match=r"best\.json: No space left on device"):
+        writer.replace(path, "new")
+    assert [p.name for p in tmp_path.iterdir()] == ["best.json"]
+    assert path.read_text() == "old"
+
+
+def test_best_is_the_highest_score_and_of_equal_ones_the_latest(tmp_path):
+    with writing(tmp_path, "joint") as metrics:
+        for step, score in ((1, 0.5), (2, 0.7), (3, 0.7), (4, 0.6)):
+            values = {"selection/source": score, "val_source_direct_f1": score}
+            metrics.write(step, values | {"selection/target": -math.inf})
+    validation.write_best(tmp_path)
+    best = json.loads((tmp_path / "best.json").read_text())
+    assert best == {"joint": {"source": {"step": 3, "val_source_direct_f1": 0.7}}}
