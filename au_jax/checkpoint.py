@@ -4,8 +4,10 @@ A checkpoint's number is the number of steps done, which is also the position in
 data. Kept are the latest two, and the best by validation for each domain.
 """
 
+import contextlib
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from au_jax.errors import UserError
 from au_jax.train_state import TrainState
 from au_jax.types import Params
 
@@ -20,32 +23,117 @@ Scores = dict[str, float]
 """Validation scores by domain; higher is better."""
 
 
-def open_manager(directory: Path, domains: Sequence[str]) -> ocp.CheckpointManager:
-    """The checkpoints of a stage: the latest two, and the best one per domain."""
+@dataclasses.dataclass(frozen=True)
+class Position:
+    """How far the checkpoints of a stage go."""
+
+    step: int
+    validated: bool
+    """Whether that checkpoint has validation scores."""
+
+
+def open_manager(
+    directory: Path, domains: Sequence[str], read_only: bool = False
+) -> ocp.CheckpointManager:
+    """The checkpoints of a stage: the latest two, and the best one per domain.
+
+    Only the one program that trains may open them for writing: it also clears away
+    what a killed program left half-written.
+    """
+    if read_only:
+        return ocp.CheckpointManager(
+            directory.absolute(), options=ocp.CheckpointManagerOptions(read_only=True)
+        )
     kept: list[Any] = [checkpoint_managers.LatestN(2)]
     for domain in domains:
         best = checkpoint_managers.BestN(
-            n=1, get_metric_fn=lambda scores, domain=domain: scores[domain]
+            n=1,
+            get_metric_fn=lambda scores, domain=domain: scores[domain],
+            keep_checkpoints_without_metrics=False,
         )
         kept.append(best)
     options = ocp.CheckpointManagerOptions(
         preservation_policy=checkpoint_managers.AnyPreservationPolicy(kept),
         # Orbax asks for a ranking of its own besides the policies.
         best_fn=lambda scores: scores[domains[0]],
+        cleanup_tmp_directories=True,
     )
     return ocp.CheckpointManager(directory.absolute(), options=options)
 
 
-def save(manager: ocp.CheckpointManager, state: TrainState, scores: Scores) -> None:
-    """Writes the state in the background, with its validation scores."""
+def position(directory: Path) -> Position | None:
+    """The latest checkpoint of a stage; None where there is none."""
+    if not directory.is_dir():
+        return None
+    with open_manager(directory, (), read_only=True) as manager:
+        step = manager.latest_step()
+        return None if step is None else Position(step, bool(manager.metrics(step)))
+
+
+def save(
+    manager: ocp.CheckpointManager,
+    state: TrainState,
+    scores: Scores | None,
+    notes: Mapping[str, Any],
+) -> None:
+    """Writes the state in the background.
+
+    Args:
+        manager: Of the stage.
+        state: After its step.
+        scores: Of validation, where there was one.
+        notes: What else a run needs to go on, as JSON: see `read_notes`.
+
+    Raises:
+        UserError: this checkpoint or the one before could not be written.
+    """
     items = ocp.args.Composite(
         params=ocp.args.StandardSave(state.params),
         batch_stats=ocp.args.StandardSave(state.batch_stats),
         opt_state=ocp.args.StandardSave(state.opt_state),
+        notes=ocp.args.JsonSave(dict(notes)),
     )
-    # A score that does not exist (no labels to validate on) ranks last.
-    ranked = {k: -math.inf if math.isnan(v) else v for k, v in scores.items()}
-    manager.save(int(state.step), args=items, metrics=ranked)
+    if scores is not None:
+        # A score that does not exist (no labels to validate on) ranks last.
+        scores = {k: -math.inf if math.isnan(v) else v for k, v in scores.items()}
+    step = int(state.step)
+    with _explained(manager):
+        if step in manager.all_steps():  # saved on a signal, before its validation
+            manager.delete(step)
+        manager.save(step, args=items, metrics=scores)
+
+
+def wait(manager: ocp.CheckpointManager) -> None:
+    """Until the last checkpoint is written; raises a `UserError` if it cannot be."""
+    with _explained(manager):
+        manager.wait_until_finished()
+
+
+def read_notes(directory: Path, step: int) -> dict[str, Any]:
+    """What `save` was given; empty for a checkpoint without."""
+    with open_manager(directory, (), read_only=True) as manager:
+        if not (directory / str(step) / "notes").is_dir():
+            return {}
+        args = ocp.args.Composite(notes=ocp.args.JsonRestore())
+        found: Any = manager.restore(step, args=args)
+        return found.notes
+
+
+@contextlib.contextmanager
+def _explained(manager: ocp.CheckpointManager) -> Iterator[None]:
+    """Turns what a full or vanished disk makes orbax raise into one line."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        known = ("No space left", "File too large", "Disk quota", "Permission denied")
+        reason = next((x for x in (*known, "No such file") if x in text), text[:200])
+        step = manager.latest_step()
+        after = f"step {step}" if step else "the start"
+        raise UserError(
+            f"cannot write a checkpoint to {manager.directory}: {reason}; the"
+            f" checkpoints before are intact, and the same command goes on from {after}"
+        ) from error
 
 
 def restore(manager: ocp.CheckpointManager, step: int, state: TrainState) -> TrainState:
@@ -84,11 +172,10 @@ def best_step(manager: ocp.CheckpointManager, domain: str) -> tuple[int, float]:
     """The checkpoint with the highest validation score for `domain`, and that score.
 
     Raises:
-        ValueError: there is no checkpoint.
+        ValueError: no checkpoint was validated.
     """
-    scores: dict[int, Any] = {
-        step: manager.metrics(step) for step in manager.all_steps()
-    }
+    found: dict[int, Any] = {s: manager.metrics(s) for s in manager.all_steps()}
+    scores = {step: values for step, values in found.items() if values}
     step = max(scores, key=lambda step: (scores[step][domain], step))
     return step, scores[step][domain]
 

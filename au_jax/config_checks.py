@@ -26,6 +26,7 @@ SPLITS: Check = (
 # By key, in which * stands for anything.
 CHECKS: dict[str, Check] = {
     "log_every": AT_LEAST_1,
+    "checkpoint_every": AT_LEAST_1,
     "max_steps_per_epoch": AT_LEAST_0,
     "data.source_splits": SPLITS,
     "data.target_splits": SPLITS,
@@ -59,6 +60,7 @@ CHECKS: dict[str, Check] = {
 
 NAMES: dict[str, tuple[str, ...]] = {
     "stages": tuple(STAGES),
+    "on_nonfinite": ("stop", "skip"),
     "model.dtype": ("float32", "bfloat16"),
     "supervised.domain": DOMAINS,
 }

@@ -13,7 +13,7 @@ from au_jax.data import pipeline, source
 from au_jax.faces import drawing
 from au_jax.run_state import best_networks
 from au_jax.stages import STAGES
-from au_jax.types import Config, Prediction
+from au_jax.types import DOMAINS, Config, Prediction
 
 COLUMNS = 6  # faces of each domain, in a row
 SIDE = 240  # pixels
@@ -27,7 +27,7 @@ def write(config: Config, workdir: Path, split: str, stages: Mapping[str, str]) 
     whose networks answer for each domain.
     """
     rows = []
-    for domain in evaluation.DOMAINS:
+    for domain in DOMAINS:
         name = config.data[domain]
         data = source.open_split(
             config.data.data_dir, name, split, tuple(config.data.aus)

@@ -1,6 +1,7 @@
-"""Ctrl-C that does not get lost."""
+"""Signals that do not get lost: a program notes them and ends where it can."""
 
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator
 
@@ -29,3 +30,49 @@ def noted() -> Iterator[Callable[[], None]]:
         yield check
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class Stopped(Exception):
+    """The run was asked to end; `number` is the signal's."""
+
+    def __init__(self, number: int):
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class Requests:
+    """What signals asked for: `stop` (Ctrl-C, SIGTERM) and `save` (SIGUSR1)."""
+
+    stop: int | None = None
+    save: bool = False
+
+    def check(self) -> None:
+        """Raises `Stopped` if the run shall end."""
+        if self.stop is not None:
+            raise Stopped(self.stop)
+
+
+@contextlib.contextmanager
+def requests() -> Iterator[Requests]:
+    """Notes Ctrl-C, SIGTERM and SIGUSR1; to be used in the main thread.
+
+    The second Ctrl-C or SIGTERM ends the program at once, even in the midst of a
+    compilation: checkpoints are atomic, so nothing breaks.
+    """
+    asked = Requests()
+
+    def stop(number: int, frame: object) -> None:
+        asked.stop = number
+        signal.signal(number, signal.SIG_DFL)
+        os.write(2, b"\nfinishing this step, then a checkpoint; again to end at once\n")
+
+    def save(number: int, frame: object) -> None:
+        asked.save = True
+
+    handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGUSR1: save}
+    before = {number: signal.signal(number, f) for number, f in handlers.items()}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,12 +1,14 @@
 """Trains: python -m au_jax.main --config=configs/joint.py --workdir=runs/joint."""
 
 import functools
+import signal
+import sys
 from pathlib import Path
 
 from absl import app, flags
 from ml_collections import config_flags
 
-from au_jax import command_line, config_checks, console, run_evaluation, train
+from au_jax import command_line, interrupts
 from au_jax.errors import run_program
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -17,16 +19,27 @@ WORKDIR = flags.DEFINE_string(
 )
 
 
-def main(argv: list[str]) -> None:
-    """Runs the stages of the config."""
+def main(argv: list[str]) -> int:
+    """Runs the stages of the config; 128 plus the number of a signal that ended it."""
     del argv
     assert WORKDIR.value is not None
-    console.set_up_logging()
-    config_checks.check_values(CONFIG.value)
-    workdir = Path(WORKDIR.value)
-    train.run(CONFIG.value, workdir)
-    if CONFIG.value.eval.at_end:
-        run_evaluation.run(workdir, CONFIG.value.eval.at_end, None)
+    with interrupts.requests() as requests:
+        # Late: loading them takes seconds, in which Ctrl-C shall be noted already.
+        from au_jax import config_checks, console, run_evaluation, train
+
+        console.set_up_logging()
+        config_checks.check_values(CONFIG.value)
+        workdir = Path(WORKDIR.value)
+        try:
+            train.run(CONFIG.value, workdir, requests)
+            requests.check()
+        except interrupts.Stopped as stopped:
+            print(f"stopped by {stopped}; the same command goes on", file=sys.stderr)
+            return 128 + stopped.number
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # there is nothing more to save
+        if CONFIG.value.eval.at_end:
+            run_evaluation.run(workdir, CONFIG.value.eval.at_end, None)
+    return 0
 
 
 if __name__ == "__main__":

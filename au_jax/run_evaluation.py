@@ -29,7 +29,7 @@ def run(workdir: Path, split: str, data_dir: str | None) -> None:
     result = evaluate_run(config, workdir, split)
     (workdir / "eval.json").write_text(json.dumps(report.to_json(result), indent=2))
     (workdir / "eval.md").write_text(report.to_markdown(result))
-    stages = {d: best_stage(config, workdir, d) for d in evaluation.DOMAINS}
+    stages = {d: best_stage(config, workdir, d) for d in DOMAINS}
     sheet = face_sheet.write(config, workdir, split, stages)
     report.print_report(result, Console())
     print(f"faces: {sheet}")
@@ -104,7 +104,7 @@ def best_stage(config: Config, workdir: Path, domain: str) -> str:
 
 def _floor(config: Config, workdir: Path) -> list[str]:
     """`supervised`, where it was trained besides other stages to compare them with."""
-    scores = stages_with_checkpoints(config, workdir, evaluation.DOMAINS[0])
+    scores = stages_with_checkpoints(config, workdir, DOMAINS[0])
     others = scores.keys() - {FLOOR, "landmarks"}
     return [FLOOR] if FLOOR in scores and others else []
 

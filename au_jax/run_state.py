@@ -5,14 +5,19 @@ import logging
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from au_jax import checkpoint
 from au_jax.errors import UserError
 from au_jax.stages import STAGES
 from au_jax.types import DOMAINS, Config, Params
+from au_jax.writer import replace
 
 LOG = logging.getLogger(__name__)
+
+Found = tuple[dict[str, Params], dict[str, Params], int]
+"""Parameters, running statistics, and the step of the checkpoint they are from."""
 
 # Where the networks of a stage come from, if that stage was run before in the workdir:
 # the stage, and the domain whose best checkpoint is taken.
@@ -21,9 +26,8 @@ PREDECESSORS = {"joint": ("landmarks", "source"), "finetune": ("joint", "target"
 
 def write_config(workdir: Path, config: Config) -> None:
     """Stores the resolved config as JSON."""
-    workdir.mkdir(parents=True, exist_ok=True)
     text = json.dumps(json.loads(config.to_json_best_effort()), indent=2)
-    (workdir / "config.json").write_text(text + "\n")
+    replace(workdir / "config.json", text + "\n")
 
 
 def read_config(workdir: Path) -> Config:
@@ -48,30 +52,77 @@ def initial_networks(
         compiler_options={"xla_backend_optimization_level": 0},
     )
     params, batch_stats = init(key)
+    if config.init_from:
+        take_over(name, Path(config.init_from).expanduser(), params, batch_stats)
     before, domain = PREDECESSORS.get(name, ("", ""))
-    if before not in config.stages or not (workdir / before).is_dir():
-        return params, batch_stats
-    found, found_stats, step = best_networks(before, domain, config, workdir)
-    for ours, theirs in ((params, found), (batch_stats, found_stats)):
-        for group, networks in theirs.items():
-            ours[group] |= {k: v for k, v in networks.items() if k in ours[group]}
-    taken = sorted(network for group in found.values() for network in group)
-    LOG.info("%s starts from %s, step %d: %s", name, before, step, ", ".join(taken))
+    if before in config.stages and (workdir / before).is_dir():
+        found = best_networks(before, domain, config, workdir)
+        merge(name, f"{before}, step {found[2]}", found, params, batch_stats)
     return params, batch_stats
 
 
-def best_networks(
-    stage: str, domain: str, config: Config, workdir: Path
-) -> tuple[dict[str, Params], dict[str, Params], int]:
+def take_over(
+    name: str, path: Path, params: dict[str, Params], batch_stats: dict[str, Params]
+) -> None:
+    """The networks of another run, a workdir or a stage in it, where a stage has them.
+
+    Of a run its last stage counts, of a stage the checkpoint that validated best: on
+    the target, or on the source where only that was learned from.
+    """
+    stages = [stage for stage in STAGES if checkpoint.position(path / stage)]
+    folder = path
+    if path.name not in STAGES or not checkpoint.position(path):
+        if not stages:
+            raise UserError(
+                f"config.init_from={path} holds no checkpoint; give the work directory"
+                " of a run, or the folder of a stage in it"
+            )
+        order = [s for s in read_config(path).stages if s in stages]
+        folder = path / (order or stages)[-1]
+    stage, config = folder.name, read_config(folder.parent)
+    domain = "source" if stage in ("landmarks", "supervised") else "target"
+    found = best_networks(stage, domain, config, folder.parent)
+    merge(name, f"{folder}, step {found[2]}", found, params, batch_stats)
+
+
+def merge(
+    name: str,
+    origin: str,
+    found: Found,
+    params: dict[str, Params],
+    batch_stats: dict[str, Params],
+) -> None:
+    """Takes the networks of `found` that the stage `name` has, too, and names them."""
+    taken = []
+    for group, networks in found[0].items():
+        for network, theirs in networks.items():
+            if network not in params.get(group, {}):
+                continue
+            ours = params[group][network]
+            if jax.tree.map(jnp.shape, theirs) != jax.tree.map(jnp.shape, ours):
+                raise UserError(
+                    f"{origin}: {network} has other shapes than this config's; make"
+                    " config.model, data.crop and data.aus the same, or start afresh"
+                )
+            params[group][network] = theirs
+            if network in batch_stats.get(group, {}):
+                batch_stats[group][network] = found[1][group][network]
+            taken.append(f"{group}/{network}")
+    if not taken:
+        raise UserError(f"{origin} has no network that stage {name} could start from")
+    LOG.info("%s starts from %s: %s", name, origin, ", ".join(taken))
+
+
+def best_networks(stage: str, domain: str, config: Config, workdir: Path) -> Found:
     """The checkpoint of a stage that validated best on `domain`, and its step."""
     shapes = jax.eval_shape(lambda: STAGES[stage].init(config, jax.random.key(0)))
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     params, batch_stats = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), shapes
     )
-    with checkpoint.open_manager(workdir / stage, DOMAINS) as manager:
-        if manager.latest_step() is None:
-            raise UserError(f"{workdir / stage} holds no checkpoint yet")
+    with checkpoint.open_manager(workdir / stage, DOMAINS, read_only=True) as manager:
+        if not any(manager.metrics(step) for step in manager.all_steps()):
+            raise UserError(f"{workdir / stage} holds no validated checkpoint yet")
         step, _ = checkpoint.best_step(manager, domain)
         return *checkpoint.restore_networks(manager, step, params, batch_stats), step
 
@@ -83,7 +134,8 @@ def stages_with_checkpoints(
     scores = {}
     for stage in config.stages:
         if (workdir / stage).is_dir():
-            with checkpoint.open_manager(workdir / stage, DOMAINS) as manager:
-                if manager.latest_step() is not None:
+            folder = workdir / stage
+            with checkpoint.open_manager(folder, DOMAINS, read_only=True) as manager:
+                if any(manager.metrics(step) for step in manager.all_steps()):
                     _, scores[stage] = checkpoint.best_step(manager, domain)
     return scores

@@ -1,9 +1,11 @@
 """Loss terms on their way from the device to the log."""
 
 import collections
+import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import optax
@@ -13,17 +15,16 @@ from au_jax.progress import StageProgress
 from au_jax.types import Terms
 from au_jax.writer import Writer
 
-IN_FLIGHT = 2  # steps that the device may be behind: it never waits for the host
+LOG = logging.getLogger(__name__)
 
-Window = list[dict[str, float]]
+IN_FLIGHT = 2  # steps that the device may be behind: it never waits for the host
 
 
 class TermLog:
     """Fetches the terms of each step once it is done, and reports their means.
 
     Reports come after every `every`-th step and after the last, whatever step the
-    program started with: `window`, the terms since the last report, goes into
-    checkpoints.
+    program started with: the terms since the last report go into checkpoints.
 
     Args:
         writer: Takes the means, at step numbers.
@@ -31,7 +32,9 @@ class TermLog:
         rates: Learning rate of each group, of the number of steps done before.
         every: Steps between reports.
         num_steps: Of the stage.
-        window: What a checkpoint holds of the steps since the last report.
+        on_nonfinite: Whether a bad step shall "stop" the run, or was a "skip".
+        paths: The images of a step, for messages.
+        notes: Of the checkpoint that the run goes on from: `self.notes()`.
     """
 
     def __init__(
@@ -42,11 +45,15 @@ class TermLog:
         *,
         every: int,
         num_steps: int,
-        window: Sequence[Mapping[str, float]] = (),
+        on_nonfinite: str,
+        paths: Callable[[int], Sequence[str]],
+        notes: Mapping[str, Any],
     ):
         self.writer, self.progress, self.rates = writer, progress, rates
         self.every, self.num_steps = every, num_steps
-        self.window: Window = [dict(terms) for terms in window]
+        self.on_nonfinite, self.paths = on_nonfinite, paths
+        self.window: list[dict[str, float]] = notes.get("window", [])
+        self.skipped: int = notes.get("skipped", 0)
         self.pending: collections.deque[tuple[int, Terms]] = collections.deque()
         self.timed, self.since = 0, math.nan
 
@@ -61,6 +68,11 @@ class TermLog:
         while self.pending:
             self._take(*self.pending.popleft())
 
+    def notes(self) -> dict[str, Any]:
+        """What a checkpoint has to hold for reports to go on as if never stopped."""
+        assert not self.pending
+        return {"window": list(self.window), "skipped": self.skipped}
+
     def restart_clock(self) -> None:
         """What was just done (compiling, validation) does not count as training."""
         self.timed, self.since = 0, time.monotonic()
@@ -70,11 +82,9 @@ class TermLog:
         values = {"total": fetched.pop("total"), **fetched}
         bad = [name for name, value in values.items() if not math.isfinite(value)]
         if bad:
-            raise UserError(
-                f"{self.progress.stage}: {', '.join(bad)} not finite at step {step};"
-                " the checkpoints before are intact. Try a lower learning rate"
-            )
-        self.window.append(values)
+            self._handle_bad(step, bad)
+        else:
+            self.window.append(values)
         if math.isnan(self.since):  # the first step was compiled
             self.restart_clock()
         else:
@@ -83,11 +93,24 @@ class TermLog:
         if step % self.every == 0 or step == self.num_steps:
             self._report(step)
 
+    def _handle_bad(self, step: int, bad: Sequence[str]) -> None:
+        what = f"{self.progress.stage}: {', '.join(bad)} not finite at step {step}"
+        images = f"images {', '.join(self.paths(step))}"
+        if self.on_nonfinite == "stop":
+            raise UserError(
+                f"{what}; the checkpoints before are intact. Try a lower learning rate,"
+                f" or --config.on_nonfinite=skip; {images}"
+            )
+        self.skipped += 1
+        LOG.warning("%s: the step was skipped; %s", what, images)
+
     def _report(self, step: int) -> None:
         means = {
             name: math.fsum(terms[name] for terms in self.window) / len(self.window)
-            for name in self.window[0]
+            for name in (self.window[0] if self.window else ())
         }
+        if self.on_nonfinite == "skip":
+            means["skipped_steps"] = float(self.skipped)
         elapsed = time.monotonic() - self.since
         speed = self.timed / elapsed if self.timed else None
         extra = {

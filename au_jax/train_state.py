@@ -1,6 +1,6 @@
 """What a checkpoint holds, and how gradients change it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.struct
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from au_jax.types import Params, Terms
+from au_jax.types import Batch, Params, Terms
 
 Optimizers = Mapping[str, optax.GradientTransformation]
 """One optimizer per parameter group."""
@@ -55,3 +55,20 @@ def gradient_norms(gradients: Mapping[str, Params]) -> Terms:
         for group, networks in gradients.items()
         for name, gradient in networks.items()
     }
+
+
+def guarded(
+    train_step: Callable[[TrainState, Batch], tuple[TrainState, Terms]],
+) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
+    """A step that changes nothing but the step count where a term is not finite.
+
+    The terms include the norms of all gradients, so one bad gradient is enough.
+    """
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
+        new, terms = train_step(state, batch)
+        finite = jnp.stack([jnp.isfinite(term) for term in terms.values()]).all()
+        kept = jax.tree.map(lambda x, old: jnp.where(finite, x, old), new, state)
+        return kept.replace(step=new.step), terms
+
+    return step

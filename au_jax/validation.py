@@ -1,7 +1,6 @@
 """Validation while training: scores, a table, the best so far."""
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,9 +44,8 @@ def validate(
 
 
 def scores(found: Found) -> dict[str, float]:
-    """What checkpoints are chosen by; one that does not exist ranks last."""
-    by_domain = {d: evaluation.selection_score(d, e) for d, e in found.items()}
-    return {d: -math.inf if math.isnan(v) else v for d, v in by_domain.items()}
+    """What checkpoints are chosen by; NaN where there are no labels."""
+    return {d: evaluation.selection_score(d, e) for d, e in found.items()}
 
 
 def values(found: Found) -> dict[str, float]:

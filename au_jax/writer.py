@@ -18,6 +18,7 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event  # pyright: ignore
 from tensorboardX.summary import scalar
 
+from au_jax.checkpoint import Position
 from au_jax.errors import UserError
 
 Values = Mapping[str, float]
@@ -96,13 +97,20 @@ def read_metrics(workdir: Path) -> Iterator[Line]:
             yield {"time": 0.0, **line}
 
 
-def cut_back(workdir: Path, done: Mapping[str, int]) -> None:
-    """Drops the lines after the given steps, and those of stages not named."""
-    lines = list(read_metrics(workdir))
-    kept = [line for line in lines if line["step"] <= done.get(line["stage"], -1)]
+def cut_back(workdir: Path, done: Mapping[str, Position]) -> None:
+    """Drops the lines after the checkpoints, and those of stages that have none."""
+
+    def kept(line: Line) -> bool:
+        position = done.get(line["stage"])
+        if position is None or line["step"] != position.step:
+            return position is not None and line["step"] < position.step
+        # Validation will be done again where the checkpoint was written before it.
+        return position.validated or "selection/source" not in line
+
     path = workdir / "metrics.jsonl"
     if path.exists():
-        text = "".join(json.dumps(line) + "\n" for line in kept)
+        lines = [line for line in read_metrics(workdir) if kept(line)]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
         if text != path.read_text():
             replace(path, text)
 

@@ -19,6 +19,10 @@ def get_config(variant: str = "") -> ConfigDict:
     # The stages in order: "landmarks" (1), "joint" (2), "finetune" (3), "supervised".
     config.stages = ("landmarks", "joint")
     config.log_every = 50  # steps
+    config.checkpoint_every = 500  # steps; also at the end of each epoch
+    config.on_nonfinite = "stop"  # where a loss or gradient is inf or NaN; or "skip"
+    # Work directory, or a stage in it, of a run whose networks the stages start from.
+    config.init_from = ""
     config.max_steps_per_epoch = 0  # cuts epochs short, for tests; 0: the whole source
 
     config.data = _data()

@@ -23,7 +23,7 @@ def save_all(directory, scores):
     with checkpoint.open_manager(directory, DOMAINS) as manager:
         for step, (source, target) in enumerate(scores, start=1):
             found = {"source": source, "target": target}
-            checkpoint.save(manager, make_state(float(step), step), found)
+            checkpoint.save(manager, make_state(float(step), step), found, {})
 
 
 def test_keeps_the_latest_two_and_the_best_of_each_domain(tmp_path):
@@ -66,3 +66,28 @@ def test_another_shape_is_refused(tmp_path):
         pytest.raises(ValueError, match="shape"),
     ):
         checkpoint.restore_networks(manager, 1, other, make_state(0.0, 0).batch_stats)
+
+
+def test_checkpoints_without_scores_are_kept_only_while_they_are_the_latest(tmp_path):
+    with checkpoint.open_manager(tmp_path, DOMAINS) as manager:
+        for step, score in enumerate([None, 0.5, None, None, None, None], start=1):
+            scores = None if score is None else dict.fromkeys(DOMAINS, score)
+            checkpoint.save(manager, make_state(0.0, step), scores, {"step": step})
+    with checkpoint.open_manager(tmp_path, DOMAINS, read_only=True) as manager:
+        assert sorted(manager.all_steps()) == [2, 5, 6]
+        assert checkpoint.best_step(manager, "source") == (2, 0.5)
+    assert checkpoint.position(tmp_path) == checkpoint.Position(6, validated=False)
+    assert checkpoint.read_notes(tmp_path, 6) == {"step": 6}
+
+
+def test_scores_can_be_added_to_a_checkpoint_that_has_none(tmp_path):
+    for scores in (None, dict.fromkeys(DOMAINS, 0.5)):
+        with checkpoint.open_manager(tmp_path, DOMAINS) as manager:
+            checkpoint.save(manager, make_state(0.0, 3), scores, {})
+        validated = scores is not None
+        assert checkpoint.position(tmp_path) == checkpoint.Position(3, validated)
+
+
+def test_where_there_is_no_checkpoint_there_is_no_position(tmp_path):
+    assert checkpoint.position(tmp_path / "nowhere") is None
+    assert checkpoint.position(tmp_path) is None

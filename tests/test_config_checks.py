@@ -1,11 +1,14 @@
 import pathlib
 
+import jax
 import pytest
 from ml_collections import ConfigDict
 
 from au_jax.command_line import load_config
 from au_jax.config_checks import check_values
 from au_jax.errors import UserError
+from au_jax.models.layers import scaled
+from au_jax.stages import joint
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -25,9 +28,18 @@ def test_configs_of_the_project_hold(path: pathlib.Path):
 
 @pytest.mark.parametrize("crop", [128, 144, 176, 224])
 def test_crops_that_the_networks_take(crop: int):
+    """The check must allow what all networks can be built for, one pixel less not."""
     config = tiny()
     config.data.crop = crop
     check_values(config)
+    params, _ = jax.eval_shape(lambda key: joint.init(config, key), jax.random.key(0))
+    # Five halvings, the last three rounding down (method.md section 2), 160 channels.
+    flat = (crop // 32) ** 2 * scaled(160, config.model.width)
+    sizes = {x.shape[0] for x in jax.tree.leaves(params["task"]["landmark_detector"])}
+    assert flat in sizes
+    config.data.crop = crop - 1
+    with pytest.raises(UserError, match="multiple of 16"):
+        check_values(config)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +71,8 @@ def test_crops_that_the_networks_take(crop: int):
         ("stages", ("landmarks,joint",), "write --config.stages=A --config.stages=B"),
         ("stages", (), "config.stages is empty; there are: landmarks, joint"),
         ("supervised.domain", "both", "there are: source, target"),
+        ("checkpoint_every", 0, "config.checkpoint_every=0 must be at least 1"),
+        ("on_nonfinite", "skipp", "'skipp' is not known; did you mean 'skip'?"),
     ],
 )
 def test_wrong_value_is_one_line(key: str, value: object, message: str):

@@ -42,17 +42,26 @@ def test_a_log_file_gets_one_line_with_the_total_first(caplog):
 def test_reports_are_means_of_the_steps_between_them(tmp_path):
     metrics = Writer(tmp_path, "joint")
 
-    def log(window=()):
+    def log(notes):
         shown = progress.StageProgress("joint", 0, 5, images_per_step=1)
         rates = {"task": lambda step: 10.0 + step}
-        return TermLog(metrics, shown, rates, every=2, num_steps=5, window=window)
+        return TermLog(
+            metrics,
+            shown,
+            rates,
+            every=2,
+            num_steps=5,
+            on_nonfinite="stop",
+            paths=lambda step: [],
+            notes=notes,
+        )
 
-    first = log()
+    first = log({})
     for step in (1, 2, 3):
         first.add(step, {"au": np.ones(()), "total": np.asarray(step)})
     first.drain()
     # Another program goes on from a checkpoint after step 3.
-    second = log(first.window)
+    second = log(first.notes())
     for step in (4, 5):
         second.add(step, {"au": np.ones(()), "total": np.asarray(step)})
     second.drain()

@@ -9,6 +9,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from au_jax import validation, writer
+from au_jax.checkpoint import Position
 from au_jax.errors import UserError
 
 
@@ -50,7 +51,9 @@ def test_no_step_appears_twice_after_going_on(tmp_path):
                 metrics.write(step, {"total": float(step)})
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"stage": "joint", "st')  # killed within a line
-    writer.cut_back(tmp_path, {"landmarks": 2, "joint": 2})
+    writer.cut_back(
+        tmp_path, {"landmarks": Position(2, True), "joint": Position(2, True)}
+    )
     with writing(tmp_path, "joint") as metrics:
         metrics.write(3, {"total": 3.0})
     found = [(x["stage"], x["step"]) for x in writer.read_metrics(tmp_path)]
@@ -63,8 +66,17 @@ def test_no_step_appears_twice_after_going_on(tmp_path):
 def test_cutting_back_drops_stages_that_have_no_checkpoint(tmp_path):
     with writing(tmp_path, "joint") as metrics:
         metrics.write(2, {"total": 1.0})
-    writer.cut_back(tmp_path, {"landmarks": 2})
+    writer.cut_back(tmp_path, {"landmarks": Position(2, True)})
     assert (tmp_path / "metrics.jsonl").read_text() == ""
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_validation_that_no_checkpoint_followed_is_cut_off(tmp_path, validated):
+    with writing(tmp_path, "joint") as metrics:
+        metrics.write(2, {"total": 1.0})
+        metrics.write(2, {"selection/source": 0.5})
+    writer.cut_back(tmp_path, {"joint": Position(2, validated)})
+    assert len(list(writer.read_metrics(tmp_path))) == 1 + validated
 
 
 def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path, monkeypatch):

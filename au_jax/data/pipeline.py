@@ -9,7 +9,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, cast
 
 import grain
@@ -89,7 +89,7 @@ def train_batches(
     num_workers: int = 0,
     num_threads: int = 4,
     buffer: int = PREFETCHED_BATCHES,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Batches `start` to `stop` - 1, read ahead by threads or worker processes.
 
     Both end with the iterator: when it is exhausted, closed or no longer referred to.

@@ -1,0 +1,60 @@
+"""Starting the real program on drawn faces, and comparing the runs it leaves."""
+
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orbax.checkpoint as ocp
+
+from au_jax import writer
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def start(workdir: Path, data_dir: str, *arguments: str) -> subprocess.Popen[str]:
+    """The training program, with its messages in one pipe."""
+    command = [
+        *(sys.executable, "-m", "au_jax.main"),
+        f"--workdir={workdir}",
+        *arguments,
+        f"--config.data.data_dir={data_dir}",
+    ]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"JAX_NUM_CPU_DEVICES": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Waits for the end and gives what was said; the exit code must be 0."""
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    return said
+
+
+def metrics(workdir: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl, without what depends on the clock."""
+    return [
+        {k: v for k, v in line.items() if k != "time" and not k.startswith("speed/")}
+        for line in writer.read_metrics(workdir)
+    ]
+
+
+def checkpoints(workdir: Path, stage: str) -> list[str]:
+    """The names of all that lies in a stage's folder."""
+    return sorted(path.name for path in (workdir / stage).iterdir())
+
+
+def arrays(workdir: Path, stage: str, step: int) -> list[Any]:
+    """All that a checkpoint holds of a state, as it is stored."""
+    read = ocp.StandardCheckpointer().restore
+    names: Sequence[str] = ("params", "batch_stats", "opt_state")
+    return [read((workdir / stage / str(step) / name).absolute()) for name in names]
