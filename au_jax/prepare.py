@@ -16,15 +16,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import app, flags, logging
 
 from au_jax import command_line, interrupts
 from au_jax.errors import UserError, run_program
 
-DATASET = flags.DEFINE_string(
-    "dataset", None, "The raw set: bp4d, emotionet, or folder."
-)
+DATASET = flags.DEFINE_string("dataset", None, "The raw set; folder is any.")
 RAW = flags.DEFINE_string("raw", None, "Folder of the raw set, as it was released.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder for prepared sets.")
 WORKERS = flags.DEFINE_integer("workers", 0, "Processes; 0 is one for each core.")
@@ -34,6 +33,14 @@ LANDMARKS = flags.DEFINE_string("landmarks", None, "File of known landmarks.")
 BASE = flags.DEFINE_enum(
     "landmarks_base", "0", ["0", "1"], "Number of the first pixel in that file."
 )
+THRESHOLD = flags.DEFINE_integer(
+    "threshold",
+    None,
+    "disfa: intensity from which an AU is active; 2 unless given.",
+    lower_bound=1,
+    upper_bound=5,
+)
+AUS = flags.DEFINE_list("aus", None, "lists: the AUs of the label columns, in order.")
 FACES = flags.DEFINE_enum(
     "faces",
     None,
@@ -62,7 +69,7 @@ def _check(pause: Callable[[], None]) -> int:
 
 
 def _prepare(pause: Callable[[], None]) -> int:
-    dataset = _given(DATASET, "a raw set: bp4d, emotionet or folder")
+    dataset = _given(DATASET, "a raw set, such as bp4d or folder")
     raw = Path(_given(RAW, "the folder of the raw set"))
     data_dir = Path(_given(DATA_DIR, "a folder for prepared sets"))
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
@@ -76,8 +83,32 @@ def _prepare(pause: Callable[[], None]) -> int:
         known = open_landmarks(Path(LANDMARKS.value), int(BASE.value or 0))
     seed, faces = SEED.value, FACES.value
     return course.run(
-        dataset, raw, data_dir, workers, seed, pause=pause, faces=faces, known=known
+        dataset,
+        raw,
+        data_dir,
+        workers,
+        seed,
+        pause=pause,
+        faces=faces,
+        known=known,
+        options=_options(dataset),
     )
+
+
+def _options(dataset: str) -> dict[str, Any]:
+    """What only some readers take."""
+    options: dict[str, Any] = {}
+    for flag, reader in ((THRESHOLD, "disfa"), (AUS, "lists")):
+        if flag.value is not None and dataset != reader:
+            raise UserError(f"--{flag.name} is for --dataset={reader}, not {dataset}")
+    if THRESHOLD.value is not None:
+        options["threshold"] = THRESHOLD.value
+    if AUS.value is not None:
+        aus = AUS.value
+        if not all(au.isdigit() for au in aus) or len(set(aus)) < len(aus):
+            raise UserError(f"--aus={','.join(aus)}: give numbers, each once")
+        options["aus"] = tuple(int(au) for au in aus)
+    return options
 
 
 def _given(flag: flags.FlagHolder[str | None], what: str) -> str:

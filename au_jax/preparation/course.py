@@ -7,21 +7,29 @@ import functools
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from au_jax.errors import UserError
 from au_jax.faces import drawing
 from au_jax.faces.detect import Finder, make_finder
 from au_jax.preparation import assembly, check, counts, records, workers
 from au_jax.preparation.survey import look_through
-from au_jax.raw import bp4d, emotionet, folder
+from au_jax.raw import bp4d, disfa, emotionet, folder, lists, rafau
 from au_jax.raw.landmark_file import LandmarkFile, attach
 
 T = TypeVar("T")
 
-READERS = {"bp4d": bp4d.read, "emotionet": emotionet.read, "folder": folder.read}
+READERS = {
+    "bp4d": bp4d.read,
+    "bp4dplus": bp4d.read,
+    "disfa": disfa.read,
+    "emotionet": emotionet.read,
+    "rafau": rafau.read,
+    "lists": lists.read,
+    "folder": folder.read,
+}
 
 
 def run(
@@ -34,6 +42,7 @@ def run(
     pause: Callable[[], None] = lambda: None,
     faces: str | None = None,
     known: LandmarkFile | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> int:
     """Prepares one raw set, or goes on where an interrupted run stopped.
 
@@ -43,6 +52,7 @@ def run(
         finder: makes, in each process, the function that finds landmarks.
         pause: called now and then; what it raises ends the run.
         known: landmarks that need not be found.
+        options: of the reader, by name.
         faces: how the report shows them: show, blur, none; None as the set permits.
 
     Returns:
@@ -53,7 +63,7 @@ def run(
     """
     check_settings(dataset, raw, data_dir, processes)
     drawing.choose(faces, dataset)
-    read = functools.partial(READERS[dataset], raw, seed)
+    read = functools.partial(READERS[dataset], raw, seed, **(options or {}))
     if known:
         rows = read
         read = lambda: attach(rows(), known)

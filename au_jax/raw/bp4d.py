@@ -1,6 +1,8 @@
 """BP4D: `F001/T1/0643.jpg` and `AUCoding/AU_OCC/F001_T1.csv` (au_jax/raw/aucoding.py).
 
-The pictures lie in the raw folder or, as released, in `BP4D-training` below it.
+The pictures lie in the raw folder or, as released, in `BP4D-training` below it. Instead
+of them the videos may be there, of BP4D (`2F01_05.avi`) or BP4D+ (`F001_T1.mp4`), in
+any folder: frame k of the labels is the k-th of the video, counted from 1.
 """
 
 import re
@@ -15,6 +17,12 @@ from au_jax.raw.tree import is_picture, pictures, walk
 
 _SUBJECT = re.compile(r"[FM]\d{3}", re.IGNORECASE)
 _TASK = re.compile(r"T\d+", re.IGNORECASE)
+_VIDEO = re.compile(r"([FM]\d{3})_(T\d+)\.(?:mp4|avi)", re.IGNORECASE)
+_BP4D_VIDEO = re.compile(r"2([FM])(\d{2})_(\d{2})\.(?:avi|mp4)", re.IGNORECASE)
+_BP4D_TASKS = {
+    f"{suffix:02d}": f"T{task}"
+    for task, suffix in enumerate((1, 3, 7, 8, 9, 10, 11, 13), start=1)
+}
 
 
 def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
@@ -26,18 +34,27 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
     roots = [root for root in (raw, raw / "BP4D-training") if root.is_dir()]
     files, rejects = label_files(raw, roots)
     folders, strays = _picture_folders(raw, roots)
-    if not folders:
+    videos, more = _videos(raw)
+    rejects += more
+    if not (folders or videos):
         raise UserError(f"no pictures like {raw}/F001/T1/0643.jpg; is --raw BP4D?")
-    subjects = {subject for subject, _ in files} & {subject for subject, _ in folders}
+    seen = set(folders) | set(videos)
+    subjects = {subject for subject, _ in files} & {subject for subject, _ in seen}
     split = splits.bp4d(subjects, seed)
     yield from rejects
     for stray in strays:
         yield Reject(stray, "no_label", "not in the folder of a task")
-    for sequence in sorted(set(files) | set(folders), key=_order):
+    for sequence in sorted(set(files) | seen, key=_order):
         file = files.get(sequence)
         labels = read_labels(raw, file) if file else Labels({}, ())
         images, unusable = _images(raw, folders.get(sequence, []))
         yield from (*labels.rejects, *unusable)
+        video = videos.get(sequence)
+        if video and sequence in folders:
+            yield Reject(video, "duplicate_image", "its pictures are there, too")
+        elif video:
+            yield from _video_frames(sequence, video, labels, split)
+            continue
         yield from _frames(sequence, images, labels, split)
 
 
@@ -81,6 +98,42 @@ def _frames(
             yield Reject(path, label.reason, label.detail)
         else:
             yield Row(path, split[subject], subject, task, frame, label)
+
+
+def _videos(raw: Path) -> tuple[dict[Sequence, str], list[Reject]]:
+    """The video of each sequence, and those that are of none."""
+    videos: dict[Sequence, str] = {}
+    rejects = []
+    for file in walk(raw).others:
+        if file.suffix.lower() not in (".avi", ".mp4"):
+            continue
+        plus, old = _VIDEO.fullmatch(file.name), _BP4D_VIDEO.fullmatch(file.name)
+        sequence = (plus[1].upper(), plus[2].upper()) if plus else None
+        if old and old[3] in _BP4D_TASKS:
+            sequence = f"{old[1].upper()}0{old[2]}", _BP4D_TASKS[old[3]]
+        if sequence is None:
+            rejects.append(Reject(str(file), "bad_name", "the name is no sequence's"))
+        elif sequence in videos:
+            detail = f"same sequence as {videos[sequence]}"
+            rejects.append(Reject(str(file), "duplicate_image", detail))
+        else:
+            videos[sequence] = str(file)
+    return videos, rejects
+
+
+def _video_frames(
+    sequence: Sequence, video: str, labels: Labels, split: Mapping[str, str]
+) -> Iterator[Row | Reject]:
+    """The labelled frames of a video; the others are not looked at."""
+    subject, task = sequence
+    if not labels.frames:
+        yield Reject(video, "no_label", "no label row is of this sequence")
+    for frame, label in sorted(labels.frames.items()):
+        path = f"{video}#{frame:04d}"
+        if isinstance(label, Reject):
+            yield Reject(path, label.reason, label.detail)
+        else:
+            yield Row(path, split[subject], subject, task, frame, label, video=video)
 
 
 def _images(raw: Path, folders: list[Path]) -> tuple[dict[int, str], list[Reject]]:

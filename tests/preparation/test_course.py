@@ -116,7 +116,9 @@ def test_no_usable_picture(raw, out):
 def test_mistakes_in_the_settings(raw, out, tmp_path):
     with pytest.raises(UserError, match="did you mean emotionet"):
         prepare(raw, out, dataset="EmotionNet")
-    with pytest.raises(UserError, match="There are: bp4d, emotionet, folder"):
+    with pytest.raises(
+        UserError, match="There are: bp4d, bp4dplus, disfa, emotionet, rafau"
+    ):
         prepare(raw, out, dataset="imagenet")
     with pytest.raises(UserError, match="nowhere is not a folder"):
         prepare(tmp_path / "nowhere", out)

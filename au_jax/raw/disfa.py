@@ -1,0 +1,96 @@
+"""DISFA: videos, and `ActionUnit_Labels/SN001/SN001_au1.txt` with `frame,intensity`.
+
+Frames count from 1, intensities from 0 to 5; an AU is active from the threshold on. The
+left camera's video `LeftVideoSN001_comp.avi` is read, or the right one's where that is
+missing: both show the same moments, so taking both would double every label.
+"""
+
+import collections
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from au_jax.errors import UserError
+from au_jax.preparation import splits
+from au_jax.raw.row import Reject, Row
+from au_jax.raw.table import number, open_table
+from au_jax.raw.tree import walk
+
+_LABELS = re.compile(r"(SN\d{3})_au(\d+)\.txt", re.IGNORECASE)
+_VIDEO = re.compile(r"(Left|Right)Video(SN\d{3})_comp\.(?:avi|mp4)", re.IGNORECASE)
+
+Intensities = dict[int, dict[int, int]]  # frame -> AU -> 0..5
+
+
+def read(raw: Path, seed: int, threshold: int = 2) -> Iterator[Row | Reject]:
+    """Every labelled frame, by subject and frame.
+
+    Raises:
+        UserError: the tree holds no labels or no videos.
+    """
+    labels: dict[str, dict[int, PurePosixPath]] = {}
+    videos: dict[str, dict[str, PurePosixPath]] = {}
+    rejects = []
+    for file in walk(raw).others:
+        if match := _LABELS.fullmatch(file.name):
+            files = labels.setdefault(match[1].upper(), {})
+            if int(match[2]) in files:
+                detail = f"a second file for AU {int(match[2])}"
+                rejects.append(Reject(str(file), "bad_label_file", detail))
+            files.setdefault(int(match[2]), file)
+        elif match := _VIDEO.fullmatch(file.name):
+            videos.setdefault(match[2].upper(), {})[match[1].lower()] = file
+    if not labels:
+        raise UserError(f"no label file like SN001_au1.txt below {raw}; is it DISFA?")
+    if not videos:
+        raise UserError(f"no video like LeftVideoSN001_comp.avi below {raw}")
+    yield from rejects
+    split = splits.by_subject(labels.keys() & videos.keys(), seed)
+    for subject in sorted(labels.keys() | videos.keys()):
+        if subject not in videos:
+            yield Reject(subject, "no_image", "labelled, but there is no video")
+        elif subject not in labels:
+            yield Reject(str(_chosen(videos[subject])), "no_label", "no label file")
+        else:
+            video = str(_chosen(videos[subject]))
+            frames, problems = _intensities(raw, labels[subject])
+            for frame in sorted(frames.keys() | problems.keys()):
+                path = f"{video}#{frame:04d}"
+                if frame in problems:
+                    yield Reject(path, "bad_label", problems[frame])
+                    continue
+                aus = {au: n >= threshold for au, n in sorted(frames[frame].items())}
+                yield Row(path, split[subject], subject, "", frame, aus, video=video)
+
+
+def _chosen(cameras: Mapping[str, PurePosixPath]) -> PurePosixPath:
+    return cameras.get("left") or cameras["right"]
+
+
+def _intensities(
+    raw: Path, files: Mapping[int, PurePosixPath]
+) -> tuple[Intensities, dict[int, str]]:
+    """The intensities of one subject, and what is wrong with some frames.
+
+    A frame with one wrong line is left out whole; frame 0 stands for unreadable ones.
+    """
+    frames: Intensities = collections.defaultdict(dict)
+    problems: dict[int, str] = {}
+    for au, file in sorted(files.items()):
+        with open_table(raw / file) as stream:
+            for at, line in enumerate(stream, start=1):
+                if not line.strip():
+                    continue
+                where = f"{file} line {at}"
+                cells = [number(cell) for cell in re.split(r"[,;\t ]+", line.strip())]
+                if len(cells) != 2 or not (cells[0].isdigit() and int(cells[0])):
+                    problems[0] = (
+                        f"{where}: {line.strip()[:40]!r} is no frame,intensity"
+                    )
+                    continue
+                frame = int(cells[0])
+                if cells[1] not in ("0", "1", "2", "3", "4", "5"):
+                    problems[frame] = f"{where}: intensity {cells[1]!r} is not 0 to 5"
+                elif frames[frame].setdefault(au, int(cells[1])) != int(cells[1]):
+                    problems[frame] = f"{where}: frame {frame} again, other intensity"
+    return frames, problems

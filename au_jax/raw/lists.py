@@ -1,0 +1,142 @@
+"""Lists in the style of ADLD and JAA-Net, which belong together line by line.
+
+`NAME_path.txt` (`BP4D/F001/T1/2440.jpg`), `NAME_AUoccur.txt` (0 and 1, separated by
+blanks; 9 and 999 = not coded) and, if wanted, `NAME_land.txt` (98 numbers, the first
+pixel has number 1). The lists do not say which AUs their columns are: `--aus` does.
+Files whose numbers of lines differ are refused: a shifted label would look right.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from au_jax.errors import UserError
+from au_jax.preparation import splits
+from au_jax.raw.path_table import path_problem
+from au_jax.raw.row import Reject, Row
+from au_jax.raw.table import codes, open_table
+from au_jax.raw.tree import walk
+
+_PEOPLE = re.compile(r"(?:.*/)?((?:[FM]|SN)\d{3})/(?:(T\d+)/)?[^/]*", re.IGNORECASE)
+_SPLIT = re.compile(r"(?:.*_)?(train|val|test)_path", re.IGNORECASE)
+
+
+def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject]:
+    """Every line of every list. A name like `X_train_path.txt` says its split.
+
+    Raises:
+        UserError: no list, lists of different lengths, or columns that `aus` misses.
+    """
+    paths = [f for f in walk(raw).others if f.name.lower().endswith("_path.txt")]
+    if not paths:
+        raise UserError(f"no list like NAME_path.txt below {raw}")
+    lists = [(path, *_partners(raw, path, len(aus))) for path in paths]
+    people = {subject for path, *_ in lists for subject in _subjects(raw, path)}
+    split_of = splits.bp4d(people, seed)
+    seen: set[str] = set()
+    for file, occur, land in lists:
+        named = _SPLIT.fullmatch(file.stem)
+        for at, (path, (label, points)) in enumerate(_lines(raw, file, occur, land), 1):
+            where = f"{file} line {at}"
+            item = _row(raw, where, path, label, points, aus)
+            if isinstance(item, Row):
+                if item.path in seen:
+                    yield Reject(item.path, "duplicate", f"{where}: listed before")
+                    continue
+                seen.add(item.path)
+                split = named[1].lower() if named else split_of.get(item.subject)
+                split = split or splits.by_name(item.path, seed)
+                item = Row(
+                    item.path, split, item.subject, item.task, 0, item.aus,
+                    item.landmarks,
+                )  # fmt: skip
+            yield item
+
+
+def _partners(
+    raw: Path, path: PurePosixPath, num_aus: int
+) -> tuple[PurePosixPath | None, PurePosixPath | None]:
+    """The files of labels and landmarks, when they fit the list."""
+    stem = path.name[: -len("_path.txt")]
+    found: list[PurePosixPath | None] = []
+    for ending in ("_AUoccur.txt", "_land.txt"):
+        file = path.with_name(stem + ending)
+        found.append(file if (raw / file).is_file() else None)
+    count = _length(raw, path)
+    for file in filter(None, found):
+        if _length(raw, file) != count:
+            raise UserError(
+                f"{raw}/{file} has {_length(raw, file)} lines, {path.name} has {count};"
+                " lists that belong together must be of one length"
+            )
+    if found[0]:
+        with open_table(raw / found[0]) as stream:
+            columns = len(stream.readline().split())
+        if columns != num_aus:
+            raise UserError(
+                f"{raw}/{found[0]} has {columns} columns; name their AUs in that order:"
+                " --aus=1,2,4,..."
+            )
+    return found[0], found[1]
+
+
+def _length(raw: Path, file: PurePosixPath) -> int:
+    """Lines up to the last that is not blank; blank ones between hold a place."""
+    return max((at for at, line in enumerate(_text(raw / file), 1) if line), default=0)
+
+
+def _lines(
+    raw: Path, path: PurePosixPath, *others: PurePosixPath | None
+) -> Iterator[tuple[str, list[str | None]]]:
+    """A path, and the lines of the other files beside it; None without a file."""
+    columns = [_text(raw / file) if file else itertools.repeat(None) for file in others]
+    paths = itertools.islice(_text(raw / path), _length(raw, path))
+    for line in paths:
+        yield line, [next(column, "") for column in columns]
+
+
+def _text(file: Path) -> Iterator[str]:
+    with open_table(file) as stream:
+        yield from (line.strip() for line in stream)
+
+
+def _subjects(raw: Path, file: PurePosixPath) -> set[str]:
+    matches = (_PEOPLE.fullmatch(line.replace("\\", "/")) for line in _text(raw / file))
+    return {match[1].upper() for match in matches if match}
+
+
+def _row(
+    raw: Path,
+    where: str,
+    path: str,
+    label: str | None,
+    points: str | None,
+    aus: Sequence[int],
+) -> Row | Reject:
+    problem = path_problem(path)
+    path = str(PurePosixPath(path.replace("\\", "/")))
+    if problem:
+        return Reject(path, "bad_label", f"{where}: {problem}")
+    # The lists begin with the set's name, which people do not always have as a folder.
+    places = (path, path.partition("/")[2])
+    found = next((p for p in places if p and (raw / p).is_file()), None)
+    if found is None:
+        return Reject(path, "no_image", f"{where}: no such picture")
+    coded, numbers = {}, np.zeros(0, np.float32)
+    try:
+        if label is not None:
+            if len(label.split()) != len(aus):
+                raise ValueError(f"{len(label.split())} codes for {len(aus)} AUs")
+            coded = codes(label.split(), dict(enumerate(aus)), ("9", "999", "-1"))
+        if points is not None:
+            numbers = np.array(points.split(), np.float32) - 1
+            if len(numbers) != 98 or not np.isfinite(numbers).all():
+                return Reject(found, "bad_landmarks", f"{where}: {len(numbers)} of 98")
+    except ValueError as error:
+        return Reject(found, "bad_label", f"{where}: {error}")
+    who = _PEOPLE.fullmatch(path)
+    subject, task = (who[1].upper(), (who[2] or "").upper()) if who else ("", "")
+    return Row(found, "", subject, task, 0, coded, numbers.tobytes())
