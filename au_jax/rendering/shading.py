@@ -96,11 +96,14 @@ def _albedo(
     """Colour and gloss of each pixel's surface; `base` is its place on the neutral."""
     look = person.look
     place = skin.to_atlas(base)
-    painted = person.atlas * _wrinkled(look.wrinkles, expression.aus)[..., None]
-    colour = _sample(painted, place)
+    colour = _sample(person.atlas, place)
+    folds = _wrinkled(look.wrinkles, expression.aus)
+    colour *= _sample(folds[..., None], place)
     lips, inside = parts[:, :1], parts[:, 1:]
-    colour += (look.lips - colour) * np.clip(1.5 * lips - 0.25, 0, 1)
-    colour += (np.array([0.16, 0.04, 0.04]) - colour) * np.clip(inside, 0, 1)
+    colour += (look.lips.astype(np.float32) - colour) * np.clip(1.5 * lips - 0.25, 0, 1)
+    colour += (np.array([0.16, 0.04, 0.04], np.float32) - colour) * np.clip(
+        inside, 0, 1
+    )
     gloss = np.full(len(colour), 1.0, np.float32) + lips[:, 0]
 
     eye = materials == head.EYE
@@ -124,12 +127,13 @@ def _albedo(
 def _wrinkled(depth: float, aus: Mapping[int, float]) -> Float[np.ndarray, "512 512"]:
     """What is left of the light in the folds of the skin."""
     strength = np.array([aus[au] for au in AUS], np.float32)
-    return 1 - 0.75 * depth * np.tensordot(strength, skin.wrinkles(), 1).clip(0, 1)
+    folds = np.tensordot(strength, skin.wrinkles(), 1).clip(0, 1)
+    return 1 - np.float32(0.75 * depth) * folds
 
 
 def _sample(
-    picture: Float[np.ndarray, "h w 3"], place: Float[np.ndarray, "n 2"]
-) -> Float[np.ndarray, "n 3"]:
+    picture: Float[np.ndarray, "h w c"], place: Float[np.ndarray, "n 2"]
+) -> Float[np.ndarray, "n c"]:
     """Bilinear samples; outside, the nearest pixel's."""
     # OpenCV takes at most 32,767 columns.
     rows = -(-len(place) // 4096)
@@ -141,7 +145,7 @@ def _sample(
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return sampled.reshape(-1, 3)[: len(place)]
+    return sampled.reshape(-1, picture.shape[2])[: len(place)]
 
 
 def _lit(
@@ -155,7 +159,9 @@ def _lit(
 ) -> Float[np.ndarray, "n 3"]:
     """Ambient light, soft diffuse light, and highlights."""
     up = (0.5 + 0.5 * normal[:, 1:2]).astype(np.float32)
-    diffuse = up * np.array(light.above) + (1 - up) * np.array(light.below)
+    diffuse = up * np.array(light.above, np.float32) + (1 - up) * np.array(
+        light.below, np.float32
+    )
     shine = np.zeros_like(albedo)
     for lamp in light.lamps:
         towards = np.array(lamp.towards, np.float32)
@@ -166,9 +172,13 @@ def _lit(
             open_ = shadows.unshadowed(turned, triangles, place, towards)
         # Light that scatters in the skin reaches a little beyond the edge, reddened.
         soft = np.stack([(reach + w) / (1 + w) for w in (0.25, 0.15, 0.12)], axis=1)
-        diffuse = diffuse + np.clip(soft, 0, 1) * open_[:, None] * np.array(lamp.colour)
+        diffuse = diffuse + np.clip(soft, 0, 1) * open_[:, None] * np.array(
+            lamp.colour, np.float32
+        )
         half = towards + np.array((0, 0, 1), np.float32)
         half = half / np.linalg.norm(half)
         spot = np.clip(normal @ half, 0, 1) ** 24 * np.clip(reach, 0, 1) * open_
-        shine = shine + (light.gloss * gloss * spot)[:, None] * np.array(lamp.colour)
+        shine = shine + (light.gloss * gloss * spot)[:, None] * np.array(
+            lamp.colour, np.float32
+        )
     return (albedo * diffuse + shine).astype(np.float32)

@@ -16,6 +16,7 @@ from au_jax.rendering.expression import AUS
 SIZE = 512  # of the atlas
 SCALE = 165.0  # pixels per decimetre of height, and per radian
 TOP = 8.6  # decimetres: the height of the first row
+FLUSH = np.array((0, 0.18, 0.16), np.float32)  # what redness takes from the skin
 AXIS = 0.45  # z of the axis, decimetres
 
 Atlas = Float[np.ndarray, "512 512"]
@@ -61,34 +62,41 @@ def hair_mask(
 def paint(look: Look, rng: np.random.Generator) -> Float[np.ndarray, "512 512 3"]:
     """The atlas of a person's skin in RGB, 0..1."""
     angle, height = _grid()
+    complexion, hairs = look.skin.astype(np.float32), look.hair.astype(np.float32)
     blotches = _noise(rng, 12) * 0.05 + _noise(rng, 48) * 0.03 + _noise(rng, 200) * 0.03
-    skin = look.skin * (1 + blotches[..., None])
+    skin = complexion * (1 + blotches[..., None])
     flush = sum(
         _spot(x, y, width)
         for x, y, width in ((-0.42, 6.95, 0.22), (0.42, 6.95, 0.22), (0.0, 6.95, 0.14))
     )
-    skin = skin * (1 - look.redness * np.minimum(flush, 1)[..., None] * (0, 0.18, 0.16))
+    skin = skin * (
+        1 - np.float32(look.redness) * np.minimum(flush, 1)[..., None] * FLUSH
+    )
     sockets = _spot(-0.27, 7.24, 0.16) + _spot(0.27, 7.24, 0.16)
     skin = skin * (1 - 0.12 * np.minimum(sockets, 1))[..., None]
     lids = _spot(-0.28, 7.33, 0.1) + _spot(0.28, 7.33, 0.1)
-    shadow = rng.uniform(0.1, 0.6, 3) * look.skin
+    shadow = rng.uniform(0.1, 0.6, 3).astype(np.float32) * complexion
     skin = _mix(skin, shadow, 0.5 * look.makeup * np.minimum(lids, 1))
     if look.spots:
         spots = np.zeros((SIZE, SIZE), np.float32)
         for x, y in rng.uniform((100, 170), (412, 380), (int(120 * look.spots), 2)):
             radius = rng.uniform(0.4, 1.8)
             cv2.circle(spots, (int(x), int(y)), round(radius), rng.uniform(0.2, 1), -1)
-        skin = _mix(skin, look.skin * 0.5, 0.6 * cv2.GaussianBlur(spots, (0, 0), 0.8))
+        skin = _mix(
+            skin,
+            complexion * np.float32(0.5),
+            0.6 * cv2.GaussianBlur(spots, (0, 0), 0.8),
+        )
 
     strands = cv2.GaussianBlur(_noise(rng, 512), (0, 0), 0.7, sigmaY=9)
     strands = 1 + 0.35 * strands / max(float(np.abs(strands).max()), 1e-6)
-    hair = look.hair * strands[..., None]
+    hair = hairs * strands[..., None]
     stubble = np.clip(_noise(rng, 256) * 0.6 + 0.75, 0, 1)
-    skin = _mix(skin, look.hair, look.beard * stubble * _beard_mask(angle, height))
+    skin = _mix(skin, hairs, look.beard * stubble * _beard_mask(angle, height))
     collar = np.clip((5.86 + 0.25 * np.abs(angle) - height) / 0.02, 0, 1)
-    skin = _mix(skin, look.cloth, collar)
+    skin = _mix(skin, look.cloth.astype(np.float32), collar)
     skin = _mix(skin, hair, hair_mask(angle, height, look.hairline))
-    return _mix(skin, look.hair, _brows(look, rng)).clip(0, 1).astype(np.float32)
+    return _mix(skin, hairs, _brows(look, rng)).clip(0, 1).astype(np.float32)
 
 
 @functools.cache
@@ -133,7 +141,9 @@ def _grid() -> tuple[Atlas, Atlas]:
     return (column - SIZE / 2) / SCALE, TOP - row / SCALE
 
 
+@functools.cache
 def _spot(angle: float, height: float, width: float) -> Atlas:
+    """A soft round spot; what is kept is used for every person."""
     x, y = _grid()
     return np.exp(-((x - angle) ** 2 + (y - height) ** 2) / (2 * width**2))
 
@@ -185,4 +195,5 @@ def _noise(rng: np.random.Generator, cells: int) -> Atlas:
 def _mix(
     base: Float[np.ndarray, "h w 3"], colour: np.ndarray, share: Atlas
 ) -> Float[np.ndarray, "h w 3"]:
-    return base + (colour - base) * share[..., None]
+    """The colour over the base; all of float32, which is twice as fast."""
+    return base + (colour - base) * share[..., None].astype(np.float32)
