@@ -78,8 +78,8 @@ def _details(
     rng: np.random.Generator, details: Mapping[str, np.ndarray]
 ) -> dict[str, float]:
     names = [name for name in sorted(details) if not name.startswith(LEFT_OUT)]
-    chosen = rng.random(len(names)) < 0.25
-    strength = np.abs(rng.normal(0, 0.3, len(names))).clip(0, 0.8)
+    chosen = rng.random(len(names)) < 0.15
+    strength = np.abs(rng.normal(0, 0.22, len(names))).clip(0, 0.8)
     return {
         name: float(value)
         for name, value, use in zip(names, strength, chosen, strict=True)
@@ -119,7 +119,7 @@ def _look(
         hairline=9.0 if bald else float(rng.uniform(7.95, 8.2) + 0.1 * male * old),
         hair_volume=float(rng.uniform(0.03, 0.3)),
         spots=float(rng.random() < 0.4) * float(rng.random()),
-        wrinkles=float(np.clip(0.35 + 0.6 * old + rng.normal(0, 0.15), 0.15, 1)),
+        wrinkles=float(np.clip(0.55 + 0.5 * old + rng.normal(0, 0.15), 0.25, 1)),
         makeup=float(male < 0.4 and rng.random() < 0.5) * float(rng.random()),
         cloth=rng.uniform(0.05, 0.8, 3),
     )
