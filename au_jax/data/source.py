@@ -17,6 +17,8 @@ SIDE = 200  # pixels of an aligned face, along each axis
 
 Example = dict[str, Any]
 
+RENDERED = ("faces_lab", "faces_wild")  # data sets that need no raw folder
+
 
 @dataclasses.dataclass(frozen=True)
 class FaceSplit:
@@ -164,9 +166,12 @@ def _newest_version(data_dir: Path, name: str) -> Path:
         for path in (data_dir / name).glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json")
     )
     if not versions:
+        command = f"prepare --dataset={name} --raw=DIR"
+        if name in RENDERED:
+            command = "render"
         raise UserError(
             f"no data set {name!r} in {data_dir.absolute()}; make it with: python -m"
-            f" au_jax.prepare --dataset={name} --raw=DIR --data_dir={data_dir}"
+            f" au_jax.{command} --data_dir={data_dir}"
         )
     return versions[-1][1]
 
