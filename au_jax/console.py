@@ -1,4 +1,4 @@
-"""What people see: log lines of this program, and only the errors of libraries."""
+"""What people see: log lines of this program, not that of libraries."""
 
 import functools
 import logging
@@ -17,8 +17,9 @@ def stderr() -> Console:
 
 def set_up_logging() -> None:
     """Sends the package's log to stderr; call once, after the flags are parsed."""
-    # Orbax warns of what is meant: a reader that does not write, no scores at a step.
-    absl_logging.set_verbosity(absl_logging.ERROR)
+    # Orbax warns of what is meant (no scores at a step), and prints the traceback of
+    # whatever it raises as well.
+    absl_logging.set_verbosity(absl_logging.FATAL)
     if stderr().is_terminal:
         handler: logging.Handler = RichHandler(
             console=stderr(), show_path=False, log_time_format="[%H:%M:%S]"

@@ -1,12 +1,14 @@
 """Which checkpoints are kept, and that they give back what was saved."""
 
 import math
+import resource
 
 import jax.numpy as jnp
 import optax
 import pytest
 
 from au_jax import checkpoint, train_state
+from au_jax.errors import UserError
 from tests.trees import assert_trees_equal
 
 DOMAINS = ("source", "target")
@@ -91,3 +93,28 @@ def test_scores_can_be_added_to_a_checkpoint_that_has_none(tmp_path):
 def test_where_there_is_no_checkpoint_there_is_no_position(tmp_path):
     assert checkpoint.position(tmp_path / "nowhere") is None
     assert checkpoint.position(tmp_path) is None
+
+
+def save_and_wait(directory, notes):
+    with checkpoint.open_manager(directory, DOMAINS) as manager:
+        checkpoint.save(manager, make_state(1.0, 2), None, notes)
+        checkpoint.wait(manager)
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint(tmp_path):
+    save_all(tmp_path, [(0.5, 0.5)])
+    # Files may grow to 1 KB from here on: for orbax the disk is full.
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(UserError) as caught:
+            save_and_wait(tmp_path, {"window": "x" * 5000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = str(caught.value)
+    assert said.startswith(f"cannot write a checkpoint to {tmp_path}: ")
+    assert said.endswith("the same command goes on from step 1")
+    assert "\n" not in said
+    assert checkpoint.position(tmp_path) == checkpoint.Position(1, validated=True)
+    save_and_wait(tmp_path, {})
+    assert checkpoint.position(tmp_path) == checkpoint.Position(2, validated=False)

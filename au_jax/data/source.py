@@ -84,6 +84,11 @@ class FaceSplit:
         try:
             return _records(self.directory, self.split)[index]
         except Exception as error:  # ArrayRecord's and protobuf's: of many types
+            if not self.directory.is_dir():
+                raise UserError(
+                    f"{self.directory} has vanished; when it is back, the same command"
+                    " goes on"
+                ) from error
             raise self._damaged(index, str(error)) from error
 
     def _damaged(self, index: int, found: str) -> UserError:

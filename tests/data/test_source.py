@@ -124,6 +124,14 @@ def test_damaged_record_is_named(data_dir: str, tmp_path):
         list(split)
 
 
+def test_data_set_that_vanished_is_named(data_dir: str, tmp_path):
+    shutil.copytree(f"{data_dir}/lab", tmp_path / "lab")
+    split = source.open_split(tmp_path, "lab", "train", AUS)
+    shutil.rmtree(tmp_path / "lab")
+    with pytest.raises(UserError, match=r"lab/1\.0\.0 has vanished; when it is back"):
+        split[0]
+
+
 @pytest.mark.parametrize("encoded", [b"", b"no picture"])
 def test_a_picture_that_cannot_be_decoded(data_dir: str, encoded: bytes, monkeypatch):
     split = source.open_split(data_dir, "lab", "train", AUS)
