@@ -125,7 +125,7 @@ def test_key_like_no_other_gets_the_names_at_the_top():
         (
             "--config=configs/joint.py:tinny",
             "--config=configs/joint.py:tinny: joint.py has no variant 'tinny';"
-            " it has: tiny",
+            " it has: demo, tiny",
         ),
         ("--workdir=x", "--config=... is missing: The experiment."),
     ],
