@@ -12,12 +12,12 @@ ACTIVE = 0.3  # of full strength: what counts as active
 # The facial units of each action unit at full strength. The units of brows and chin are
 # small movements (5 mm), and a strong expression goes beyond them.
 UNITS: Mapping[int, Mapping[str, float]] = {
-    1: {"browInnerUp": 2.0},
-    2: {"browOuterUp": 1.6},
-    4: {"browDown": 1.6},
-    6: {"cheekSquint": 1.3, "eyeSquint": 0.65},
-    12: {"mouthSmile": 1.1},
-    17: {"mouthShrugLower": 2.0, "mouthShrugUpper": 0.8},
+    1: {"browInnerUp": 2.6},
+    2: {"browOuterUp": 2.0},
+    4: {"browDown": 2.0},
+    6: {"cheekSquint": 1.6, "eyeSquint": 0.8},
+    12: {"mouthSmile": 1.2},
+    17: {"mouthShrugLower": 2.4, "mouthShrugUpper": 1.0},
 }
 PAIRED = ("browOuterUp", "browDown", "cheekSquint", "eyeSquint", "mouthSmile")
 
@@ -81,7 +81,7 @@ def draw_sequence(
         if rng.random() < chance:
             active[second] = active[first]
     apex = {
-        au: rng.uniform(ACTIVE + 0.15, 1) if active[au] else rng.beta(1, 5) * ACTIVE
+        au: rng.uniform(0.55, 1) if active[au] else rng.beta(1, 6) * ACTIVE
         for au in AUS
     }
     side = {unit: rng.uniform(0.85, 1.15) for unit in PAIRED}
@@ -101,9 +101,9 @@ def draw_sequence(
 
 
 def _course(rng: np.random.Generator, frames: int) -> Float[np.ndarray, " f"]:
-    """Strength over time, 0..1: a raised cosine with its top anywhere."""
+    """Strength over time, 0..1: a parabola with its top anywhere."""
     time = np.linspace(0, 1, frames) if frames > 1 else np.array([0.5])
-    top, width = rng.uniform(0.2, 0.8), rng.uniform(0.5, 1.2)
+    top, width = rng.uniform(0.2, 0.8), rng.uniform(0.8, 1.6)
     rise = np.clip(1 - ((time - top) / width) ** 2, 0, 1)
     return np.clip(rise * rng.uniform(0.95, 1.05, frames), 0, 1)
 
