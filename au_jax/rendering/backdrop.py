@@ -19,7 +19,7 @@ def cluttered(rng: np.random.Generator, size: int) -> Picture:
     """Noise of several sizes with random shapes on it, more or less out of focus."""
     picture = np.zeros((size, size, 3), np.float32) + _colour(rng)
     for cells in (3, 8, 24, 80):
-        small = rng.standard_normal((cells, cells, 1)) * 0.25 * _colour(rng)
+        small = rng.standard_normal((cells, cells, 1)) * 0.12 * _colour(rng)
         grown = cv2.resize(small, (size, size), interpolation=cv2.INTER_CUBIC)
         picture += grown
     for _ in range(rng.integers(3, 25)):
@@ -33,7 +33,7 @@ def cluttered(rng: np.random.Generator, size: int) -> Picture:
             cv2.circle(picture, (x, y), 2 + w // 8, colour, -1 if width > 3 else width)
         else:
             cv2.line(picture, (x, y), (w, h), colour, width, cv2.LINE_AA)
-    blur = rng.uniform(0.5, 5)
+    blur = rng.uniform(1, 6)
     return cv2.GaussianBlur(picture, (0, 0), blur).clip(0, 1).astype(np.float32)
 
 

@@ -17,9 +17,9 @@ def good(picture: Picture, rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3
 def poor(picture: Picture, rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
     """Whatever the Internet holds: exposure, blur, few pixels, noise, compression."""
     exposure, gamma = rng.uniform(0.85, 1.15), rng.uniform(0.8, 1.15)
-    tone = (picture * exposure * rng.uniform(0.9, 1.1, 3)).clip(0, 1) ** gamma
+    tone = (picture * exposure * rng.uniform(0.93, 1.07, 3)).clip(0, 1) ** gamma
     grey = tone.mean(axis=2, keepdims=True)
-    tone = grey + (tone - grey) * (0 if rng.random() < 0.08 else rng.uniform(0.5, 1.3))
+    tone = grey + (tone - grey) * (0 if rng.random() < 0.08 else rng.uniform(0.6, 1.2))
     if rng.random() < 0.2:
         tone = cv2.filter2D(tone, -1, _motion(rng))
     tone = cv2.GaussianBlur(tone, (0, 0), rng.uniform(0.5, 1.1))
@@ -28,7 +28,7 @@ def poor(picture: Picture, rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3
         few = int(size * rng.uniform(0.6, 0.9))
         small = cv2.resize(tone, (few, few), interpolation=cv2.INTER_AREA)
         tone = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
-    tone = tone + rng.normal(0, rng.uniform(0, 0.03), tone.shape)
+    tone = tone + rng.normal(0, rng.uniform(0, 0.025), tone.shape)
     quality = int(rng.integers(40, 90))
     _, data = cv2.imencode(".jpg", _finish(tone), [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)

@@ -45,16 +45,16 @@ def draw_lab(rng: np.random.Generator) -> Scene:
 
 def draw_wild(rng: np.random.Generator) -> Scene:
     """Strong or coloured light from anywhere in front, a head turned and tilted."""
-    ambient = rng.uniform(0.35, 0.65)
+    ambient = rng.uniform(0.45, 0.7)
     above = _tinted(rng, ambient * rng.uniform(0.8, 1.4))
     below = _tinted(rng, ambient * rng.uniform(0.5, 1.1))
     lamps = []
     for i in range(rng.integers(1, 4)):
         towards = (rng.normal(0, 0.8), rng.normal(0.4, 0.5), rng.uniform(0.3, 1.2))
-        strength = rng.uniform(0.3, 0.85) if i == 0 else rng.uniform(0.05, 0.3)
+        strength = rng.uniform(0.3, 0.7) if i == 0 else rng.uniform(0.05, 0.3)
         lamps.append(Lamp(towards, _tinted(rng, strength), shadow=i == 0))
     light = Light(above, below, lamps, gloss=rng.uniform(0.02, 0.2))
-    camera = _camera(rng, (9.0, 5.0, 7.0), rng.uniform(0.85, 1.1))
+    camera = _camera(rng, (8.0, 5.0, 6.0), rng.uniform(0.9, 1.1))
     return Scene(camera, light, int(rng.integers(2**31)), True)
 
 
@@ -90,14 +90,14 @@ def _occlude(
     rng: np.random.Generator,
 ) -> None:
     level = np.array(light.above) + np.array(light.lamps[0].colour) * 0.4
-    if rng.random() < 0.25:
+    if rng.random() < 0.15:
         occluders.glasses(picture, landmarks, rng)
     kind = rng.random()
-    if kind < 0.2:
+    if kind < 0.12:
         occluders.strands(picture, landmarks, rng, person.look.hair * level)
-    elif kind < 0.3:
+    elif kind < 0.18:
         occluders.cap(picture, landmarks, rng)
-    if rng.random() < 0.1:
+    if rng.random() < 0.07:
         occluders.hand(picture, landmarks, rng, (person.look.skin * level).clip(0, 1))
 
 
@@ -134,6 +134,6 @@ def _grey(level: float) -> tuple[float, float, float]:
 
 def _tinted(rng: np.random.Generator, level: float) -> tuple[float, float, float]:
     """Light of this level, often coloured."""
-    tint = 1 + rng.uniform(0, 0.3) * rng.uniform(-1, 1, 3)
+    tint = 1 + rng.uniform(0, 0.2) * rng.uniform(-1, 1, 3)
     red, green, blue = (level * tint / tint.mean()).tolist()
     return red, green, blue
