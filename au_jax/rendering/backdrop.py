@@ -20,8 +20,9 @@ def cluttered(rng: np.random.Generator, size: int) -> Picture:
     picture = np.zeros((size, size, 3), np.float32) + _colour(rng)
     for cells in (3, 8, 24, 80):
         small = rng.standard_normal((cells, cells, 1)) * 0.12 * _colour(rng)
-        grown = cv2.resize(small, (size, size), interpolation=cv2.INTER_CUBIC)
-        picture += grown
+        picture += cv2.resize(
+            small.astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC
+        )
     for _ in range(rng.integers(3, 25)):
         colour = [float(c) for c in _colour(rng)]
         x, y, w, h = (int(v) for v in rng.uniform(0, size, 4))

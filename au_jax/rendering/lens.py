@@ -10,14 +10,14 @@ Picture = Float[np.ndarray, "h w 3"]
 def good(picture: Picture, rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
     """A studio camera: hardly any noise."""
     sharp = cv2.GaussianBlur(picture, (0, 0), 0.6)
-    noise = rng.normal(0, 0.008, (*sharp.shape[:2], 1))
-    return _finish(sharp + noise)
+    return _finish(sharp + 0.008 * _normal(rng, (*sharp.shape[:2], 1)))
 
 
 def poor(picture: Picture, rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
     """Whatever the Internet holds: exposure, blur, few pixels, noise, compression."""
     exposure, gamma = rng.uniform(0.85, 1.15), rng.uniform(0.8, 1.15)
-    tone = (picture * exposure * rng.uniform(0.93, 1.07, 3)).clip(0, 1) ** gamma
+    balance = rng.uniform(0.93, 1.07, 3).astype(np.float32)
+    tone = cv2.pow((picture * exposure * balance).clip(0, 1), gamma)
     grey = tone.mean(axis=2, keepdims=True)
     tone = grey + (tone - grey) * (0 if rng.random() < 0.08 else rng.uniform(0.6, 1.2))
     if rng.random() < 0.2:
@@ -28,12 +28,18 @@ def poor(picture: Picture, rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3
         few = int(size * rng.uniform(0.6, 0.9))
         small = cv2.resize(tone, (few, few), interpolation=cv2.INTER_AREA)
         tone = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
-    tone = tone + rng.normal(0, rng.uniform(0, 0.025), tone.shape)
+    tone = tone + rng.uniform(0, 0.025) * _normal(rng, tone.shape)
     quality = int(rng.integers(40, 90))
     _, data = cv2.imencode(".jpg", _finish(tone), [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert decoded is not None
     return np.asarray(decoded, np.uint8)
+
+
+def _normal(
+    rng: np.random.Generator, shape: tuple[int, ...]
+) -> Float[np.ndarray, "h w _"]:
+    return rng.standard_normal(shape, np.float32)
 
 
 def _motion(rng: np.random.Generator) -> Float[np.ndarray, "9 9"]:

@@ -40,35 +40,41 @@ def rasterize(
     size = high - low + 1
     area = _cross(b - a, c - a)
     shown = np.flatnonzero((area < -1e-9) & (size > 0).all(axis=1)).astype(np.int32)
+    a, b, c, area = a[shown], b[shown], c[shown], area[shown]
+    size, low = size[shown], low[shown]
+
+    # The weights of the corners a and b in the first pixel of a bounding box, and how
+    # much they grow with each column and row.
+    first = low.astype(points.dtype)
+    in_a = _cross(b - first, c - first) / area
+    in_b = _cross(c - first, a - first) / area
+    across_a, across_b = (b - c)[:, 1] / area, (c - a)[:, 1] / area
+    down_a, down_b = (c - b)[:, 0] / area, (a - c)[:, 0] / area
 
     # Every pixel of every bounding box is a candidate.
-    size, low = size[shown], low[shown]
     count = size[:, 0] * size[:, 1]
     which = np.repeat(np.arange(len(shown), dtype=np.int32), count)
     offset = np.arange(len(which), dtype=np.int32) - np.repeat(
         (np.cumsum(count) - count).astype(np.int32), count
     )
-    x = low[which, 0] + offset % size[which, 0]
-    y = low[which, 1] + offset // size[which, 0]
-    which = shown[which]
-    p = np.stack([x, y], axis=1).astype(np.float32)
-    to_a, to_b, to_c = a[which] - p, b[which] - p, c[which] - p
-    weights = np.stack(
-        [_cross(to_b, to_c), _cross(to_c, to_a), _cross(to_a, to_b)], axis=1
-    )
-    inside = (weights <= 0).all(axis=1)
-    which, weights = which[inside], weights[inside] / area[which[inside], None]
-    pixels = (y * width + x)[inside]
+    row, column = np.divmod(offset, size[which, 0])
+    weight_a = in_a[which] + across_a[which] * column + down_a[which] * row
+    weight_b = in_b[which] + across_b[which] * column + down_b[which] * row
+    weight_c = 1 - weight_a - weight_b
+    inside = np.flatnonzero((weight_a >= 0) & (weight_b >= 0) & (weight_c >= 0))
+    weights = np.stack([weight_a, weight_b, weight_c], axis=1)[inside]
+    which, row, column = which[inside], row[inside], column[inside]
+    pixels = (low[which, 1] + row) * width + low[which, 0] + column
 
     # The nearest candidate of each pixel is written last.
-    z = (depth[triangles[which]] * weights).sum(axis=1)
+    z = (depth[triangles[shown]][which] * weights).sum(axis=1)
     order = np.argsort(-z, kind="stable")
     nearest = np.full(height * width, -1)
     nearest[pixels[order]] = order
     nearest = nearest[nearest >= 0]
     return Hits(
         pixels=pixels[nearest],
-        triangles=which[nearest],
+        triangles=shown[which[nearest]],
         weights=weights[nearest].astype(np.float32),
         depth=z[nearest].astype(np.float32),
     )
