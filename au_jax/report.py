@@ -109,7 +109,10 @@ def _table(title: str, lines: Sequence[Sequence[str]]) -> Table:
     header, *rest = lines
     table = Table(title=title, title_justify="left")
     for i, cell in enumerate(header):
-        table.add_column(cell, justify="left" if i == 0 else "right")
+        if i == 0:
+            table.add_column(cell, no_wrap=True)
+        else:  # narrow: the summary fits a terminal of 80 columns
+            table.add_column(cell.replace(" ", "\n"), justify="right")
     for line in rest:
         table.add_row(*line)
     return table

@@ -59,7 +59,7 @@ def evaluate_run(config: Config, workdir: Path, split: str) -> report.Report:
                 title = f"{domain} ({name}), {answer}: {TITLES[path]}"
                 scores = found.scores[path]
                 sections.append(report.Section(title, aus, scores, trivial))
-                lines.setdefault(f"{stage}, {path} path", {})[domain] = _means(scores)
+                lines.setdefault(f"{stage}, {path}", {})[domain] = _means(scores)
             if found.landmark_error is not None:
                 errors[domain] = found.landmark_error
     summary = tuple(report.Line(name, lines[name]) for name in sorted(lines, key=_rank))
