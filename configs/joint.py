@@ -129,7 +129,7 @@ def _demonstrate(config: ConfigDict) -> None:
     config.stages = ("landmarks", "joint", "supervised")
     for stage in config.stages:
         config[stage].epochs = 5
-        config[stage].batch_size = 16
+        config[stage].batch_size = 8
     config.optim.task.learning_rate = 5e-4
     config.optim.generator.learning_rate = 2.5e-4
     config.optim.discriminator.learning_rate = 1e-4
