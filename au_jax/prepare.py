@@ -41,6 +41,7 @@ THRESHOLD = flags.DEFINE_integer(
     upper_bound=5,
 )
 AUS = flags.DEFINE_list("aus", None, "lists: the AUs of the label columns, in order.")
+SPLIT = flags.DEFINE_string("split", None, "A published split, such as bp4d-fold1.")
 FACES = flags.DEFINE_enum(
     "faces",
     None,
@@ -91,6 +92,7 @@ def _prepare(pause: Callable[[], None]) -> int:
         pause=pause,
         faces=faces,
         known=known,
+        split=SPLIT.value,
         options=_options(dataset),
     )
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from au_jax.errors import UserError
 from au_jax.faces import drawing
 from au_jax.faces.detect import Finder, make_finder
-from au_jax.preparation import assembly, check, counts, records, workers
+from au_jax.preparation import assembly, check, counts, records, splits, workers
 from au_jax.preparation.survey import look_through
 from au_jax.raw import bp4d, disfa, emotionet, folder, lists, rafau
 from au_jax.raw.landmark_file import LandmarkFile, attach
@@ -42,6 +42,7 @@ def run(
     pause: Callable[[], None] = lambda: None,
     faces: str | None = None,
     known: LandmarkFile | None = None,
+    split: str | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> int:
     """Prepares one raw set, or goes on where an interrupted run stopped.
@@ -52,6 +53,7 @@ def run(
         finder: makes, in each process, the function that finds landmarks.
         pause: called now and then; what it raises ends the run.
         known: landmarks that need not be found.
+        split: name of a published one, instead of what the reader chooses.
         options: of the reader, by name.
         faces: how the report shows them: show, blur, none; None as the set permits.
 
@@ -64,6 +66,9 @@ def run(
     check_settings(dataset, raw, data_dir, processes)
     drawing.choose(faces, dataset)
     read = functools.partial(READERS[dataset], raw, seed, **(options or {}))
+    if split:
+        unsplit, people = read, splits.named(split)
+        read = lambda: splits.assign(unsplit(), people)
     if known:
         rows = read
         read = lambda: attach(rows(), known)

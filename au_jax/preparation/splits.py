@@ -1,24 +1,26 @@
 """Who is in which split (method.md section 7). Everything is seeded and order-free."""
 
+import difflib
 import hashlib
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
-# The split of ADLD: training is P1 + P2 of the usual three folds.
-_BP4D_TRAIN = (
-    "F001 F002 F008 F009 F010 F016 F018 F023 M001 M004 M007 M008 M012 M014 "
-    "F003 F005 F011 F013 F020 F022 M002 M005 M010 M011 M013 M016 M017 M018"
-)
-_BP4D_VAL = "F004 F012 F014 F017 F021 M003 M015"
-_BP4D_TEST = "F006 F007 F015 F019 M006 M009"
-BP4D = {
-    subject: split
-    for split, subjects in (
-        ("train", _BP4D_TRAIN),
-        ("val", _BP4D_VAL),
-        ("test", _BP4D_TEST),
-    )
-    for subject in subjects.split()
+from au_jax.errors import UserError
+from au_jax.raw.row import Reject, Row
+
+NAMED: dict[str, dict[str, str]] = {
+    name: {
+        person: split for split, people in parts.items() for person in people.split()
+    }
+    for name, parts in json.loads(
+        Path(__file__).with_name("named_splits.json").read_text()
+    ).items()
 }
+"""Name -> subject -> train, val or test: the published ones (method.md section 7)."""
+
+BP4D = NAMED["bp4d-adld"]
 
 
 def rank(name: str, seed: int) -> int:
@@ -57,3 +59,31 @@ def bp4d(subjects: Collection[str], seed: int) -> dict[str, str]:
     if set(subjects) == set(BP4D):
         return dict(BP4D)
     return by_subject(subjects, seed)
+
+
+def named(name: str) -> dict[str, str]:
+    """Subject -> split of a published split.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if name in NAMED:
+        return NAMED[name]
+    near = difflib.get_close_matches(name, NAMED, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}? " if near else ""
+    known = ", ".join(NAMED)
+    raise UserError(f"--split={name} is not known; {hint}There are: {known}")
+
+
+def assign(
+    items: Iterable[Row | Reject], split_of: dict[str, str]
+) -> Iterator[Row | Reject]:
+    """The rows in the splits of their subjects; those of others are rejected."""
+    for item in items:
+        if isinstance(item, Reject):
+            yield item
+        elif item.subject in split_of:
+            yield replace(item, split=split_of[item.subject])
+        else:
+            who = item.subject or "a picture of nobody known"
+            yield Reject(item.path, "not_in_split", f"{who} is not in the split")

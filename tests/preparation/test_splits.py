@@ -1,8 +1,15 @@
 """Expected: method.md section 7, and the properties of a split by subject."""
 
+import json
+from pathlib import Path
+
 import pytest
 
+from au_jax.errors import UserError
 from au_jax.preparation import splits
+from au_jax.raw.row import Reject, Row
+
+ROOT = Path(__file__).parents[2]
 
 # The three folds in common use, and ADLD's split of the third.
 P1 = "F001 F002 F008 F009 F010 F016 F018 F023 M001 M004 M007 M008 M012 M014"
@@ -55,3 +62,38 @@ def test_ranks_look_uniform():
     ranks = [splits.rank(f"name {i}", seed=0) / 2**64 for i in range(4000)]
     assert sum(ranks) / 4000 == pytest.approx(0.5, abs=0.02)
     assert splits.rank("a", 0) != splits.rank("a", 1)
+
+
+@pytest.mark.parametrize("name", splits.NAMED)
+def test_published_splits_hold_everyone_once(name):
+    people = set(splits.NAMED["bp4d-fold1" if "bp4d" in name else "disfa-fold1"])
+    assert set(splits.NAMED[name]) == people
+    assert len(people) == (41 if "bp4d" in name else 27)
+    text = (ROOT / "au_jax/preparation/named_splits.json").read_text()
+    parts = json.loads(text)[name]
+    assert sum(len(part.split()) for part in parts.values()) == len(people)
+
+
+@pytest.mark.parametrize("dataset", ["bp4d", "disfa"])
+def test_folds_test_everyone_once(dataset):
+    tests = [
+        [
+            s
+            for s, split in splits.NAMED[f"{dataset}-fold{i}"].items()
+            if split == "test"
+        ]
+        for i in (1, 2, 3)
+    ]
+    everyone = sorted(splits.NAMED[f"{dataset}-fold1"])
+    assert sorted(s for some in tests for s in some) == everyone
+
+
+def test_a_named_split_takes_its_people_only():
+    people = splits.named("bp4d-fold2")
+    items = [Row("a.jpg", "train", "F003"), Row("b.jpg", "test", "F999")]
+    found = list(splits.assign(items, people))
+    assert found[0] == Row("a.jpg", "test", "F003")
+    assert isinstance(found[1], Reject)
+    assert found[1].reason == "not_in_split"
+    with pytest.raises(UserError, match="did you mean bp4d-fold[123]"):
+        splits.named("bp4d-fold")
