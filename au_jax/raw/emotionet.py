@@ -1,14 +1,15 @@
 """EmotioNet: label tables, lists of URLs, pictures `N_0000000001/N_..._00002.jpg`.
 
-`*.csv` with the columns `URL`, `'AU 1'`, ... (1, 0, 999 = not annotated) are labelled:
-a name that ends in `_val`, `_test` or `_train` says its split, other tables are halved
-into val and test. `dataFile_*.txt` (tab separated, no header) are unlabelled: the codes
-in them come from a detector, not from people, and are not read (method.md section 7).
+`*.csv` and `*.xlsx` with the columns `URL`, `'AU 1'`, ... (1, 0, 999 = not annotated)
+are labelled: a name that ends in `_val`, `_test` or `_train` says its split, other
+tables are halved into val and test. `dataFile_*.txt` (tab separated, no header) are
+unlabelled: the codes in them come from a detector, not from people, and are not read
+(method.md section 7). Pictures are found by the names in `URL` alone: those in `URL
+orig` are of other people's making, and may be the same for different pictures.
 """
 
-import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -16,14 +17,13 @@ from jaxtyping import UInt64
 
 from au_jax.errors import UserError
 from au_jax.preparation.splits import rank
+from au_jax.raw import emotionet_files
+from au_jax.raw.emotionet_files import Entry, Table, labelled, listed
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.table import au_columns, clean, codes, header_problem, open_table
 from au_jax.raw.tree import Tree, picture_finder, pictures, walk
 
 TRAIN_IMAGES = 200_000  # drawn from the unlabelled lists (method.md section 7)
 
-Codes = Mapping[int, bool] | str  # or what is wrong with them
-Entry = tuple[str, str, Codes]  # where it is listed, URL, codes
 Find = Callable[[str, str], str | None]
 
 _SPLITS = ("val", "test", "train")  # an image listed twice belongs to the first
@@ -44,20 +44,24 @@ def read(
     tables, lists, rejects = _label_files(tree)
     find = picture_finder(tree)
     yield from rejects
+    coded = (e for some in tables.values() for t in some for e in labelled(raw, t))
+    contradicted = _contradicted(coded, find)
     seen: set[str] = set()
     for split in _SPLITS:
         for table in tables.get(split, ()):
-            yield from _rows(_labelled(raw, table), find, seen, lambda _, s=split: s)
+            rows = _rows(labelled(raw, table), find, seen, lambda _, s=split: s)
+            yield from _uncontradicted(rows, contradicted)
     halved = tables.get("", [])
-    ranks = _ranks((e for t in halved for e in _labelled(raw, t)), find, seen, seed)
+    ranks = _ranks((e for t in halved for e in labelled(raw, t)), find, seen, seed)
     middle = ranks[(len(ranks) - 1) // 2] if len(ranks) else 0
     side = lambda path: "val" if rank(path, seed) <= middle else "test"
     for table in halved:
-        yield from _rows(_labelled(raw, table), find, seen, side)
-    ranks = _ranks(_listed(raw, lists), find, seen, seed)
+        rows = _rows(labelled(raw, table), find, seen, side)
+        yield from _uncontradicted(rows, contradicted)
+    ranks = _ranks(listed(raw, lists), find, seen, seed)
     last = ranks[train_images - 1] if len(ranks) > train_images else None
     draw = lambda path: "train" if last is None or rank(path, seed) <= last else None
-    yield from _rows(_listed(raw, lists), find, seen, draw)
+    yield from _rows(listed(raw, lists), find, seen, draw)
     for folder in tree.folders:
         for path in pictures(raw, folder):
             if path not in seen:
@@ -71,14 +75,15 @@ def _rows(
     split_of: Callable[[str], str | None],
 ) -> Iterator[Row | Reject]:
     """The image of every entry, or why there is none."""
-    for where, url, aus in entries:
-        folder, name = _name(url)
+    for entry in entries:
+        where, aus = entry.where, entry.aus
+        folder, name = _name(entry.url)
         if not name:
             yield Reject(where, "bad_label", "no URL")
             continue
         path = find(folder, name)
         if path is None:
-            yield Reject(f"{folder}/{name}", "no_image", f"{where}: {url}")
+            yield Reject(f"{folder}/{name}", "no_image", f"{where}: {entry.url}")
             continue
         if path in seen:
             yield Reject(path, "duplicate", f"{where}: listed before")
@@ -94,6 +99,29 @@ def _rows(
             yield Reject(path, "not_drawn", f"{where}: more than the draw takes")
         else:
             yield Row(path, split, frame=_number(name), aus=aus)
+
+
+def _contradicted(entries: Iterable[Entry], find: Find) -> set[str]:
+    """The pictures that are coded several times, and differently."""
+    first: dict[str, int] = {}
+    found: set[str] = set()
+    for entry in entries:
+        path = find(*_name(entry.url)) if entry.url else None
+        if path and not isinstance(entry.aus, str):
+            label = hash(tuple(sorted(entry.aus.items())))
+            if first.setdefault(path, label) != label:
+                found.add(path)
+    return found
+
+
+def _uncontradicted(
+    items: Iterable[Row | Reject], contradicted: set[str]
+) -> Iterator[Row | Reject]:
+    for item in items:
+        if isinstance(item, Row) and item.path in contradicted:
+            yield Reject(item.path, "bad_label", "listed again with other codes")
+        else:
+            yield item
 
 
 def _name(url: str) -> tuple[str, str]:
@@ -112,78 +140,47 @@ def _ranks(
     entries: Iterable[Entry], find: Find, seen: set[str], seed: int
 ) -> UInt64[np.ndarray, " n"]:
     """The sorted ranks of the images that are there and in no earlier split."""
-    paths = (find(*_name(url)) for _, url, _ in entries if url)
+    paths = (find(*_name(entry.url)) for entry in entries if entry.url)
     ranks = (rank(path, seed) for path in paths if path and path not in seen)
     return np.unique(np.fromiter(ranks, np.uint64))
 
 
 def _label_files(
     tree: Tree,
-) -> tuple[dict[str, list[PurePosixPath]], list[PurePosixPath], list[Reject]]:
+) -> tuple[dict[str, list[Table]], list[PurePosixPath], list[Reject]]:
     """The tables by split ("" where the name says none), the lists, and the rest."""
-    tables: dict[str, list[PurePosixPath]] = {}
+    by_split: dict[str, list[Table]] = {}
     lists, rejects = [], []
     for file in tree.others:
-        problem = ""
         if re.fullmatch(r"dataFile_.*\.txt", file.name, re.IGNORECASE):
             lists.append(file)
-        elif file.suffix.lower() == ".csv":
-            problem = header_problem(tree.raw / file, _columns)
+        elif file.suffix == ".xlsx" and file.with_suffix(".csv") in tree.others:
+            detail = f"not read, for {file.stem}.csv is there: the release has both"
+            rejects.append(Reject(str(file), "bad_label_file", detail))
+        elif file.suffix.lower() in (".csv", ".xlsx"):
+            usable, bad = emotionet_files.tables(tree.raw, file)
             match = _NAMED.fullmatch(file.stem)
-            if not problem:
-                tables.setdefault(match[1].lower() if match else "", []).append(file)
-        elif file.suffix.lower() in (".xlsx", ".xls"):
-            problem = "a spreadsheet; save it as CSV"
+            by_split.setdefault(match[1].lower() if match else "", []).extend(usable)
+            rejects += bad
+        elif file.suffix.lower() == ".xls":
+            detail = "a spreadsheet of the old kind; save it as XLSX or CSV"
+            rejects.append(Reject(str(file), "bad_label_file", detail))
         else:
             rejects.append(Reject(str(file), "not_image", "no picture, table or list"))
-        if problem:
-            rejects.append(Reject(str(file), "bad_label_file", problem))
+    by_split = {split: tables for split, tables in by_split.items() if tables}
     bad = next((r for r in rejects if r.reason == "bad_label_file"), None)
-    if not (tables or lists) and bad:
+    if not (by_split or lists) and bad:
         raise UserError(f"no usable label table: {tree.raw}/{bad.path}: {bad.detail}")
-    if not (tables or lists):
+    if not (by_split or lists):
         raise UserError(
-            f"no label table (*.csv) and no list (dataFile_*.txt) below {tree.raw}; "
-            "is --raw EmotioNet?"
+            f"no label table (*.csv, *.xlsx) and no list (dataFile_*.txt) below"
+            f" {tree.raw}; is --raw EmotioNet?"
         )
     if not tree.folders:
         raise UserError(f"no pictures below {tree.raw}; download the listed ones first")
-    if "" in tables and len(tables) > 1:
+    if "" in by_split and len(by_split) > 1:
         raise UserError(
-            f"the split of {tree.raw}/{tables[''][0]} is unclear beside tables named "
-            "..._val.csv, ..._test.csv or ..._train.csv; name it like them"
+            f"the split of {tree.raw}/{by_split[''][0]} is unclear beside tables named"
+            " ..._val.csv, ..._test.csv or ..._train.csv; name it like them"
         )
-    return tables, lists, rejects
-
-
-def _columns(header: list[str]) -> tuple[int, dict[int, int]]:
-    """Column of the URL, and the AU of each AU column."""
-    names = [clean(cell).lower() for cell in header]
-    if "url" not in names:
-        raise ValueError("the header names no column URL")
-    return names.index("url"), au_columns(header)
-
-
-def _labelled(raw: Path, table: PurePosixPath) -> Iterator[Entry]:
-    """The rows of a label table."""
-    with open_table(raw / table) as stream:
-        lines = csv.reader(stream)
-        at, columns = _columns(next(lines))
-        for cells in lines:
-            if not any(clean(cell) for cell in cells):
-                continue
-            where = f"{table} line {lines.line_num}"
-            try:
-                aus: Codes = codes(cells, columns, unknown=("999", "9"))
-            except ValueError as error:
-                aus = str(error)
-            yield where, clean(cells[at]) if at < len(cells) else "", aus
-
-
-def _listed(raw: Path, lists: Iterable[PurePosixPath]) -> Iterator[Entry]:
-    """The rows of the unlabelled lists."""
-    for file in lists:
-        with open_table(raw / file) as stream:
-            for number, line in enumerate(stream, start=1):
-                if line.strip():
-                    yield f"{file} line {number}", clean(line.split("\t")[0]), {}
+    return by_split, lists, rejects

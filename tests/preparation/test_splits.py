@@ -95,5 +95,5 @@ def test_a_named_split_takes_its_people_only():
     assert found[0] == Row("a.jpg", "test", "F003")
     assert isinstance(found[1], Reject)
     assert found[1].reason == "not_in_split"
-    with pytest.raises(UserError, match="did you mean bp4d-fold[123]"):
+    with pytest.raises(UserError, match=r"did you mean bp4d-fold[123]"):
         splits.named("bp4d-fold")
