@@ -16,7 +16,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from au_jax.errors import UserError
-from au_jax.train_state import TrainState
+from au_jax.train_state import TrainState, parts
 from au_jax.types import Params
 
 Scores = dict[str, float]
@@ -88,10 +88,8 @@ def save(
         UserError: this checkpoint or the one before could not be written.
     """
     items = ocp.args.Composite(
-        params=ocp.args.StandardSave(state.params),
-        batch_stats=ocp.args.StandardSave(state.batch_stats),
-        opt_state=ocp.args.StandardSave(state.opt_state),
         notes=ocp.args.JsonSave(dict(notes)),
+        **{name: ocp.args.StandardSave(tree) for name, tree in parts(state).items()},
     )
     if scores is not None:
         # A score that does not exist (no labels to validate on) ranks last.
@@ -136,21 +134,22 @@ def _explained(manager: ocp.CheckpointManager) -> Iterator[None]:
         ) from error
 
 
-def restore(manager: ocp.CheckpointManager, step: int, state: TrainState) -> TrainState:
-    """The state after `step` steps, placed as `state` is."""
-    restored: Any = manager.restore(
-        step,
-        args=ocp.args.Composite(
-            params=ocp.args.StandardRestore(_abstract(state.params)),
-            batch_stats=ocp.args.StandardRestore(_abstract(state.batch_stats)),
-            opt_state=ocp.args.StandardRestore(_abstract(state.opt_state)),
-        ),
+def restore(
+    manager: ocp.CheckpointManager,
+    step: int,
+    shapes: Mapping[str, Any],
+    sharding: jax.sharding.Sharding,
+) -> TrainState:
+    """The state after `step` steps; `shapes` are those of its parts, by name."""
+    wanted = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+        dict(shapes),
     )
-    return state.replace(
-        step=jax.device_put(jax.numpy.int32(step), state.step.sharding),
-        params=restored.params,
-        batch_stats=restored.batch_stats,
-        opt_state=restored.opt_state,
+    items = {name: ocp.args.StandardRestore(tree) for name, tree in wanted.items()}
+    restored: Any = manager.restore(step, args=ocp.args.Composite(**items))
+    return TrainState(
+        step=jax.device_put(jax.numpy.int32(step), sharding),
+        **{name: restored[name] for name in items},
     )
 
 

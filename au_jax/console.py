@@ -17,9 +17,11 @@ def stderr() -> Console:
 
 def set_up_logging() -> None:
     """Sends the package's log to stderr; call once, after the flags are parsed."""
-    # Orbax warns of what is meant (no scores at a step), and prints the traceback of
-    # whatever it raises as well.
-    absl_logging.set_verbosity(absl_logging.FATAL)
+    # Orbax and grain log by absl's logger. Both print the traceback of what they raise
+    # as well, and orbax warns of what is meant (no scores at a step). It gets a level
+    # of its own: absl's verbosity also silences JAX, which says where it finds no GPU.
+    absl_logging.set_verbosity(absl_logging.WARNING)
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
     if stderr().is_terminal:
         handler: logging.Handler = RichHandler(
             console=stderr(), show_path=False, log_time_format="[%H:%M:%S]"

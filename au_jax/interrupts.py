@@ -3,7 +3,17 @@
 import contextlib
 import os
 import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (*STOPPING, signal.SIGUSR1)
+
+# The same signal twice within this time is one: `timeout` sends it to its child and to
+# the group of that, a terminal and a scheduler may both send it.
+ONE_SIGNAL = 1.0  # seconds
 
 
 @contextlib.contextmanager
@@ -57,22 +67,56 @@ def requests() -> Iterator[Requests]:
     """Notes Ctrl-C, SIGTERM and SIGUSR1; to be used in the main thread.
 
     The second Ctrl-C or SIGTERM ends the program at once, even in the midst of a
-    compilation: checkpoints are atomic, so nothing breaks.
+    compilation: checkpoints are atomic, so nothing breaks. A thread listens, because
+    handlers in Python have to wait until the main thread is back from XLA.
     """
     asked = Requests()
-
-    def stop(number: int, frame: object) -> None:
-        asked.stop = number
-        signal.signal(number, signal.SIG_DFL)
-        os.write(2, b"\nfinishing this step, then a checkpoint; again to end at once\n")
-
-    def save(number: int, frame: object) -> None:
-        asked.save = True
-
-    handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGUSR1: save}
-    before = {number: signal.signal(number, f) for number, f in handlers.items()}
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    handlers = {number: signal.signal(number, _pass) for number in SIGNALS}
+    wakeup = signal.set_wakeup_fd(writer)
+    listener = threading.Thread(target=_listen, args=(reader, asked), daemon=True)
+    listener.start()
     try:
         yield asked
     finally:
-        for number, handler in before.items():
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in handlers.items():
             signal.signal(number, handler)
+        os.close(writer)
+        listener.join()
+        os.close(reader)
+
+
+@contextlib.contextmanager
+def kept_from_children() -> Iterator[None]:
+    """Processes started in here never see a signal that is sent to the whole group.
+
+    Ctrl-C in a terminal and Slurm's signals reach every process. The mask is inherited;
+    this program still gets them, by its other threads or afterwards.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _listen(reader: int, asked: Requests) -> None:
+    """Notes each signal; the pipe has a byte for each one as soon as it comes."""
+    first = 0.0
+    while received := os.read(reader, 1):
+        (number,) = received
+        if number == signal.SIGUSR1:
+            asked.save = True
+        elif number in STOPPING and asked.stop is None:
+            asked.stop, first = number, time.monotonic()
+            os.write(2, b"finishing a step, then a checkpoint; again to end at once\n")
+        elif number in STOPPING and time.monotonic() - first > ONE_SIGNAL:
+            if sys.stderr.isatty():
+                os.write(2, b"\x1b[?25h")  # the cursor, which the display had hidden
+            os._exit(128 + number)
+
+
+def _pass(number: int, frame: object) -> None:
+    """A handler must be there for the signal to reach the listener."""

@@ -41,6 +41,13 @@ def read_config(workdir: Path) -> Config:
     return ConfigDict(json.loads(path.read_text()))
 
 
+def network_shapes(
+    stage: str, config: Config
+) -> tuple[dict[str, Params], dict[str, Params]]:
+    """Parameters and running statistics of a stage by shape; nothing is computed."""
+    return jax.eval_shape(lambda: STAGES[stage].init(config, jax.random.key(0)))
+
+
 def initial_networks(
     name: str, config: Config, workdir: Path
 ) -> tuple[dict[str, Params], dict[str, Params]]:
@@ -53,7 +60,10 @@ def initial_networks(
     )
     params, batch_stats = init(key)
     if config.init_from:
-        take_over(name, Path(config.init_from).expanduser(), params, batch_stats)
+        stage, domain, theirs, folder = origin(config.init_from)
+        found = best_networks(stage, domain, theirs, folder)
+        label = f"{folder / stage}, step {found[2]}"
+        merge(name, label, found, params, batch_stats)
     before, domain = PREDECESSORS.get(name, ("", ""))
     if before in config.stages and (workdir / before).is_dir():
         found = best_networks(before, domain, config, workdir)
@@ -61,14 +71,16 @@ def initial_networks(
     return params, batch_stats
 
 
-def take_over(
-    name: str, path: Path, params: dict[str, Params], batch_stats: dict[str, Params]
-) -> None:
-    """The networks of another run, a workdir or a stage in it, where a stage has them.
+def origin(init_from: str) -> tuple[str, str, Config, Path]:
+    """What `best_networks` needs for another run: a workdir, or a stage in it.
 
     Of a run its last stage counts, of a stage the checkpoint that validated best: on
     the target, or on the source where only that was learned from.
+
+    Raises:
+        UserError: there is no checkpoint.
     """
+    path = Path(init_from).expanduser()
     stages = [stage for stage in STAGES if checkpoint.position(path / stage)]
     folder = path
     if path.name not in STAGES or not checkpoint.position(path):
@@ -81,8 +93,7 @@ def take_over(
         folder = path / (order or stages)[-1]
     stage, config = folder.name, read_config(folder.parent)
     domain = "source" if stage in ("landmarks", "supervised") else "target"
-    found = best_networks(stage, domain, config, folder.parent)
-    merge(name, f"{folder}, step {found[2]}", found, params, batch_stats)
+    return stage, domain, config, folder.parent
 
 
 def merge(
@@ -115,7 +126,7 @@ def merge(
 
 def best_networks(stage: str, domain: str, config: Config, workdir: Path) -> Found:
     """The checkpoint of a stage that validated best on `domain`, and its step."""
-    shapes = jax.eval_shape(lambda: STAGES[stage].init(config, jax.random.key(0)))
+    shapes = network_shapes(stage, config)
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     params, batch_stats = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), shapes

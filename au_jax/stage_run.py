@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +18,22 @@ from au_jax import (
     losses,
     optim,
     resuming,
+    run_state,
+    stage_plan,
     train_state,
     validation,
 )
-from au_jax.data import pipeline, source
-from au_jax.data.source import FaceSplit
-from au_jax.errors import UserError
+from au_jax.data import source
 from au_jax.interrupts import Requests, Stopped
 from au_jax.progress import StageProgress
-from au_jax.run_state import initial_networks
+from au_jax.stage_plan import Splits, StagePlan
 from au_jax.stages import STAGES
 from au_jax.term_log import TermLog
-from au_jax.train_state import TrainState
-from au_jax.types import DOMAINS, Batch, Config, Predict
+from au_jax.train_state import Optimizers, TrainState
+from au_jax.types import DOMAINS, Batch, Config, Params, Predict, Terms
 from au_jax.writer import Writer
 
 LOG = logging.getLogger(__name__)
-
-Splits = Mapping[str, FaceSplit]
-"""By domain."""
 
 
 def run_stage(
@@ -46,74 +43,109 @@ def run_stage(
     val: Splits,
     workdir: Path,
     requests: Requests,
+    wandb: Any = None,
 ) -> None:
-    """One stage to its end; validation and a checkpoint at the end of each epoch."""
-    stage = STAGES[name]
-    streams = [train[domain] for domain in stage.domains(config)]
-    epoch = steps_per_epoch(name, config, len(streams[0]))
-    num_steps = config[name].epochs * epoch
-    position = checkpoint.position(workdir / name)
-    done = position.step if position else 0
-    if done >= num_steps and position and position.validated:
-        LOG.info("%s: all %d steps are done already", name, num_steps)
+    """One stage to its end; validation and a checkpoint at the end of each epoch.
+
+    Args:
+        name: Of the stage, as in `STAGES`.
+        config: Of the run.
+        train: The training splits, by domain.
+        val: The validation splits, by domain.
+        workdir: Of the run.
+        requests: What signals ask for.
+        wandb: A wandb run that takes the metrics, too.
+    """
+    plan = stage_plan.make_plan(name, config, train, workdir)
+    if plan.finished:
+        LOG.info("%s: all %d steps are done already", name, plan.num_steps)
         return
-    params, batch_stats = initial_networks(name, config, workdir)
-    requests.check()
-    optimizers = optim.make_optimizers(config, name, params, num_steps)
     mesh = devices.make_mesh()
-    state = train_state.create(params, batch_stats, optimizers)
-    state = devices.place_state(mesh, state)
-    notes: dict[str, Any] = {}
-    shown = StageProgress(name, done, num_steps, len(streams) * config[name].batch_size)
+    shapes = run_state.network_shapes(name, config)
+    optimizers = optim.make_optimizers(config, name, shapes[0], plan.num_steps)
+    shown = StageProgress(name, plan.done, plan.num_steps, plan.images_per_step)
     with (
-        checkpoint.open_manager(workdir / name, DOMAINS) as manager,
-        contextlib.closing(Writer(workdir, name)) as metrics,
+        checkpoint.open_manager(plan.folder, DOMAINS) as manager,
+        contextlib.closing(Writer(workdir, name, wandb)) as metrics,
         shown.shown(),
     ):
-        if position:
-            notes = checkpoint.read_notes(workdir / name, done)
-            state = checkpoint.restore(manager, done, state)
-            LOG.info("%s: %d of %d steps are done already", name, done, num_steps)
-        log = TermLog(
-            metrics,
-            shown,
-            optim.learning_rates(config, name, params, num_steps),
-            every=config.log_every,
-            num_steps=num_steps,
-            on_nonfinite=config.on_nonfinite,
-            paths=lambda step: image_names(name, config, streams, step),
-            notes=notes,
+        state = starting_state(plan, workdir, manager, mesh, shapes, optimizers)
+        requests.check()
+        log = make_log(plan, metrics, shown, optimizers)
+        predict = evaluation.compile_predict(mesh, STAGES[name].make_predict(config))
+        pauses = Pauses(
+            plan, workdir, requests, val, mesh, manager, metrics, log, predict
         )
-        stage_run = StageRun(
-            name, config, workdir, requests, val, mesh, epoch, manager, metrics, log,
-            evaluation.compile_predict(mesh, stage.make_predict(config)),
-        )  # fmt: skip
-        if position and not position.validated and done % epoch == 0:
-            stage_run.after_step(done, state)  # it was stopped before its validation
-        weight = losses.au_weights(*source.labels(streams[0]))
-        step = stage.make_train_step(config, optimizers, weight)
-        train_step = devices.compile_step(mesh, train_state.guarded(step))
-        batches = make_batches(name, config, streams, done, num_steps)
-        with contextlib.closing(batches):
-            for number, batch in enumerate(batches, start=done + 1):
+        if plan.validation_is_due:
+            pauses.after_step(plan.done, state)
+        train_step = compile_train_step(plan, mesh, optimizers)
+        requests.check()
+        with contextlib.closing(stage_plan.make_batches(plan)) as batches:
+            for step, batch in enumerate(batches, start=plan.done + 1):
                 state, terms = train_step(state, devices.place_batch(mesh, batch))
-                log.add(number, terms)
-                stage_run.after_step(number, state)
+                log.add(step, terms)
+                pauses.after_step(step, state)
         checkpoint.wait(manager)
         shown.doing("done")
 
 
+def starting_state(
+    plan: StagePlan,
+    workdir: Path,
+    manager: ocp.CheckpointManager,
+    mesh: jax.sharding.Mesh,
+    shapes: tuple[dict[str, Params], dict[str, Params]],
+    optimizers: Optimizers,
+) -> TrainState:
+    """That of the latest checkpoint, or the one before the first step."""
+    if plan.position is None:
+        networks = run_state.initial_networks(plan.name, plan.config, workdir)
+        return devices.place_state(mesh, train_state.create(*networks, optimizers))
+    parts = jax.eval_shape(
+        lambda p, s: train_state.parts(train_state.create(p, s, optimizers)),
+        *shapes,
+    )
+    state = checkpoint.restore(manager, plan.done, parts, devices.replicated(mesh))
+    LOG.info(
+        "%s: %d of %d steps are done already", plan.name, plan.done, plan.num_steps
+    )
+    return state
+
+
+def make_log(
+    plan: StagePlan, metrics: Writer, shown: StageProgress, groups: Iterable[str]
+) -> TermLog:
+    """The log of a stage, as it was when its latest checkpoint was written."""
+    return TermLog(
+        metrics,
+        shown,
+        optim.learning_rates(plan.config, plan.name, groups, plan.num_steps),
+        every=plan.config.log_every,
+        num_steps=plan.num_steps,
+        on_nonfinite=plan.config.on_nonfinite,
+        paths=lambda step: stage_plan.image_names(plan, step),
+        notes=checkpoint.read_notes(plan.folder, plan.done) if plan.position else {},
+    )
+
+
+def compile_train_step(
+    plan: StagePlan, mesh: jax.sharding.Mesh, optimizers: Optimizers
+) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
+    """The stage's step; its AU weights are those of the first training split."""
+    weight = losses.au_weights(*source.labels(plan.streams[0]))
+    step = STAGES[plan.name].make_train_step(plan.config, optimizers, weight)
+    return devices.compile_step(mesh, train_state.guarded(step))
+
+
 @dataclasses.dataclass(frozen=True)
-class StageRun:
+class Pauses:
     """What comes between the steps of a stage: validation, checkpoints, the end."""
 
-    name: str
-    config: Config
+    plan: StagePlan
     workdir: Path
     requests: Requests
     val: Splits
     mesh: jax.sharding.Mesh
-    epoch: int
     manager: ocp.CheckpointManager
     metrics: Writer
     log: TermLog
@@ -125,20 +157,21 @@ class StageRun:
         Whatever of the step goes to the logs is there before its checkpoint is: logs
         are cut back to the checkpoint, never filled up.
         """
-        scores, end_of_epoch = None, step % self.epoch == 0
+        config, scores = self.plan.config, None
+        end_of_epoch = step % self.plan.epoch == 0
         asked = self.requests.save or self.requests.stop is not None
-        if not (end_of_epoch or asked or step % self.config.checkpoint_every == 0):
+        if not (end_of_epoch or asked or step % config.checkpoint_every == 0):
             return
         self.log.drain()
         if end_of_epoch:
             with contextlib.suppress(Stopped):  # then the next start validates
                 scores = self.validate(step, state)
         self.requests.save = False
-        notes = {"config": resuming.as_json(self.config), **self.log.notes()}
+        notes = {"config": resuming.as_json(config), **self.log.notes()}
         checkpoint.save(self.manager, state, scores, notes)
         if asked or self.requests.stop is not None:
             checkpoint.wait(self.manager)
-            LOG.info("%s: wrote a checkpoint after step %d", self.name, step)
+            LOG.info("%s: wrote a checkpoint after step %d", self.plan.name, step)
         self.requests.check()
         self.log.restart_clock()
 
@@ -146,52 +179,16 @@ class StageRun:
         """Scores on both domains, also written and shown."""
         self.log.progress.doing("validation")
         found = validation.validate(
-            self.predict, state, self.val, self.config, self.mesh, self.requests.check
+            self.predict,
+            state,
+            self.val,
+            self.plan.config,
+            self.mesh,
+            self.requests.check,
         )
         self.metrics.write(step, validation.values(found))
         validation.write_best(self.workdir)
-        LOG.info("%s: validation after epoch %d", self.name, step // self.epoch)
+        epoch = step // self.plan.epoch
+        LOG.info("%s: validation after epoch %d", self.plan.name, epoch)
         console.stderr().print(validation.table(found))
         return validation.scores(found)
-
-
-def make_batches(
-    name: str, config: Config, streams: list[FaceSplit], start: int, stop: int
-) -> Generator[Batch, None, None]:
-    """The training batches after `start` steps: a function of the config alone."""
-    dataset = pipeline.make_train(
-        streams,
-        crop=config.data.crop,
-        batch_size=config[name].batch_size,
-        seed=config.seed,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-    )
-    return pipeline.train_batches(
-        dataset, start=start, stop=stop, num_workers=config.data.num_workers
-    )
-
-
-def image_names(
-    name: str, config: Config, streams: list[FaceSplit], step: int
-) -> list[str]:
-    """The photographs of the batch of step `step`, counted from 1."""
-    batch_size = config[name].batch_size
-    paths = pipeline.batch_paths(
-        streams, batch_size=batch_size, seed=config.seed, step=step - 1
-    )
-    return [path for domain in paths for path in domain]
-
-
-def steps_per_epoch(name: str, config: Config, images: int) -> int:
-    """Whole batches of the source; at most `max_steps_per_epoch`, if that is set."""
-    batch_size = config[name].batch_size
-    steps = images // batch_size
-    if config.max_steps_per_epoch:
-        steps = min(steps, config.max_steps_per_epoch)
-    if not steps:
-        raise UserError(
-            f"config.{name}.batch_size={batch_size}, but the training split has only"
-            f" {images} images"
-        )
-    return steps

@@ -1,5 +1,6 @@
 """What a run was run with: one line of `starts.jsonl` for each time it was started."""
 
+import collections
 import importlib.metadata
 import json
 import logging
@@ -13,6 +14,8 @@ from typing import Any
 
 import jax
 
+from au_jax.writer import replace
+
 LOG = logging.getLogger(__name__)
 
 
@@ -20,14 +23,22 @@ def record(workdir: Path) -> None:
     """Adds a line; warns of differences to the one before that change results."""
     path = workdir / "starts.jsonl"
     new = describe()
-    if path.exists() and (lines := path.read_text().splitlines()):
-        for difference in differences(json.loads(lines[-1]), new):
-            LOG.warning(
-                "%s since this run was last started: its last digits may change",
-                difference,
-            )
-    with path.open("a") as file:
-        file.write(json.dumps(new) + "\n")
+    old = [json.loads(line) for line in read_whole_lines(path)]
+    for difference in differences(old[-1], new) if old else ():
+        LOG.warning(
+            "%s since this run was last started: its last digits may change",
+            difference,
+        )
+    replace(path, "".join(json.dumps(start) + "\n" for start in (*old, new)))
+    devices = collections.Counter(new["devices"])
+    LOG.info("devices: %s", ", ".join(f"{n} x {kind}" for kind, n in devices.items()))
+
+
+def read_whole_lines(path: Path) -> list[str]:
+    """The lines of a file, less one that a full disk or a crash cut off."""
+    if not path.exists():
+        return []
+    return [line for line in path.read_text().splitlines(True) if line.endswith("\n")]
 
 
 def describe() -> dict[str, Any]:

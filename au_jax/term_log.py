@@ -86,7 +86,9 @@ class TermLog:
         else:
             self.window.append(values)
         if math.isnan(self.since):  # the first step was compiled
+            jax.block_until_ready(self.pending)
             self.restart_clock()
+            self.timed = -len(self.pending)  # these are done already
         else:
             self.timed += 1
         self.progress.step(step)
@@ -98,8 +100,9 @@ class TermLog:
         images = f"images {', '.join(self.paths(step))}"
         if self.on_nonfinite == "stop":
             raise UserError(
-                f"{what}; the checkpoints before are intact. Try a lower learning rate,"
-                f" or --config.on_nonfinite=skip; {images}"
+                f"{what}; the checkpoints before are intact. Go on with"
+                " --config.on_nonfinite=skip, or begin in another --workdir with a"
+                f" lower learning rate; {images}"
             )
         self.skipped += 1
         LOG.warning("%s: the step was skipped; %s", what, images)
@@ -112,7 +115,7 @@ class TermLog:
         if self.on_nonfinite == "skip":
             means["skipped_steps"] = float(self.skipped)
         elapsed = time.monotonic() - self.since
-        speed = self.timed / elapsed if self.timed else None
+        speed = self.timed / elapsed if self.timed > 0 else None
         extra = {
             f"learning_rate/{group}": float(rate(step - 1))  # pyright: ignore
             for group, rate in self.rates.items()

@@ -4,12 +4,11 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from au_jax import devices, resuming, starts
+from au_jax import devices, resuming, run_state, starts
 from au_jax.data import source
 from au_jax.data.source import FaceSplit
 from au_jax.errors import UserError
 from au_jax.interrupts import Requests
-from au_jax.run_state import write_config
 from au_jax.stage_run import run_stage
 from au_jax.types import Config
 
@@ -61,9 +60,12 @@ def run(config: Config, workdir: Path, requests: Requests | None = None) -> None
     for name in config.stages:
         devices.check_batch_size(f"{name}.batch_size", config[name].batch_size)
     devices.check_batch_size("eval.batch_size", config.eval.batch_size)
+    begun = resuming.positions(workdir)
+    if config.init_from and not all(stage in begun for stage in config.stages):
+        run_state.origin(config.init_from)  # a wrong folder is said before all work
     with resuming.locked(workdir):
         resuming.go_on(workdir, config)
-        write_config(workdir, config)
+        run_state.write_config(workdir, config)
         starts.record(workdir)
         for name in config.stages:
             requests.check()

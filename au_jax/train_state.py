@@ -48,6 +48,15 @@ def create(
     return TrainState(jnp.zeros((), jnp.int32), params, batch_stats, opt_state)
 
 
+def parts(state: TrainState) -> dict[str, Any]:
+    """What a checkpoint stores, by name; the step is the checkpoint's number."""
+    return {
+        "params": state.params,
+        "batch_stats": state.batch_stats,
+        "opt_state": state.opt_state,
+    }
+
+
 def gradient_norms(gradients: Mapping[str, Params]) -> Terms:
     """The L2 norm of each network's gradient, by group and name, for the log."""
     return {

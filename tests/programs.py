@@ -30,6 +30,7 @@ def start(workdir: Path, data_dir: str, *arguments: str) -> subprocess.Popen[str
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,  # so that `os.killpg` reaches it and its workers alone
     )
 
 

@@ -3,6 +3,7 @@
 import math
 import resource
 
+import jax
 import jax.numpy as jnp
 import optax
 import pytest
@@ -12,6 +13,7 @@ from au_jax.errors import UserError
 from tests.trees import assert_trees_equal
 
 DOMAINS = ("source", "target")
+DEVICE = jax.sharding.SingleDeviceSharding(jax.devices()[0])
 
 
 def make_state(value: float, step: int) -> train_state.TrainState:
@@ -44,8 +46,9 @@ def test_a_score_that_does_not_exist_ranks_last(tmp_path):
 
 def test_gives_back_the_state_it_was_given(tmp_path):
     save_all(tmp_path, [(0.0, 0.0), (0.0, 0.0)])
+    shapes = train_state.parts(make_state(0.0, 0))
     with checkpoint.open_manager(tmp_path, DOMAINS) as manager:
-        found = checkpoint.restore(manager, 2, make_state(0.0, 0))
+        found = checkpoint.restore(manager, 2, shapes, DEVICE)
     assert_trees_equal(found, make_state(2.0, 2))
 
 

@@ -6,17 +6,13 @@ matter.
 """
 
 import functools
-import os
-import threading
-import time
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, cast
 
 import grain
 import numpy as np
-from absl import flags
 
-from au_jax.data import transforms
+from au_jax.data import transforms, workers
 from au_jax.data.source import Example, FaceSplit
 from au_jax.errors import UserError
 from au_jax.types import Batch, EvalBatch
@@ -108,13 +104,8 @@ def train_batches(
         grain.ReadOptions(min(num_threads, buffer), prefetch_buffer_size=buffer)
     )
     if num_workers:
-        if not flags.FLAGS.is_parsed():  # grain's workers read absl's flags
-            flags.FLAGS.mark_as_parsed()
-        iterator = iterator.mp_prefetch(
-            # One more batch on its way between the processes, besides `buffer`.
-            grain.MultiprocessingOptions(num_workers, per_worker_buffer_size=1),
-            worker_init_fn=functools.partial(_end_with, os.getpid()),
-        )
+        yield from workers.read(iterator, num_workers)
+        return
     batches = iter(iterator)
     try:
         yield from batches
@@ -167,18 +158,6 @@ def _stack(rows: Sequence[tuple[Example, ...]]) -> Batch:
         return flat.reshape(len(domains), len(rows), *flat.shape[1:])
 
     return Batch(**{key: stack(key) for key in Batch.__annotations__})
-
-
-def _end_with(parent: int, worker: int, workers: int) -> None:
-    """In a worker: ends it when the program that started it is gone, even if killed."""
-    del worker, workers
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _pad(rows: list[Example], batch_size: int) -> EvalBatch:
