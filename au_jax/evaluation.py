@@ -9,7 +9,8 @@ import numpy as np
 from au_jax import devices, metrics
 from au_jax.data import pipeline
 from au_jax.data.source import FaceSplit
-from au_jax.types import Params, Predict
+from au_jax.errors import UserError
+from au_jax.types import Params, Predict, Prediction
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +61,7 @@ def evaluate(
         image = devices.place_images(mesh, np.asarray(batch["image"]))
         prediction = jax.device_get(predict(params, batch_stats, image))
         valid = batch["valid"]
+        check_finite(prediction, split)
         for path, probabilities in prediction.aus.items():
             found.setdefault(path, []).append(probabilities[valid])
         if prediction.landmarks is not None:
@@ -74,6 +76,18 @@ def evaluate(
     }
     error = float(np.concatenate(errors).mean()) if errors else None
     return Evaluation(scores, error)
+
+
+def check_finite(prediction: Prediction, split: FaceSplit) -> None:
+    """Raises a `UserError` where a model answers with NaN, which nothing can score."""
+    found = {**prediction.aus, "landmarks": prediction.landmarks}
+    for name, values in found.items():
+        if values is not None and not np.isfinite(values).all():
+            raise UserError(
+                f"the model's {name} output is not finite for split {split.split!r} of"
+                f" {split.directory}: its parameters have grown too large; begin in"
+                " another --workdir with a lower learning rate"
+            )
 
 
 def selection_score(domain: str, evaluation: Evaluation) -> float:

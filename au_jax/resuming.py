@@ -22,6 +22,7 @@ FREE = (
     "log_every",
     "checkpoint_every",
     "on_nonfinite",
+    "wandb",
     "data.data_dir",
     "data.num_workers",
     "eval.*",

@@ -18,6 +18,7 @@ from au_jax.writer import Writer
 LOG = logging.getLogger(__name__)
 
 IN_FLIGHT = 2  # steps that the device may be behind: it never waits for the host
+MOST_IN_A_ROW = 100  # skipped steps: from then on the parameters themselves are bad
 
 
 class TermLog:
@@ -54,6 +55,7 @@ class TermLog:
         self.on_nonfinite, self.paths = on_nonfinite, paths
         self.window: list[dict[str, float]] = notes.get("window", [])
         self.skipped: int = notes.get("skipped", 0)
+        self.in_a_row = 0
         self.pending: collections.deque[tuple[int, Terms]] = collections.deque()
         self.timed, self.since = 0, math.nan
 
@@ -85,6 +87,7 @@ class TermLog:
             self._handle_bad(step, bad)
         else:
             self.window.append(values)
+            self.in_a_row = 0
         if math.isnan(self.since):  # the first step was compiled
             jax.block_until_ready(self.pending)
             self.restart_clock()
@@ -96,7 +99,10 @@ class TermLog:
             self._report(step)
 
     def _handle_bad(self, step: int, bad: Sequence[str]) -> None:
-        what = f"{self.progress.stage}: {', '.join(bad)} not finite at step {step}"
+        # The gradients and the total of a bad term are bad as well, and say no more.
+        terms = [name for name in bad if name != "total" and "/" not in name]
+        names = ", ".join(terms or bad)
+        what = f"{self.progress.stage}: {names} not finite at step {step}"
         images = f"images {', '.join(self.paths(step))}"
         if self.on_nonfinite == "stop":
             raise UserError(
@@ -105,6 +111,12 @@ class TermLog:
                 f" lower learning rate; {images}"
             )
         self.skipped += 1
+        self.in_a_row += 1
+        if self.in_a_row == MOST_IN_A_ROW:
+            raise UserError(
+                f"{what}, and so it was for {MOST_IN_A_ROW} steps in a row: skipping"
+                " does not help; begin in another --workdir with a lower learning rate"
+            )
         LOG.warning("%s: the step was skipped; %s", what, images)
 
     def _report(self, step: int) -> None:

@@ -2,9 +2,10 @@
 
 import dataclasses
 import logging
+from contextlib import nullcontext
 from pathlib import Path
 
-from au_jax import devices, resuming, run_state, starts
+from au_jax import devices, resuming, run_state, starts, wandb_run
 from au_jax.data import source
 from au_jax.data.source import FaceSplit
 from au_jax.errors import UserError
@@ -56,6 +57,7 @@ def run(config: Config, workdir: Path, requests: Requests | None = None) -> None
         Stopped: `requests` asked for it; the last step has a checkpoint.
     """
     requests = requests or Requests()
+    wandb = wandb_run.load() if config.wandb else None
     splits = open_splits(config)
     for name in config.stages:
         devices.check_batch_size(f"{name}.batch_size", config[name].batch_size)
@@ -67,6 +69,11 @@ def run(config: Config, workdir: Path, requests: Requests | None = None) -> None
         resuming.go_on(workdir, config)
         run_state.write_config(workdir, config)
         starts.record(workdir)
-        for name in config.stages:
-            requests.check()
-            run_stage(name, config, splits.train, splits.val, workdir, requests)
+        with (
+            wandb_run.opened(config, workdir, wandb) if wandb else nullcontext() as run
+        ):
+            for name in config.stages:
+                requests.check()
+                run_stage(
+                    name, config, splits.train, splits.val, workdir, requests, run
+                )

@@ -1,8 +1,9 @@
 """Where numbers go: metrics.jsonl, the source of truth, and what is drawn from it.
 
 TensorBoard's files (and a wandb run, if asked for) are views of metrics.jsonl. When a
-run goes on, the lines after its checkpoint are cut off and the views are made again, so
-no step appears twice.
+run goes on, the lines after its checkpoint are cut off and TensorBoard's files are made
+again, so no step appears twice. wandb cannot be cut back: there a line's number is its
+step, and lines that it has already are not sent again; they would be the same.
 """
 
 import json
@@ -38,9 +39,11 @@ class Writer:
         folder.mkdir(parents=True)
         # Not its SummaryWriter: that writes in a thread, where a full disk is not seen.
         self.events = EventsWriter(str(folder / "events"))
+        self.lines = 0  # of metrics.jsonl
         for line in read_metrics(workdir):
             if line["stage"] == stage:
                 self._add_events(line)
+            self._send(line)
         self.events.flush()
 
     def write(self, step: int, values: Values) -> None:
@@ -59,9 +62,7 @@ class Writer:
                 f"cannot write {self.path}: {error.strerror}; when there is room, the"
                 " same command goes on from the last checkpoint"
             ) from error
-        if self.wandb is not None:
-            shown = {f"{self.stage}/{k}": v for k, v in numbers(line).items()}
-            self.wandb.log({f"{self.stage}/step": step, **shown})
+        self._send(line)
 
     def close(self) -> None:
         """Ends the event file."""
@@ -72,6 +73,14 @@ class Writer:
             event = Event(step=line["step"], wall_time=line["time"])
             event.summary.CopyFrom(scalar(name, value))
             self.events.write_event(event)
+
+    def _send(self, line: Line) -> None:
+        """A line to wandb, if it is not there: its `step` is the next that it takes."""
+        if self.wandb is not None and self.lines >= self.wandb.step:
+            values = {"step": line["step"], **numbers(line)}
+            shown = {f"{line['stage']}/{k}": v for k, v in values.items()}
+            self.wandb.log(shown, step=self.lines)
+        self.lines += 1
 
 
 def numbers(line: Line) -> dict[str, float]:

@@ -20,6 +20,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.stages = ("landmarks", "joint")
     config.log_every = 50  # steps
     config.checkpoint_every = 500  # steps; also at the end of each epoch
+    config.wandb = ""  # a project of Weights & Biases, which gets the metrics, too
     config.on_nonfinite = "stop"  # where a loss or gradient is inf or NaN; or "skip"
     # Work directory, or a stage in it, of a run whose networks the stages start from.
     config.init_from = ""

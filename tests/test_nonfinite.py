@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -9,10 +10,12 @@ import numpy as np
 import optax
 import pytest
 
-from au_jax import train_state
+from au_jax import evaluation, term_log, train_state
+from au_jax.data.source import FaceSplit
 from au_jax.errors import UserError
 from au_jax.progress import StageProgress
 from au_jax.term_log import TermLog
+from au_jax.types import Prediction
 from au_jax.writer import Writer, read_metrics
 from tests.trees import assert_trees_equal
 
@@ -47,6 +50,13 @@ def test_a_bad_step_changes_only_the_step_count():
     assert_trees_equal(after.replace(step=good.step), good)
 
 
+def test_answers_that_are_not_finite_are_not_scored():
+    aus = {"direct": np.array([[0.5, np.nan]])}
+    split = FaceSplit(pathlib.Path("bp4d/1.0.0"), "val", (1, 2), (1, 2), 1)
+    with pytest.raises(UserError, match="direct output is not finite for split 'val'"):
+        evaluation.check_finite(Prediction(aus, None), split)
+
+
 def log(metrics, on_nonfinite):
     return TermLog(
         metrics,
@@ -76,6 +86,28 @@ def test_stopping_names_the_term_the_step_and_the_images(tmp_path):
     said = str(caught.value)
     assert said.startswith("joint: total not finite at step 3; ")
     assert said.endswith("images F001/3.jpg")
+
+
+def test_the_term_is_named_and_not_what_follows_from_it(tmp_path):
+    nan, one = np.asarray(np.nan), np.asarray(1.0)
+    bad = {"total": nan, "au": one, "landmark": nan, "gradient_norm/task/x": nan}
+    with contextlib.closing(Writer(tmp_path, "joint")) as metrics:
+        terms = log(metrics, "stop")
+        terms.add(1, bad)
+        with pytest.raises(UserError, match=r"^joint: landmark not finite at step 1; "):
+            terms.drain()
+
+
+def test_skipping_ends_where_no_step_is_good_any_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(term_log, "MOST_IN_A_ROW", 3)
+    with contextlib.closing(Writer(tmp_path, "joint")) as metrics:
+        terms = log(metrics, "skip")
+        for step, value in enumerate((np.nan, np.nan, 1, np.nan, np.nan), start=1):
+            terms.add(step, {"total": np.asarray(value)})
+        terms.drain()
+        terms.add(6, {"total": np.asarray(np.nan)})
+        with pytest.raises(UserError, match="step 6, and so it was for 3 steps"):
+            terms.drain()
 
 
 def test_skipping_counts_the_step_and_leaves_it_out_of_the_means(tmp_path, caplog):
