@@ -7,6 +7,7 @@ data. Kept are the latest two, and the best by validation for each domain.
 import contextlib
 import dataclasses
 import math
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,17 @@ def save(
     step = int(state.step)
     with _explained(manager):
         if step in manager.all_steps():  # saved on a signal, before its validation
-            manager.delete(step)
+            _delete(manager, step)
         manager.save(step, args=items, metrics=scores)
+
+
+def _delete(manager: ocp.CheckpointManager, step: int) -> None:
+    """At once or not at all: orbax, killed meanwhile, leaves the latest in pieces."""
+    folder = Path(manager.directory) / str(step)
+    # A name that orbax takes for a save that was not finished, and clears away.
+    gone = folder.rename(folder.with_name(f"{step}.orbax-checkpoint-tmp"))
+    shutil.rmtree(gone)
+    manager.reload()
 
 
 def wait(manager: ocp.CheckpointManager) -> None:

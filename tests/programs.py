@@ -54,8 +54,8 @@ def checkpoints(workdir: Path, stage: str) -> list[str]:
     return sorted(path.name for path in (workdir / stage).iterdir())
 
 
-def arrays(workdir: Path, stage: str, step: int) -> list[Any]:
+def arrays(workdir: Path, stage: str, step: str) -> list[Any]:
     """All that a checkpoint holds of a state, as it is stored."""
     read = ocp.StandardCheckpointer().restore
     names: Sequence[str] = ("params", "batch_stats", "opt_state")
-    return [read((workdir / stage / str(step) / name).absolute()) for name in names]
+    return [read((workdir / stage / step / name).absolute()) for name in names]

@@ -40,8 +40,12 @@ def data_dir(tmp_path_factory):
 def assert_same_run(found, wanted, last_steps):
     assert metrics(found) == metrics(wanted)
     for stage, step in last_steps.items():
-        assert checkpoints(found, stage) == checkpoints(wanted, stage)
-        assert_trees_equal(*(arrays(run, stage, step) for run in (found, wanted)))
+        kept = checkpoints(wanted, stage)
+        assert str(step) in kept
+        # Killed at the very end of a stage, it may not have cleared away others yet.
+        assert set(kept) <= set(checkpoints(found, stage))
+        for name in kept:
+            assert_trees_equal(*(arrays(run, stage, name) for run in (found, wanted)))
 
 
 def wait_for(path, process):
