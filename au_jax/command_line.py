@@ -87,12 +87,14 @@ def load_config(argv: Sequence[str]) -> ConfigDict | None:
 
 
 def _config_value(argv: Sequence[str]) -> str | None:
-    """The value of the last `--config=VALUE` or `--config VALUE`."""
-    value = None
+    """The value of `--config=VALUE` or `--config VALUE`."""
+    values = []
     for arg, after in zip(argv, [*argv[1:], None], strict=True):
         if match := re.fullmatch(r"--?config(?:=(.*))?", arg):
-            value = after if match[1] is None else match[1]
-    return value
+            values.append(after if match[1] is None else match[1])
+    if len(values) > 1:  # absl would complain of the overrides
+        raise UserError(f"--config is given {len(values)} times; give it once")
+    return values[0] if values else None
 
 
 def _overrides(argv: Sequence[str]) -> list[str]:

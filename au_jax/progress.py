@@ -59,7 +59,8 @@ class StageProgress:
         shown = {name: f"{v:.4g}" for name, v in terms.items() if "/" not in name}
         if console.stderr().is_terminal:
             self.bar.update(self.task, completed=step, speed=speed)
-            self.live.update(Group(terms_table(shown), self.bar))
+            table = terms_table(shown, console.stderr().width)
+            self.live.update(Group(table, self.bar))
             return
         text = "  ".join(f"{name} {value}" for name, value in shown.items())
         percent = 100 * step / self.num_steps
@@ -77,15 +78,18 @@ class StageProgress:
         return f"{steps_per_second:.3g} steps/s, {images:.3g} images/s, {left} left"
 
 
-def terms_table(shown: Mapping[str, str]) -> Table:
-    """Names and values, three pairs a row."""
+def terms_table(shown: Mapping[str, str], width: int) -> Table:
+    """Names and values, as many pairs a row as fit into `width` columns."""
     table = Table(box=None, show_header=False, padding=(0, 1))
+    # Two spaces around each of both.
+    pair = max((len(name) + len(value) + 4 for name, value in shown.items()), default=1)
     cells = [cell for pair in shown.items() for cell in pair]
-    for column in range(min(6, len(cells))):
+    per_row = 2 * max(1, min(len(shown), width // pair))
+    for column in range(per_row):
         numeric = column % 2 == 1
         table.add_column(justify="right" if numeric else "left", no_wrap=True)
-    for row in range(0, len(cells), 6):
-        table.add_row(*cells[row : row + 6])
+    for row in range(0, len(cells), per_row):
+        table.add_row(*cells[row : row + per_row])
     return table
 
 

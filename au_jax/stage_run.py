@@ -191,4 +191,5 @@ class Pauses:
         epoch = step // self.plan.epoch
         LOG.info("%s: validation after epoch %d", self.plan.name, epoch)
         console.stderr().print(validation.table(found))
+        self.log.progress.doing("training")
         return validation.scores(found)

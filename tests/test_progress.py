@@ -1,9 +1,11 @@
 """Expected: arithmetic by hand, and what a terminal and a log file shall show."""
 
+import io
 import logging
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from au_jax import progress
 from au_jax.term_log import TermLog
@@ -22,6 +24,17 @@ from au_jax.writer import Writer, read_metrics
 )
 def test_durations_for_people(seconds: float, text: str):
     assert progress.duration(seconds) == text
+
+
+@pytest.mark.parametrize(("width", "rows"), [(80, 2), (160, 1), (20, 4)])
+def test_terms_are_whole_in_narrow_terminals(width: int, rows: int):
+    terms = {f"{'x' * 20}{i}": "0.1234" for i in range(4)}
+    table = progress.terms_table(terms, width)
+    assert table.row_count == rows
+    if width > 20:
+        text = io.StringIO()
+        Console(file=text, width=width).print(table)
+        assert text.getvalue().count("0.1234") == 4
 
 
 def test_speed_counts_images_and_the_time_left():
