@@ -1,3 +1,18 @@
 """Facial action units in the wild: joint training across domains, in JAX."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from au_jax.prediction.detector import Detector as Detector
+
 __version__ = "0.1.0"
+__all__ = ["Detector"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports JAX and the networks with the first use: most modules need neither."""
+    if name == "Detector":
+        from au_jax.prediction.detector import Detector
+
+        return Detector
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,6 +21,7 @@ def parse(
     argv: Sequence[str],
     required: Sequence[str] = (),
     flag_values: flags.FlagValues = flags.FLAGS,
+    inputs: bool = False,
 ) -> list[str]:
     """Parses the flags: a `flags_parser` for `absl.app.run`.
 
@@ -28,6 +29,7 @@ def parse(
         argv: The program's name and its arguments.
         required: The flags that must be given.
         flag_values: The defined flags.
+        inputs: Arguments without dashes are inputs of the program.
     """
     config = load_config(argv) if "config" in flag_values else None
     keys = flatten(config) if config else {}
@@ -42,7 +44,7 @@ def parse(
         raise UserError(_one_line(error)) from None
     except flags.Error as error:
         raise UserError(_one_line(error)) from None
-    if len(rest) > 1:
+    if len(rest) > 1 and not inputs:
         name = rest[1].partition("=")[0]
         known = {*flag_values, *_flag_names(keys)}
         near = next((n for n in (name, f"config.{name}") if n in known), "name")

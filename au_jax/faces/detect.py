@@ -40,8 +40,8 @@ def predictor_path() -> Path:
     raise UserError(f"the face landmark model of dlib is missing; {INSTALL}")
 
 
-def make_finder() -> Finder:
-    """Loads dlib's HOG face detector and its 68-point predictor (about 1 s).
+def load_dlib() -> tuple[Any, Any, Any]:
+    """The module dlib, its HOG face detector and its 68-point predictor (about 1 s).
 
     Raises:
         UserError: dlib or the model file is absent, or the file is damaged.
@@ -56,6 +56,12 @@ def make_finder() -> Finder:
         predictor: Any = dlib.shape_predictor(str(path))  # pyright: ignore
     except RuntimeError:
         raise UserError(f"{path} is damaged; {INSTALL} again") from None
+    return dlib, detector, predictor
+
+
+def make_finder() -> Finder:
+    """Finds the largest face of a picture; raises as `load_dlib`."""
+    dlib, detector, predictor = load_dlib()
 
     def find(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "49 2"] | None:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
@@ -63,7 +69,7 @@ def make_finder() -> Finder:
         if box is None:
             return None
         # On the full picture: dlib rounds its points to whole pixels.
-        shape = predictor(grey, dlib.rectangle(*box))  # pyright: ignore
+        shape = predictor(grey, dlib.rectangle(*box))
         points = [(shape.part(i).x, shape.part(i).y) for i in FROM_68]
         return np.array(points, np.float32)
 
@@ -73,27 +79,43 @@ def make_finder() -> Finder:
 def _largest_face(
     detector: Any, grey: UInt8[np.ndarray, "h w"]
 ) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom of the largest face, in pixels of the full picture.
+    """Left, top, right, bottom of the largest face, in pixels of the full picture."""
+    boxes = [box for box, _ in detect_faces(detector, grey)]
+    return boxes[0] if boxes else None
 
-    Grey, not RGB: dlib finds more false faces in colour pictures.
+
+def detect_faces(
+    detector: Any, grey: UInt8[np.ndarray, "h w"]
+) -> list[tuple[tuple[int, int, int, int], float]]:
+    """Left, top, right, bottom and dlib's score of every face, the largest first.
+
+    In pixels of the full picture. Grey, not RGB: dlib finds more false faces in colour
+    pictures.
     """
     scale = min(1.0, LONG_SIDE / max(grey.shape))
     small = _shrink(grey, scale)
-    boxes = detector(small, 0)
+    boxes, scores, _ = detector.run(small, 0, 0.0)
     if not boxes and scale > 0.5:
-        boxes = detector(small, 1)  # dlib doubles it; the boxes stay in its pixels
+        boxes, scores, _ = detector.run(small, 1, 0.0)  # doubled; boxes stay in pixels
     elif not boxes:  # the picture itself has the pixels to double it, and more
         while not boxes and scale < 1:
             scale = min(1.0, 2 * scale)
-            boxes = detector(_shrink(grey, scale), 0)
-    if not boxes:
-        return None
-    box = max(boxes, key=lambda b: b.area())
-    left, top, right, bottom = (
-        round(side / scale)
-        for side in (box.left(), box.top(), box.right(), box.bottom())
+            boxes, scores, _ = detector.run(_shrink(grey, scale), 0, 0.0)
+    found = sorted(
+        zip(boxes, scores, strict=True), key=lambda face: face[0].area(), reverse=True
     )
-    return left, top, right, bottom
+    return [
+        (
+            (
+                round(box.left() / scale),
+                round(box.top() / scale),
+                round(box.right() / scale),
+                round(box.bottom() / scale),
+            ),
+            score,
+        )
+        for box, score in found
+    ]
 
 
 def _shrink(grey: UInt8[np.ndarray, "h w"], scale: float) -> UInt8[np.ndarray, "h2 w2"]:

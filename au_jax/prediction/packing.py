@@ -1,0 +1,87 @@
+"""From a training run to a model file."""
+
+import datetime
+import importlib.metadata
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import au_jax
+from au_jax import metrics
+from au_jax.errors import UserError
+from au_jax.faces import align, detect
+from au_jax.prediction import card as cards
+from au_jax.prediction.model_file import Model, prune
+from au_jax.run_evaluation import best_stage
+from au_jax.run_state import best_networks, read_config
+from au_jax.types import Config
+
+THRESHOLDS = "thresholds.json"  # what `eval --calibrate` leaves in a work directory
+_PACKAGES = ("jax", "flax", "numpy", "opencv-python-headless")
+
+
+def pack(workdir: Path, domain: str) -> Model:
+    """The networks of a run that validated best on `domain`, and their card.
+
+    Raises:
+        UserError: there is no such run, or nothing of it detects AUs.
+    """
+    config = read_config(workdir)
+    stage = best_stage(config, workdir, domain)
+    if stage not in cards.PREDICTORS:
+        raise UserError(f"{workdir} has trained {stage} only, which finds no AUs")
+    params, batch_stats, step = best_networks(stage, domain, config, workdir)
+    card = {
+        "format": cards.FORMAT,
+        "stage": stage,
+        "networks": cards.pick_config(config),
+        "alignment": {
+            "size": align.SIZE,
+            "enlarge": align.ENLARGE,
+            "border": align.BORDER,
+            "detection": detect.METHOD,
+        },
+        "thresholds": _thresholds(workdir, config),
+        "training": _training(config, workdir, domain, step),
+        "versions": _versions(),
+    }
+    host = jax.device_get((prune(params), prune(batch_stats)))
+    return Model(card, *host)
+
+
+def _thresholds(workdir: Path, config: Config) -> list[float]:
+    """The calibrated thresholds of the run, else .5 for each AU."""
+    aus, path = tuple(config.data.aus), workdir / THRESHOLDS
+    if not path.is_file():
+        return [metrics.THRESHOLD] * len(aus)
+    found = json.loads(path.read_text())["thresholds"]
+    return [float(found[f"AU{au:02d}"]) for au in aus]
+
+
+def _training(config: Config, workdir: Path, domain: str, step: int) -> dict[str, Any]:
+    """Where the model comes from: names of data and figures, no paths."""
+    told: dict[str, Any] = {
+        "source": config.data.source,
+        "target": config.data.target,
+        "source_splits": list(config.data.source_splits),
+        "target_splits": list(config.data.target_splits),
+        "seed": config.seed,
+        "step": step,
+        "best_on": domain,
+    }
+    report = workdir / "eval.json"
+    if report.is_file():
+        told["evaluation"] = json.loads(report.read_text())
+    return told
+
+
+def _versions() -> dict[str, str]:
+    versions = {"au_jax": au_jax.__version__}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # another build of it
+            continue
+    return versions | {"made": datetime.date.today().isoformat()}

@@ -1,0 +1,27 @@
+"""A small untrained model: its results mean nothing, but depend on every pixel."""
+
+import functools
+from typing import Any
+
+import jax
+
+from au_jax.prediction import card as cards
+from au_jax.prediction.model_file import Model, prune, with_digest
+from au_jax.stages import STAGES
+from tests.stages.small import small_config
+
+
+@functools.cache
+def small_model(stage: str = "joint") -> Model:
+    config = small_config()
+    init = jax.jit(lambda key: STAGES[stage].init(config, key))
+    params, batch_stats = jax.device_get(init(jax.random.key(0)))
+    card: dict[str, Any] = {
+        "format": cards.FORMAT,
+        "stage": stage,
+        "networks": cards.pick_config(config),
+        "alignment": {"size": 200, "enlarge": 2.8},
+        "thresholds": [0.5] * len(config.data.aus),
+        "training": {},
+    }
+    return with_digest(Model(card, prune(params), prune(batch_stats)))
