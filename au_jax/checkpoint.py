@@ -16,6 +16,7 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from au_jax import processes
 from au_jax.errors import UserError
 from au_jax.train_state import TrainState, parts
 from au_jax.types import Params
@@ -106,8 +107,11 @@ def _delete(manager: ocp.CheckpointManager, step: int) -> None:
     """At once or not at all: orbax, killed meanwhile, leaves the latest in pieces."""
     folder = Path(manager.directory) / str(step)
     # A name that orbax takes for a save that was not finished, and clears away.
-    gone = folder.rename(folder.with_name(f"{step}.orbax-checkpoint-tmp"))
-    shutil.rmtree(gone)
+    gone = folder.with_name(f"{step}.orbax-checkpoint-tmp")
+    if processes.first():
+        folder.rename(gone)
+        shutil.rmtree(gone)
+    processes.meet("deleted")
     manager.reload()
 
 

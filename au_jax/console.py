@@ -8,6 +8,8 @@ from absl import logging as absl_logging
 from rich.console import Console
 from rich.logging import RichHandler
 
+from au_jax import processes
+
 
 @functools.cache
 def stderr() -> Console:
@@ -31,4 +33,4 @@ def set_up_logging() -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("au_jax")
     logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.INFO if processes.first() else logging.WARNING)

@@ -23,7 +23,10 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 def place_state(mesh: Mesh, state: TrainState) -> TrainState:
     """The state on every device of the mesh."""
-    return jax.device_put(state, replicated(mesh))
+    # By way of the host: arrays of one process's device cannot go to another's.
+    return jax.tree.map(
+        lambda x: jax.device_put(np.asarray(x), replicated(mesh)), state
+    )
 
 
 def place_batch(mesh: Mesh, batch: Batch) -> Batch:

@@ -55,10 +55,12 @@ class Requests:
 
     stop: int | None = None
     save: bool = False
+    shared: bool = False
+    """Whether other processes take part: then all end after the same step only."""
 
     def check(self) -> None:
         """Raises `Stopped` if the run shall end."""
-        if self.stop is not None:
+        if self.stop is not None and not self.shared:
             raise Stopped(self.stop)
 
 

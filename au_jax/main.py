@@ -17,6 +17,11 @@ CONFIG = config_flags.DEFINE_config_file(
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "where checkpoints, metrics and the resolved config go"
 )
+COORDINATOR = flags.DEFINE_string(
+    "coordinator", "", "several processes: HOST:PORT of the first; Slurm needs none"
+)
+PROCESS_COUNT = flags.DEFINE_integer("process_count", 1, "of all processes")
+PROCESS_INDEX = flags.DEFINE_integer("process_index", 0, "of this process, from 0")
 
 
 def main(argv: list[str]) -> int:
@@ -25,10 +30,11 @@ def main(argv: list[str]) -> int:
     assert WORKDIR.value is not None
     with interrupts.requests() as requests:
         # Late: loading them takes seconds, in which Ctrl-C shall be noted already.
-        from au_jax import config_checks, console, run_evaluation, train
+        from au_jax import config_checks, console, processes, run_evaluation, train
 
-        console.set_up_logging()
         config_checks.check_values(CONFIG.value)
+        processes.join(COORDINATOR.value, PROCESS_COUNT.value, PROCESS_INDEX.value)
+        console.set_up_logging()
         workdir = Path(WORKDIR.value)
         try:
             train.run(CONFIG.value, workdir, requests)
@@ -37,7 +43,7 @@ def main(argv: list[str]) -> int:
             print(f"stopped by {stopped}; the same command goes on", file=sys.stderr)
             return 128 + stopped.number
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # there is nothing more to save
-        if CONFIG.value.eval.at_end:
+        if CONFIG.value.eval.at_end and processes.alone():
             run_evaluation.run(workdir, CONFIG.value.eval.at_end, None)
     return 0
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from au_jax import checkpoint, writer
+from au_jax import checkpoint
 from au_jax.checkpoint import Position
 from au_jax.command_line import flatten
 from au_jax.errors import UserError
@@ -53,12 +53,8 @@ def positions(workdir: Path) -> dict[str, Position]:
     return {stage: position for stage, position in found.items() if position}
 
 
-def go_on(workdir: Path, config: Config) -> None:
-    """Brings a workdir to the state of its last checkpoints, for the same config.
-
-    Raises:
-        UserError: a checkpoint was made with another config.
-    """
+def check_same(workdir: Path, config: Config) -> None:
+    """Raises a `UserError` where a checkpoint was made with another config."""
     done = positions(workdir)
     for stage in config.stages:
         if stage in done:
@@ -69,7 +65,6 @@ def go_on(workdir: Path, config: Config) -> None:
                     f" {', '.join(differences)}; give the old values, or another"
                     " --workdir"
                 )
-    writer.cut_back(workdir, done)
 
 
 def changed(stored: dict[str, Any], config: Config, stage: str) -> list[str]:

@@ -1,7 +1,6 @@
 """The training loop: it knows stages, data and checkpoints, but no network."""
 
 import contextlib
-import dataclasses
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,25 +11,23 @@ import orbax.checkpoint as ocp
 
 from au_jax import (
     checkpoint,
-    console,
     devices,
     evaluation,
     losses,
     optim,
-    resuming,
     run_state,
     stage_plan,
     train_state,
-    validation,
 )
 from au_jax.data import source
-from au_jax.interrupts import Requests, Stopped
+from au_jax.interrupts import Requests
+from au_jax.pauses import Pauses
 from au_jax.progress import StageProgress
 from au_jax.stage_plan import Splits, StagePlan
 from au_jax.stages import STAGES
 from au_jax.term_log import TermLog
 from au_jax.train_state import Optimizers, TrainState
-from au_jax.types import DOMAINS, Batch, Config, Params, Predict, Terms
+from au_jax.types import DOMAINS, Batch, Config, Params, Terms
 from au_jax.writer import Writer
 
 LOG = logging.getLogger(__name__)
@@ -135,61 +132,3 @@ def compile_train_step(
     weight = losses.au_weights(*source.labels(plan.streams[0]))
     step = STAGES[plan.name].make_train_step(plan.config, optimizers, weight)
     return devices.compile_step(mesh, train_state.guarded(step))
-
-
-@dataclasses.dataclass(frozen=True)
-class Pauses:
-    """What comes between the steps of a stage: validation, checkpoints, the end."""
-
-    plan: StagePlan
-    workdir: Path
-    requests: Requests
-    val: Splits
-    mesh: jax.sharding.Mesh
-    manager: ocp.CheckpointManager
-    metrics: Writer
-    log: TermLog
-    predict: Predict
-
-    def after_step(self, step: int, state: TrainState) -> None:
-        """Validates, saves and stops where it is time or was asked for.
-
-        Whatever of the step goes to the logs is there before its checkpoint is: logs
-        are cut back to the checkpoint, never filled up.
-        """
-        config, scores = self.plan.config, None
-        end_of_epoch = step % self.plan.epoch == 0
-        asked = self.requests.save or self.requests.stop is not None
-        if not (end_of_epoch or asked or step % config.checkpoint_every == 0):
-            return
-        self.log.drain()
-        if end_of_epoch:
-            with contextlib.suppress(Stopped):  # then the next start validates
-                scores = self.validate(step, state)
-        self.requests.save = False
-        notes = {"config": resuming.as_json(config), **self.log.notes()}
-        checkpoint.save(self.manager, state, scores, notes)
-        if asked or self.requests.stop is not None:
-            checkpoint.wait(self.manager)
-            LOG.info("%s: wrote a checkpoint after step %d", self.plan.name, step)
-        self.requests.check()
-        self.log.restart_clock()
-
-    def validate(self, step: int, state: TrainState) -> checkpoint.Scores:
-        """Scores on both domains, also written and shown."""
-        self.log.progress.doing("validation")
-        found = validation.validate(
-            self.predict,
-            state,
-            self.val,
-            self.plan.config,
-            self.mesh,
-            self.requests.check,
-        )
-        self.metrics.write(step, validation.values(found))
-        validation.write_best(self.workdir)
-        epoch = step // self.plan.epoch
-        LOG.info("%s: validation after epoch %d", self.plan.name, epoch)
-        console.stderr().print(validation.table(found))
-        self.log.progress.doing("training")
-        return validation.scores(found)

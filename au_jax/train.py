@@ -5,7 +5,7 @@ import logging
 from contextlib import nullcontext
 from pathlib import Path
 
-from au_jax import devices, resuming, run_state, starts, wandb_run
+from au_jax import devices, processes, resuming, run_state, starts, wandb_run, writer
 from au_jax.data import source
 from au_jax.data.source import FaceSplit
 from au_jax.errors import UserError
@@ -57,7 +57,8 @@ def run(config: Config, workdir: Path, requests: Requests | None = None) -> None
         Stopped: `requests` asked for it; the last step has a checkpoint.
     """
     requests = requests or Requests()
-    wandb = wandb_run.load() if config.wandb else None
+    requests.shared = not processes.alone()
+    wandb = wandb_run.load() if config.wandb and processes.first() else None
     splits = open_splits(config)
     for name in config.stages:
         devices.check_batch_size(f"{name}.batch_size", config[name].batch_size)
@@ -65,10 +66,13 @@ def run(config: Config, workdir: Path, requests: Requests | None = None) -> None
     begun = resuming.positions(workdir)
     if config.init_from and not all(stage in begun for stage in config.stages):
         run_state.origin(config.init_from)  # a wrong folder is said before all work
-    with resuming.locked(workdir):
-        resuming.go_on(workdir, config)
-        run_state.write_config(workdir, config)
-        starts.record(workdir)
+    with resuming.locked(workdir) if processes.first() else nullcontext():
+        resuming.check_same(workdir, config)
+        if processes.first():
+            writer.cut_back(workdir, begun)
+            run_state.write_config(workdir, config)
+            starts.record(workdir)
+        processes.meet("workdir")
         with (
             wandb_run.opened(config, workdir, wandb) if wandb else nullcontext() as run
         ):

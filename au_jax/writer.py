@@ -19,6 +19,7 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event  # pyright: ignore
 from tensorboardX.summary import scalar
 
+from au_jax import processes
 from au_jax.checkpoint import Position
 from au_jax.errors import UserError
 
@@ -29,11 +30,16 @@ Line = dict[str, Any]
 class Writer:
     """The metrics of one stage: a line and TensorBoard scalars per call.
 
+    Of several processes the first one writes.
+
     `tensorboard/STAGE` holds a run per stage, since each counts its own steps.
     """
 
     def __init__(self, workdir: Path, stage: str, wandb: Any = None):
         self.path, self.stage, self.wandb = workdir / "metrics.jsonl", stage, wandb
+        self.events: EventsWriter | None = None
+        if not processes.first():
+            return
         folder = workdir / "tensorboard" / stage
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -42,7 +48,7 @@ class Writer:
         self.lines = 0  # of metrics.jsonl
         for line in read_metrics(workdir):
             if line["stage"] == stage:
-                self._add_events(line)
+                self._add_events(self.events, line)
             self._send(line)
         self.events.flush()
 
@@ -50,12 +56,14 @@ class Writer:
         """Appends the values of a step; what is not finite becomes null."""
         finite = {k: v if math.isfinite(v) else None for k, v in values.items()}
         line = {"stage": self.stage, "step": step, "time": time.time(), **finite}
+        if self.events is None:
+            return
         try:
             with self.path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-            self._add_events(line)
+            self._add_events(self.events, line)
             self.events.flush()
         except OSError as error:
             raise UserError(
@@ -66,13 +74,14 @@ class Writer:
 
     def close(self) -> None:
         """Ends the event file."""
-        self.events.close()
+        if self.events is not None:
+            self.events.close()
 
-    def _add_events(self, line: Line) -> None:
+    def _add_events(self, events: EventsWriter, line: Line) -> None:
         for name, value in numbers(line).items():
             event = Event(step=line["step"], wall_time=line["time"])
             event.summary.CopyFrom(scalar(name, value))
-            self.events.write_event(event)
+            events.write_event(event)
 
     def _send(self, line: Line) -> None:
         """A line to wandb, if it is not there: its `step` is the next that it takes."""

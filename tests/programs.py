@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -32,6 +33,18 @@ def start(workdir: Path, data_dir: str, *arguments: str) -> subprocess.Popen[str
         text=True,
         start_new_session=True,  # so that `os.killpg` reaches it and its workers alone
     )
+
+
+def start_two(workdir: Path, data_dir: str, *arguments: str):
+    """Two processes that train one model, each with one device."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    flags = (*arguments, f"--coordinator=127.0.0.1:{port}", "--process_count=2")
+    return [
+        start(workdir, data_dir, *flags, f"--process_index={index}")
+        for index in range(2)
+    ]
 
 
 def finish(process: subprocess.Popen[str]) -> str:

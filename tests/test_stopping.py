@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from au_jax import checkpoint, stage_run, train
+from au_jax import checkpoint, pauses, train
 from au_jax.checkpoint import Position
 from au_jax.interrupts import Requests, Stopped
 from configs import supervised as supervised_config
@@ -31,7 +31,7 @@ def test_stopped_in_validation_the_next_start_validates(tmp_path, monkeypatch):
         pause()
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage_run.validation, "validate", interrupted)
+        patch.setattr(pauses.validation, "validate", interrupted)
         with pytest.raises(Stopped):
             train.run(config, stopped, requests)
     assert checkpoint.position(stopped / "supervised") == Position(2, validated=False)
