@@ -42,11 +42,13 @@ EVERY = flags.DEFINE_integer(
 FORMAT = flags.DEFINE_list(
     "format", ["csv"], "more tables besides aus.csv: parquet, openface"
 )
+OVERLAY = flags.DEFINE_bool("overlay", False, "write annotated pictures and videos")
+REPORT = flags.DEFINE_bool("report", False, "write report.html, a page to look at")
 
 
 def main(argv: Sequence[str]) -> int:
     """Loads the model and predicts."""
-    from au_jax.prediction import course, finish
+    from au_jax.prediction import course, finish, overlay, page
     from au_jax.prediction.detector import Detector
     from au_jax.prediction.inputs import expand
 
@@ -65,7 +67,12 @@ def main(argv: Sequence[str]) -> int:
     with interrupts.noted() as pause:
         try:
             summary = course.run(detector, sources, out, options, pause)
-            finish.write_tables(out, detector.model.aus, formats)
+            aus, table = detector.model.aus, out / course.TABLE
+            finish.write_tables(out, aus, formats)
+            if OVERLAY.value:
+                overlay.write(table, out / "overlay", sources, aus, pause)
+            if REPORT.value:
+                page.write(table, out / "report.html", sources, aus, pause)
         except KeyboardInterrupt:
             print("interrupted; the same command goes on", file=sys.stderr)
             return 130
