@@ -5,7 +5,16 @@ import logging
 from contextlib import nullcontext
 from pathlib import Path
 
-from au_jax import devices, processes, resuming, run_state, starts, wandb_run, writer
+from au_jax import (
+    devices,
+    processes,
+    resuming,
+    run_state,
+    starts,
+    validation,
+    wandb_run,
+    writer,
+)
 from au_jax.data import source
 from au_jax.data.source import FaceSplit
 from au_jax.errors import UserError
@@ -69,7 +78,8 @@ def run(config: Config, workdir: Path, requests: Requests | None = None) -> None
     with resuming.locked(workdir) if processes.first() else nullcontext():
         resuming.check_same(workdir, config)
         if processes.first():
-            writer.cut_back(workdir, begun)
+            writer.cut_back(workdir, resuming.positions(workdir))
+            validation.write_best(workdir)
             run_state.write_config(workdir, config)
             starts.record(workdir)
         processes.meet("workdir")

@@ -16,7 +16,9 @@ from au_jax import writer
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-def start(workdir: Path, data_dir: str, *arguments: str) -> subprocess.Popen[str]:
+def start(
+    workdir: Path, data_dir: str, *arguments: str, devices: int = 1
+) -> subprocess.Popen[str]:
     """The training program, with its messages in one pipe."""
     command = [
         *(sys.executable, "-m", "au_jax.main"),
@@ -27,7 +29,7 @@ def start(workdir: Path, data_dir: str, *arguments: str) -> subprocess.Popen[str
     return subprocess.Popen(
         command,
         cwd=ROOT,
-        env=os.environ | {"JAX_NUM_CPU_DEVICES": "1"},
+        env=os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
 
 import numpy as np
 import pytest
 
 from au_jax import processes
 from au_jax.errors import UserError
-from tests.programs import finish, metrics, start_two
+from tests.programs import finish, metrics, start, start_two
 from tests.synthetic import write_prepared
 from tests.test_killed import SHORT, wait_for
 
@@ -43,12 +42,7 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(tmp_path):
         finish(process)
 
     one = tmp_path / "one"
-    subprocess.run(
-        ["python", "-m", "au_jax.main", f"--workdir={one}", *flags,
-         f"--config.data.data_dir={data}"],
-        env=os.environ | {"JAX_NUM_CPU_DEVICES": "2"},
-        check=True,
-    )  # fmt: skip
+    finish(start(one, data, *flags, devices=2))
     found, wanted = metrics(both), metrics(one)
     assert [line["step"] for line in found] == [line["step"] for line in wanted]
     # Rows lie on other devices, so that sums differ in their last digits, which

@@ -37,6 +37,7 @@ def read_metrics(workdir):
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.slow
 def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
     config = tiny(data_dir)
     config.stages = ("landmarks", "joint", "finetune", "supervised")
