@@ -5,13 +5,16 @@ from pathlib import Path
 
 from absl import app, flags
 
-from au_jax import command_line, console, run_evaluation
+from au_jax import calibration, command_line, console, run_evaluation
 from au_jax.errors import run_program
 
 WORKDIR = flags.DEFINE_string("workdir", None, "the workdir of a training run")
 SPLIT = flags.DEFINE_string("split", "test", "the split to evaluate, of both domains")
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "where the prepared data are; by default where training had them"
+)
+CALIBRATE = flags.DEFINE_string(
+    "calibrate", None, "only chooses thresholds, on this split of the target: val"
 )
 
 
@@ -20,6 +23,10 @@ def main(argv: list[str]) -> None:
     del argv
     assert WORKDIR.value is not None
     console.set_up_logging()
+    if CALIBRATE.value:
+        where = Path(WORKDIR.value)
+        calibration.run(where, CALIBRATE.value, SPLIT.value, DATA_DIR.value)
+        return
     run_evaluation.run(Path(WORKDIR.value), SPLIT.value, DATA_DIR.value)
 
 

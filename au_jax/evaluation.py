@@ -9,8 +9,7 @@ import numpy as np
 from au_jax import devices, metrics
 from au_jax.data import pipeline
 from au_jax.data.source import FaceSplit
-from au_jax.errors import UserError
-from au_jax.types import Params, Predict, Prediction
+from au_jax.types import Params, Predict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,17 +38,28 @@ def compile_predict(mesh: jax.sharding.Mesh, predict: Predict) -> Predict:
     return jax.jit(predict, out_shardings=devices.replicated(mesh))
 
 
-def evaluate(
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What a model says of every image of a split, and its labels."""
+
+    probabilities: dict[str, np.ndarray]
+    """(images, AUs) by path."""
+    aus: np.ndarray
+    known: np.ndarray
+    landmark_errors: np.ndarray | None
+    """Of each image, in percent of the eye distance."""
+
+
+def predict_split(
     predict: Predict,
     params: dict[str, Params],
     batch_stats: dict[str, Params],
     split: FaceSplit,
-    *,
     mesh: jax.sharding.Mesh,
     crop: int,
     batch_size: int,
     pause: Callable[[], None] = lambda: None,
-) -> Evaluation:
+) -> Found:
     """Every image of `split` once, centre crop (method.md section 7).
 
     `pause` is called before each batch; what it raises ends the evaluation.
@@ -61,7 +71,6 @@ def evaluate(
         image = devices.place_images(mesh, np.asarray(batch["image"]))
         prediction = jax.device_get(predict(params, batch_stats, image))
         valid = batch["valid"]
-        check_finite(prediction, split)
         for path, probabilities in prediction.aus.items():
             found.setdefault(path, []).append(probabilities[valid])
         if prediction.landmarks is not None:
@@ -69,25 +78,35 @@ def evaluate(
             errors.append(metrics.landmark_errors(prediction.landmarks[valid], true))
         aus.append(batch["aus"][valid])
         known.append(batch["aus_known"][valid])
-    labels = (np.concatenate(aus), np.concatenate(known))
+    return Found(
+        {path: np.concatenate(parts) for path, parts in found.items()},
+        np.concatenate(aus),
+        np.concatenate(known),
+        np.concatenate(errors) if errors else None,
+    )
+
+
+def evaluate(
+    predict: Predict,
+    params: dict[str, Params],
+    batch_stats: dict[str, Params],
+    split: FaceSplit,
+    *,
+    mesh: jax.sharding.Mesh,
+    crop: int,
+    batch_size: int,
+    pause: Callable[[], None] = lambda: None,
+) -> Evaluation:
+    """Scores of a split; the arguments are those of `predict_split`."""
+    found = predict_split(
+        predict, params, batch_stats, split, mesh, crop, batch_size, pause
+    )
     scores = {
-        path: metrics.score(np.concatenate(parts), *labels)
-        for path, parts in found.items()
+        path: metrics.score(values, found.aus, found.known)
+        for path, values in found.probabilities.items()
     }
-    error = float(np.concatenate(errors).mean()) if errors else None
-    return Evaluation(scores, error)
-
-
-def check_finite(prediction: Prediction, split: FaceSplit) -> None:
-    """Raises a `UserError` where a model answers with NaN, which nothing can score."""
-    found = {**prediction.aus, "landmarks": prediction.landmarks}
-    for name, values in found.items():
-        if values is not None and not np.isfinite(values).all():
-            raise UserError(
-                f"the model's {name} output is not finite for split {split.split!r} of"
-                f" {split.directory}: its parameters have grown too large; begin in"
-                " another --workdir with a lower learning rate"
-            )
+    errors = found.landmark_errors
+    return Evaluation(scores, None if errors is None else float(errors.mean()))
 
 
 def selection_score(domain: str, evaluation: Evaluation) -> float:

@@ -37,7 +37,7 @@ FACES = flags.DEFINE_enum(
     "faces", "find", ["find", "whole"], "whole: pictures are cut-out faces already"
 )
 EVERY = flags.DEFINE_integer(
-    "every", 5, "videos are searched in every n-th frame, and followed in between", 1
+    "every", 10, "videos are searched in every n-th frame, and followed in between", 1
 )
 FORMAT = flags.DEFINE_list(
     "format", ["csv"], "more tables besides aus.csv: parquet, openface"

@@ -30,7 +30,7 @@ _FRAMES = 32  # at most in one chunk, where few have a face
 class Options:
     """How faces are looked for."""
 
-    every: int = 5
+    every: int = 10
     """The whole picture of a video is searched in every n-th frame."""
     whole: bool = False
     """Each picture is one face, cut out and aligned already."""
@@ -176,7 +176,7 @@ def _settings(
     names = "\n".join(source.file for source in sources)
     return {
         "model": detector.model.card["sha256"],
-        "thresholds": detector.model.card["thresholds"],
+        "thresholds": detector.thresholds.tolist(),
         "path": detector.path,
         "options": dataclasses.asdict(options),
         "inputs": len(sources),

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, UInt8
 from au_jax.data import transforms
 from au_jax.errors import UserError
 from au_jax.faces import align
+from au_jax.metrics import THRESHOLD
 from au_jax.prediction import card as cards
 from au_jax.prediction import model_file
 from au_jax.prediction.finding import Face, FaceFinder, whole_face
@@ -61,7 +62,10 @@ class Detector:
         if path is not None and path not in has:
             raise UserError(f"path {path!r}: this model has {' and '.join(has)}")
         self.path = path or has[0]
-        self.thresholds = np.array(model.card["thresholds"], np.float32)
+        limits = model.card["thresholds"]
+        if model.card.get("thresholds_path") not in ("", None, self.path):
+            limits = [THRESHOLD] * len(limits)  # they were chosen on the other path
+        self.thresholds = np.array(limits, np.float32)
         networks = jax.device_put((model.params, model.batch_stats))
         predict = STAGES[model.card["stage"]].make_predict(
             cards.network_config(model.card)

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 import au_jax
-from au_jax import metrics
+from au_jax import calibration, metrics
 from au_jax.errors import UserError
 from au_jax.faces import align, detect
 from au_jax.prediction import card as cards
@@ -18,7 +18,6 @@ from au_jax.run_evaluation import best_stage
 from au_jax.run_state import best_networks, read_config
 from au_jax.types import Config
 
-THRESHOLDS = "thresholds.json"  # what `eval --calibrate` leaves in a work directory
 _PACKAGES = ("jax", "flax", "numpy", "opencv-python-headless")
 
 
@@ -33,6 +32,7 @@ def pack(workdir: Path, domain: str) -> Model:
     if stage not in cards.PREDICTORS:
         raise UserError(f"{workdir} has trained {stage} only, which finds no AUs")
     params, batch_stats, step = best_networks(stage, domain, config, workdir)
+    thresholds, path = _thresholds(workdir, config, stage, step)
     card = {
         "format": cards.FORMAT,
         "stage": stage,
@@ -43,7 +43,8 @@ def pack(workdir: Path, domain: str) -> Model:
             "border": align.BORDER,
             "detection": detect.METHOD,
         },
-        "thresholds": _thresholds(workdir, config),
+        "thresholds": thresholds,
+        "thresholds_path": path,
         "training": _training(config, workdir, domain, step),
         "versions": _versions(),
     }
@@ -51,13 +52,20 @@ def pack(workdir: Path, domain: str) -> Model:
     return Model(card, *host)
 
 
-def _thresholds(workdir: Path, config: Config) -> list[float]:
-    """The calibrated thresholds of the run, else .5 for each AU."""
-    aus, path = tuple(config.data.aus), workdir / THRESHOLDS
+def _thresholds(
+    workdir: Path, config: Config, stage: str, step: int
+) -> tuple[list[float], str]:
+    """The thresholds that `eval --calibrate` left and their path, else .5 each."""
+    aus, path = tuple(config.data.aus), workdir / calibration.FILE
     if not path.is_file():
-        return [metrics.THRESHOLD] * len(aus)
-    found = json.loads(path.read_text())["thresholds"]
-    return [float(found[f"AU{au:02d}"]) for au in aus]
+        return [metrics.THRESHOLD] * len(aus), ""
+    found = json.loads(path.read_text())
+    if (found["stage"], found["step"]) != (stage, step):
+        raise UserError(
+            f"{path} is of {found['stage']}, step {found['step']}, the model is of"
+            f" {stage}, step {step}: calibrate again, or remove the file"
+        )
+    return [float(found["thresholds"][f"AU{au:02d}"]) for au in aus], found["path"]
 
 
 def _training(config: Config, workdir: Path, domain: str, step: int) -> dict[str, Any]:

@@ -113,9 +113,10 @@ def _timeline(track: Track, au: int, face: int, end: float, picture: str) -> str
         f" {peak:.2f} at {float(row['timestamp']):.2f} s, frame {frame}"
     )
     span = max(end, 1e-9)
+    places = [(1000 * time / span, 100 - 100 * p) for time, p, _ in track.values]
     line = " ".join(
-        f"{'L' if i and not starts else 'M'}{1000 * time / span:.1f} {100 - 100 * p:.1f}"
-        for i, (time, p, starts) in enumerate(track.values)
+        f"{'L' if i and not track.values[i][2] else 'M'}{x:.1f} {y:.1f}"
+        for i, (x, y) in enumerate(places)
     )
     red, green, blue = colour(face)
     image = f'<img src="{picture}" alt="Face {face} at {words}">' if picture else ""
