@@ -77,8 +77,9 @@ def run(config: Config, workdir: Path, requests: Requests | None = None) -> None
         run_state.origin(config.init_from)  # a wrong folder is said before all work
     with resuming.locked(workdir) if processes.first() else nullcontext():
         resuming.check_same(workdir, config)
+        begun = resuming.positions(workdir)  # again: only now it is ours
         if processes.first():
-            writer.cut_back(workdir, resuming.positions(workdir))
+            writer.cut_back(workdir, begun)
             validation.write_best(workdir)
             run_state.write_config(workdir, config)
             starts.record(workdir)
