@@ -42,6 +42,11 @@ THRESHOLD = flags.DEFINE_integer(
 )
 AUS = flags.DEFINE_list("aus", None, "lists: the AUs of the label columns, in order.")
 SPLIT = flags.DEFINE_string("split", None, "A published split, such as bp4d-fold1.")
+BEAM = flags.DEFINE_string(
+    "beam",
+    None,
+    "Finds the faces by Apache Beam, with these pipeline options; may be empty.",
+)
 FACES = flags.DEFINE_enum(
     "faces",
     None,
@@ -93,6 +98,7 @@ def _prepare(pause: Callable[[], None]) -> int:
         faces=faces,
         known=known,
         split=SPLIT.value,
+        beam=BEAM.value,
         options=_options(dataset),
     )
 

@@ -5,6 +5,7 @@ import difflib
 import fcntl
 import functools
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,6 +44,7 @@ def run(
     faces: str | None = None,
     known: LandmarkFile | None = None,
     split: str | None = None,
+    beam: str | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> int:
     """Prepares one raw set, or goes on where an interrupted run stopped.
@@ -54,6 +56,7 @@ def run(
         pause: called now and then; what it raises ends the run.
         known: landmarks that need not be found.
         split: name of a published one, instead of what the reader chooses.
+        beam: pipeline options of Apache Beam, which then finds the faces.
         options: of the reader, by name.
         faces: how the report shows them: show, blur, none; None as the set permits.
 
@@ -88,6 +91,8 @@ def run(
             print(f"{final} was made from other files or settings: preparing it again")
         start = time.monotonic()
         with own(unfinished) as partial:
+            if beam is not None:
+                _by_beam(raw, partial / "faces", pausing(read(), pause), finder, beam)
             work = assembly.cut(pausing(read(), pause))
             found = workers.find_faces(raw, partial / "faces", work, processes, finder)
             with contextlib.closing(found):  # ends the processes
@@ -101,6 +106,23 @@ def run(
     speed = survey.images / (time.monotonic() - start)
     print(f"wrote {final} ({speed:.0f} images/s)\n{counts.table(report)}")
     return check.check_one(final, raw, faces, pause)
+
+
+def _by_beam(
+    raw: Path,
+    folder: Path,
+    items: Iterable[Any],
+    finder: Callable[[], Finder],
+    options: str,
+) -> None:
+    try:
+        from au_jax.preparation import on_beam
+    except ImportError:
+        raise UserError(
+            "--beam takes Apache Beam: pip install apache-beam, or run without --beam"
+        ) from None
+    pieces = (rows for _, rows in assembly.cut(items))
+    on_beam.find_faces(raw, folder, pieces, finder, shlex.split(options))
 
 
 def _no_finder() -> Finder:

@@ -1,0 +1,120 @@
+"""Finding faces by Apache Beam, for sets that take one machine days.
+
+Beam runs what takes long, and nothing else: each piece of work becomes the same file of
+faces that a local run would make (chunks.py). The local run then finds them all there,
+and writes the same data set, byte for byte. Raw folder and --data_dir have to be seen
+by all machines under the same paths.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import apache_beam as beam  # pyright: ignore[reportMissingImports]
+import cv2
+from apache_beam.options.pipeline_options import (  # pyright: ignore[reportMissingImports]
+    DirectOptions,
+    PipelineOptions,
+)
+
+from au_jax.errors import UserError
+from au_jax.faces.detect import Finder
+from au_jax.preparation import chunks
+from au_jax.raw.row import Row
+
+
+def find_faces(
+    raw: Path,
+    folder: Path,
+    work: Iterable[Sequence[Row]],
+    make_finder: Callable[[], Finder],
+    options: Sequence[str],
+) -> None:
+    """Leaves the faces of each piece of work in `folder`.
+
+    Args:
+        raw: The raw folder.
+        folder: For the results.
+        work: The rows of images, piece by piece.
+        make_finder: Makes, in each process, the function that finds landmarks.
+        options: Of the pipeline, as on a command line: --runner=..., ...
+
+    Raises:
+        UserError: the options cannot be used, or results are missing at the end.
+    """
+    settings = pipeline_options(options)
+    plan = folder / "work.jsonl"
+    offsets: list[int] = []
+    with plan.open("wb") as stream:
+        for rows in work:
+            if rows and not chunks.chunk_file(folder, raw, rows).exists():
+                offsets.append(stream.tell())
+                stream.write(_to_line(rows))
+    if not offsets:
+        return
+    with beam.Pipeline(options=settings) as pipeline:
+        numbers = pipeline | beam.Create(offsets) | beam.Reshuffle()
+        _ = numbers | beam.ParDo(_FindFaces(raw, folder, plan, make_finder))
+    lost = sum(
+        not chunks.chunk_file(folder, raw, _from_line(line)).exists()
+        for line in plan.read_bytes().splitlines()
+    )
+    if lost:
+        raise UserError(
+            f"Beam left out {lost} of {len(offsets)} pieces of work: does every machine"
+            f" see {folder.absolute()}? The same command goes on with what is missing"
+        )
+
+
+def pipeline_options(options: Sequence[str]) -> PipelineOptions:
+    """Checked pipeline options; Beam's own runner, in this process, unless given.
+
+    Raises:
+        UserError: the mode of Beam's own runner that loses elements without a word.
+    """
+    settings = PipelineOptions(list(options))
+    mode = settings.view_as(DirectOptions).direct_running_mode
+    if mode == "multi_threading":
+        raise UserError(
+            "--beam: direct_running_mode=multi_threading loses examples (seen with Beam"
+            " 2.77); use in_memory or multi_processing"
+        )
+    return settings
+
+
+class _FindFaces(beam.DoFn):
+    """One piece of work, given as its place in the plan."""
+
+    def __init__(
+        self, raw: Path, folder: Path, plan: Path, make_finder: Callable[[], Finder]
+    ):
+        self.raw, self.folder, self.plan = raw.absolute(), folder.absolute(), plan
+        self.make_finder = make_finder
+
+    def setup(self) -> None:
+        """Once in each process."""
+        cv2.setNumThreads(1)
+        self.find = self.make_finder()
+
+    def process(self, offset: int) -> Iterable[None]:
+        """Finds the faces, unless an earlier attempt has."""
+        with self.plan.open("rb") as stream:
+            stream.seek(offset)
+            rows = _from_line(stream.readline())
+        file = chunks.chunk_file(self.folder, self.raw, rows)
+        if chunks.load(file) is None:
+            chunks.save(file, chunks.extract(self.raw, rows, self.find))
+        return ()
+
+
+def _to_line(rows: Sequence[Row]) -> bytes:
+    """What finding a face takes of each row."""
+    told = [[row.path, row.video, row.frame, row.landmarks.hex()] for row in rows]
+    return json.dumps(told).encode() + b"\n"
+
+
+def _from_line(line: bytes) -> list[Row]:
+    return [
+        Row(path, "", frame=frame, landmarks=bytes.fromhex(landmarks), video=video)
+        for path, video, frame, landmarks in json.loads(line)
+    ]
