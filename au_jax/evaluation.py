@@ -9,7 +9,8 @@ import numpy as np
 from au_jax import devices, metrics
 from au_jax.data import pipeline
 from au_jax.data.source import FaceSplit
-from au_jax.types import Params, Predict
+from au_jax.errors import UserError
+from au_jax.types import Params, Predict, Prediction
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +72,7 @@ def predict_split(
         image = devices.place_images(mesh, np.asarray(batch["image"]))
         prediction = jax.device_get(predict(params, batch_stats, image))
         valid = batch["valid"]
+        check_finite(prediction, split)
         for path, probabilities in prediction.aus.items():
             found.setdefault(path, []).append(probabilities[valid])
         if prediction.landmarks is not None:
@@ -84,6 +86,18 @@ def predict_split(
         np.concatenate(known),
         np.concatenate(errors) if errors else None,
     )
+
+
+def check_finite(prediction: Prediction, split: FaceSplit) -> None:
+    """Raises a `UserError` where a model answers with NaN, which nothing can score."""
+    found = {**prediction.aus, "landmarks": prediction.landmarks}
+    for name, values in found.items():
+        if values is not None and not np.isfinite(values).all():
+            raise UserError(
+                f"the model's {name} output is not finite for split {split.split!r} of"
+                f" {split.directory}: its parameters have grown too large; begin in"
+                " another --workdir with a lower learning rate"
+            )
 
 
 def evaluate(
