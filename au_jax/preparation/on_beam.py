@@ -15,7 +15,9 @@ import cv2
 from apache_beam.options.pipeline_options import (  # pyright: ignore[reportMissingImports]
     DirectOptions,
     PipelineOptions,
+    StandardOptions,
 )
+from apache_beam.runners import create_runner  # pyright: ignore[reportMissingImports]
 
 from au_jax.errors import UserError
 from au_jax.faces.detect import Finder
@@ -70,9 +72,14 @@ def pipeline_options(options: Sequence[str]) -> PipelineOptions:
     """Checked pipeline options; Beam's own runner, in this process, unless given.
 
     Raises:
-        UserError: the mode of Beam's own runner that loses elements without a word.
+        UserError: there is no such runner; or the mode of Beam's own runner that loses
+            elements without a word.
     """
     settings = PipelineOptions(list(options))
+    try:
+        create_runner(settings.view_as(StandardOptions).runner or "DirectRunner")
+    except (ValueError, ImportError, AttributeError) as error:
+        raise UserError(f"--beam: {' '.join(str(error).split())}") from None
     mode = settings.view_as(DirectOptions).direct_running_mode
     if mode == "multi_threading":
         raise UserError(
@@ -88,7 +95,9 @@ class _FindFaces(beam.DoFn):
     def __init__(
         self, raw: Path, folder: Path, plan: Path, make_finder: Callable[[], Finder]
     ):
-        self.raw, self.folder, self.plan = raw.absolute(), folder.absolute(), plan
+        # Workers may run in another folder.
+        self.raw, self.folder = raw.absolute(), folder.absolute()
+        self.plan = plan.absolute()
         self.make_finder = make_finder
 
     def setup(self) -> None:

@@ -1,5 +1,7 @@
 """Expected: the files that a run without Beam writes, byte for byte."""
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("apache_beam", reason="Apache Beam (the extra beam) is absent")
@@ -7,6 +9,11 @@ pytest.importorskip("apache_beam", reason="Apache Beam (the extra beam) is absen
 from au_jax.errors import UserError
 from au_jax.preparation import course, on_beam
 from tests.raw_trees import make_finder, write_bp4d
+
+# TFDS asks the protobuf that Beam takes what that protobuf calls deprecated.
+pytestmark = pytest.mark.filterwarnings(
+    r"ignore:label\(\) is deprecated:DeprecationWarning"
+)
 
 
 def prepare(raw, out, beam=None):
@@ -61,3 +68,13 @@ def test_results_that_are_missing_are_told(raw, tmp_path, monkeypatch):
 def test_the_mode_that_loses_examples_is_refused():
     with pytest.raises(UserError, match="multi_threading loses examples"):
         on_beam.pipeline_options(["--direct_running_mode=multi_threading"])
+
+
+def test_an_unknown_runner_is_one_line():
+    with pytest.raises(UserError, match="--beam: Unexpected pipeline runner: Nobody"):
+        on_beam.pipeline_options(["--runner=Nobody"])
+
+
+def test_workers_may_run_in_another_folder():
+    task = on_beam._FindFaces(Path("raw"), Path("out"), Path("out/plan"), make_finder)
+    assert all(path.is_absolute() for path in (task.raw, task.folder, task.plan))
