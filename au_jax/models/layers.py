@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
+from au_jax.models.convolution import convolve
 from au_jax.types import Array
 
 
@@ -36,6 +37,7 @@ class ConvBlock(nn.Module):
         self, x: Float[Array, "b h w c"], train: bool = False
     ) -> Float[Array, "b h2 w2 c2"]:
         """`train` says whether batch norm uses (and updates from) the batch."""
+        usual = (self.kernel, self.stride, self.padding) == (3, 1, 1)
         x = nn.Conv(
             self.channels,
             (self.kernel, self.kernel),
@@ -43,6 +45,7 @@ class ConvBlock(nn.Module):
             padding=self.padding,
             use_bias=False,
             dtype=self.dtype,
+            conv_general_dilated=convolve if usual else None,
             name="conv",
         )(x)
         bias = self.param("bias", nn.initializers.zeros, (self.channels,))
@@ -69,7 +72,14 @@ def prelu(x: Float[Array, "*b"]) -> Float[Array, "*b"]:
 
 def conv3x3(channels: int, dtype: DTypeLike, name: str | None = None) -> nn.Conv:
     """A plain 3x3 convolution with a bias that learns."""
-    return nn.Conv(channels, (3, 3), padding=1, dtype=dtype, name=name)
+    return nn.Conv(
+        channels,
+        (3, 3),
+        padding=1,
+        dtype=dtype,
+        conv_general_dilated=convolve,
+        name=name,
+    )
 
 
 def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
