@@ -1,0 +1,98 @@
+"""Measures how fast training, prediction and reading are on this machine.
+
+    python -m au_jax.benchmark --config=configs/joint.py --what=train,predict
+
+Prints a table; --out=FILE stores the figures as JSON. `train` and `predict` need no
+data; `data` reads those that the config names.
+"""
+
+import functools
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import app, flags
+from ml_collections import config_flags
+
+from au_jax import command_line
+from au_jax.errors import UserError, run_program
+
+CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "the experiment, a file of configs/", lock_config=True
+)
+WHAT = flags.DEFINE_list("what", ["train", "predict"], "of train, predict and data")
+STAGE = flags.DEFINE_string("stage", None, "which stage (default: the config's last)")
+REPEATS = flags.DEFINE_integer("repeats", 10, "how often each is measured", 1)
+OUT = flags.DEFINE_string("out", None, "a JSON file for the figures")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measures what was asked for, one after the other."""
+    del argv
+    from au_jax import config_checks, console, processes
+    from au_jax.benchmarking import measures
+    from au_jax.train import open_splits
+
+    config, repeats = CONFIG.value, REPEATS.value
+    assert WHAT.value is not None
+    assert repeats is not None
+    config_checks.check_values(config)
+    stage = STAGE.value or config.stages[-1]
+    if stage not in config.stages:
+        raise UserError(
+            f"--stage={stage}: the config has the stages {', '.join(config.stages)}"
+        )
+    unknown = sorted({*WHAT.value} - {"train", "predict", "data"})
+    if unknown or not WHAT.value:
+        raise UserError(f"--what={','.join(WHAT.value)}: give train, predict or data")
+    console.set_up_logging()
+    processes.join("", 1, 0)
+    figures: dict[str, Any] = {"machine": machine()}
+    if "data" in WHAT.value:
+        splits = open_splits(config).train
+        domains = measures.STAGES[stage].domains(config)
+        chosen = [splits[domain] for domain in domains]
+        figures["data"] = measures.data(chosen, config, stage, repeats)
+    if "train" in WHAT.value:
+        figures["train"] = measures.train(stage, config, repeats)
+    if "predict" in WHAT.value:
+        figures["predict"] = measures.predict(stage, config, repeats)
+    show(figures)
+    if OUT.value:
+        Path(OUT.value).write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+def machine() -> dict[str, Any]:
+    """What it was measured on."""
+    import jax
+
+    return {
+        "device": jax.devices()[0].device_kind,
+        "devices": jax.device_count(),
+        "jax": jax.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def show(figures: dict[str, Any]) -> None:
+    """The figures in lines, and the one that says how good they are."""
+    for what, values in figures.items():
+        print(what)
+        for name, value in values.items():
+            if isinstance(value, dict):
+                text = ", ".join(f"{key} {_number(x)}" for key, x in value.items())
+            else:
+                text = _number(value)
+            print(f"  {name.replace('_', ' ')}: {text}")
+
+
+def _number(value: Any) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    parse = functools.partial(command_line.parse, required=("config",))
+    run_program(lambda: app.run(main, flags_parser=parse))

@@ -1,0 +1,150 @@
+"""What is measured: a training step, prediction, and the reading of data."""
+
+import dataclasses
+import statistics
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from au_jax import devices, evaluation, optim, train_state
+from au_jax.benchmarking import operations, timing
+from au_jax.data import pipeline
+from au_jax.data.source import FaceSplit
+from au_jax.stages import STAGES
+from au_jax.types import Batch, Config
+
+SIDE = {"cpu": 2048, "gpu": 8192}
+"""Of the matrices of the product that everything is held against."""
+
+
+def train(stage: str, config: Config, repeats: int) -> dict[str, Any]:
+    """Steps of a stage on random pictures: time, operations, memory."""
+    module, mesh = STAGES[stage], devices.make_mesh()
+    params, batch_stats = module.init(config, jax.random.key(config.seed))
+    optimizers = optim.make_optimizers(config, stage, params, num_steps=10**6)
+    weight = np.ones(len(config.data.aus), np.float32)
+    step = module.make_train_step(config, optimizers, weight)
+    guarded = train_state.guarded(step)
+    state = devices.place_state(
+        mesh, train_state.create(params, batch_stats, optimizers)
+    )
+    domains = len(module.domains(config))
+    batch = devices.place_batch(mesh, random_batch(config, stage, domains))
+    needed = operations.count(step, state, batch)
+
+    compiled: Any = None
+
+    def compile_it() -> None:
+        nonlocal compiled
+        compiled = devices.compile_step(mesh, guarded).lower(state, batch).compile()
+
+    compile_seconds = timing.seconds(compile_it)
+
+    def once() -> Any:
+        nonlocal state
+        state, terms = compiled(state, batch)
+        return state, terms
+
+    images = domains * config[stage].batch_size
+    return {
+        "stage": stage,
+        "batch_size": config[stage].batch_size,
+        "compile_seconds": compile_seconds,
+        **_rates(once, repeats, images, needed),
+        **_by_xla(compiled),
+    }
+
+
+def predict(stage: str, config: Config, repeats: int) -> dict[str, Any]:
+    """The networks of a stage on random pictures, as `eval` and `predict` run them."""
+    module, mesh = STAGES[stage], devices.make_mesh()
+    params, batch_stats = module.init(config, jax.random.key(config.seed))
+    size, crop = config.eval.batch_size, config.data.crop
+    pictures = np.random.default_rng(0).uniform(-1, 1, (size, crop, crop, 3))
+    image = devices.place_images(mesh, pictures.astype(np.float32))
+    needed = operations.count(module.make_predict(config), params, batch_stats, image)
+    function = evaluation.compile_predict(mesh, module.make_predict(config))
+    first = timing.seconds(lambda: function(params, batch_stats, image))
+    rates = _rates(lambda: function(params, batch_stats, image), repeats, size, needed)
+    return {"batch_size": size, "first_batch_seconds": first, **rates}
+
+
+def data(splits: list[FaceSplit], config: Config, stage: str, repeats: int) -> dict:
+    """Training batches read, decoded and augmented, nothing else going on."""
+    size = config[stage].batch_size
+    dataset = pipeline.make_train(
+        splits, crop=config.data.crop, batch_size=size, seed=config.seed
+    )
+    batches: Iterator[Batch] = pipeline.train_batches(
+        dataset, start=0, num_workers=config.data.num_workers
+    )
+    try:
+        for _ in range(2 * pipeline.PREFETCHED_BATCHES):  # past what was read ahead
+            next(batches)
+        times = timing.summarise(
+            [timing.seconds(lambda: next(batches)["image"]) for _ in range(repeats)]
+        )
+    finally:
+        batches.close()  # pyright: ignore[reportAttributeAccessIssue]
+    return {
+        "batch_size": size,
+        "num_workers": config.data.num_workers,
+        "batch_seconds": dataclasses.asdict(times),
+        "images_per_second": len(splits) * size / times.median,
+    }
+
+
+def random_batch(config: Config, stage: str, domains: int) -> Batch:
+    """Random pictures and labels in the shapes of a training batch."""
+    random, crop = np.random.default_rng(0), config.data.crop
+    leading, aus = (domains, config[stage].batch_size), len(config.data.aus)
+    image = random.uniform(-1, 1, (*leading, crop, crop, 3)).astype(np.float32)
+    return Batch(
+        image=image,
+        landmarks=random.uniform(0, 1, (*leading, 49, 2)).astype(np.float32),
+        cells=random.integers(0, (crop // 4) ** 2, (*leading, 49), np.int32),
+        aus=random.integers(0, 2, (*leading, aus)).astype(np.float32),
+        aus_known=np.ones((*leading, aus), bool),
+    )
+
+
+def _rates(
+    once: Callable[[], Any], repeats: int, images: int, needed: int
+) -> dict[str, Any]:
+    """Times of `once` and of a matrix product, in turn: both see the same machine."""
+    side = SIDE.get(jax.default_backend(), SIDE["gpu"])
+    products = {
+        dtype: timing.matrix_product(dtype, side) for dtype in ("float32", "bfloat16")
+    }
+    jax.block_until_ready(once())
+    seconds: list[float] = []
+    rates: dict[str, list[float]] = {dtype: [] for dtype in products}
+    for _ in range(repeats):
+        seconds.append(timing.seconds(once))
+        for dtype, product in products.items():
+            rates[dtype].append(product())
+    times = timing.summarise(seconds)
+    medians = {dtype: statistics.median(found) for dtype, found in rates.items()}
+    rate = needed / times.median
+    return {
+        "seconds": dataclasses.asdict(times),
+        "images_per_second": images / times.median,
+        "operations": needed,
+        "operations_per_second": rate,
+        "matrix_product_operations_per_second": medians,
+        "fraction_of_matrix_product_rate": rate / medians["float32"],
+    }
+
+
+def _by_xla(compiled: Any) -> dict[str, Any]:
+    """What XLA says of a compiled program: operations, and bytes at its peak."""
+    memory = compiled.memory_analysis()
+    return {
+        "operations_by_xla": (compiled.cost_analysis() or {}).get("flops"),
+        "memory_bytes": memory.argument_size_in_bytes
+        + memory.output_size_in_bytes
+        + memory.temp_size_in_bytes
+        - memory.alias_size_in_bytes,
+    }

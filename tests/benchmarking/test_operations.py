@@ -1,0 +1,52 @@
+"""Counts of operations: by hand, and the paper's step."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from au_jax import optim, train_state
+from au_jax.benchmarking import measures, operations
+from au_jax.models import convolution
+from au_jax.stages import STAGES
+from configs import joint
+
+
+def test_a_convolution_and_its_gradients() -> None:
+    x, kernel = jnp.zeros((2, 12, 16, 32)), jnp.zeros((3, 3, 32, 64))
+    forward = 2 * (2 * 12 * 16) * 64 * 9 * 32  # pixels, outputs, terms of each sum
+    assert operations.count(convolution.convolve, x, kernel) == forward
+
+    def loss(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return (convolution.convolve(x, kernel) ** 2).sum()
+
+    assert operations.count(jax.grad(loss, (0, 1)), x, kernel) == 3 * forward
+    # The gradient of the input alone: that of the kernel feeds nothing.
+    assert operations.count(jax.grad(loss, 0), x, kernel) == 2 * forward
+
+
+def test_a_product_inside_jit_and_a_strided_convolution() -> None:
+    a, b = jnp.zeros((5, 7)), jnp.zeros((7, 3))
+    assert operations.count(jax.jit(jnp.matmul), a, b) == 2 * 5 * 7 * 3
+    x, kernel = jnp.zeros((1, 8, 8, 4)), jnp.zeros((2, 2, 4, 6))
+
+    def halve(x: jax.Array) -> jax.Array:
+        return jax.lax.conv_general_dilated(
+            x, kernel, (2, 2), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+
+    forward = 2 * 16 * 6 * 16
+    assert operations.count(halve, x) == forward
+    gradient = jax.grad(lambda x: (halve(x) ** 2).sum())
+    assert operations.count(gradient, x) == 2 * forward
+
+
+def test_a_joint_step_of_the_paper_needs_80_gflop_per_pair() -> None:
+    # The figure is that of the specification, counted there from the networks.
+    config = joint.get_config()
+    config.joint.batch_size = 2
+    params, stats = STAGES["joint"].init(config, jax.random.key(0))
+    optimizers = optim.make_optimizers(config, "joint", params, 10)
+    state = train_state.create(params, stats, optimizers)
+    step = STAGES["joint"].make_train_step(config, optimizers, np.ones(6, np.float32))
+    batch = measures.random_batch(config, "joint", 2)
+    assert 76e9 < operations.count(step, state, batch) / 2 < 84e9
