@@ -87,6 +87,8 @@ def show(figures: dict[str, Any]) -> None:
             else:
                 text = _number(value)
             print(f"  {name.replace('_', ' ')}: {text}")
+        if (fraction := values.get("fraction_of_matrix_product_rate")) is not None:
+            print(f"fraction of matrix-product rate: {fraction:.2f}")
 
 
 def _number(value: Any) -> str:
