@@ -61,6 +61,47 @@ def write_bp4d(
     return raw
 
 
+def write_disfa(raw: Path) -> Path:
+    """Labels of five frames of three people; of the videos, names alone."""
+    for s, subject in enumerate(("SN001", "SN002", "SN003")):
+        (raw / "videos").mkdir(parents=True, exist_ok=True)
+        (raw / "videos" / f"LeftVideo{subject}_comp.avi").write_bytes(b"")
+        for au in (1, 12):
+            rows = [(frame, (frame + au + s) % 6) for frame in range(1, 6)]
+            labels = raw / "ActionUnit_Labels" / subject
+            write_table(labels / f"{subject}_au{au}.txt", rows)
+    return raw
+
+
+def write_rafau(raw: Path) -> Path:
+    """Four pictures."""
+    lines = ["0001.jpg 1+4+L12", "0002.jpg null", "0003.jpg 12B", "0004.jpg 1"]
+    for i, line in enumerate(lines):
+        write_picture(raw / "aligned" / line[:8].replace(".", "_aligned."), i)
+    (raw / "RAFAU_label.txt").write_text("\n".join(lines) + "\n")
+    return raw
+
+
+def write_lists(raw: Path) -> Path:
+    """Four pictures of one person; AUs 1 and 12."""
+    paths = [f"BP4D/F001/T1/{frame:04}.jpg" for frame in range(4)]
+    for i, path in enumerate(paths):
+        write_picture(raw / path, i)
+    (raw / "BP4D_path.txt").write_text("\n".join(paths) + "\n")
+    (raw / "BP4D_AUoccur.txt").write_text("1 0\n0 1\n9 0\n1 1\n")
+    return raw
+
+
+def write_folder(raw: Path) -> Path:
+    """Four pictures and their table."""
+    names = [f"a/{i}.jpg" for i in range(4)]
+    for i, name in enumerate(names):
+        write_picture(raw / name, i)
+    rows = [[name, i % 2, 1] for i, name in enumerate(names)]
+    write_table(raw / "labels.csv", [["path", "AU1", "AU12"], *rows])
+    return raw
+
+
 def url(name: str) -> str:
     """An address as in EmotioNet's tables, of N_0000000001_00002.jpg and the like."""
     return f"http://host.example/{name.rpartition('_')[0]}/{name}"

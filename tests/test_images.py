@@ -1,5 +1,6 @@
 """Expected: the array that was encoded; lossless kinds exactly, JPEG nearly."""
 
+import base64
 import struct
 
 import cv2
@@ -51,6 +52,19 @@ def test_alpha_is_dropped():
     alpha = np.full((*BGR.shape[:2], 1), 7, np.uint8)
     image = decode_image(encoded(".png", np.concatenate([BGR, alpha], axis=-1)))
     np.testing.assert_array_equal(image, RGB)
+
+
+CMYK_JPEG = """
+/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAQCwwODAoQDg0OEhEQExgoGhgWFhgxIyUdKDozPTw5Mzg3QEhcTkBEV0U3
+OFBtUVdfYmdoZz5NcXlwZHhcZWdj/8AAFAgAEAAQBEMRAE0RAFkRAEsRAP/EABYAAQEBAAAAAAAAAAAAAAAAAAAG
+B//EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAOBEMATQBZAEsAAD8ApE6jmgAAAAP/2Q==
+"""  # 16 x 16 pixels of RGB 200, 60, 30, written by Pillow
+
+
+def test_cmyk_becomes_rgb():
+    image = decode_image(base64.b64decode(CMYK_JPEG))
+    assert image.shape == (16, 16, 3)
+    np.testing.assert_allclose(image.reshape(-1, 3), [[200, 60, 30]] * 256, atol=4)
 
 
 def test_exif_turns_the_picture_upright():

@@ -165,6 +165,13 @@ def _counts(
             + "; prepare the set again",
         )
     reasons = collections.Counter(prepared.counts["rejected"])
+    if unread := reasons["bad_label_file"]:
+        files = [
+            f"{row['path']}: {row['detail']}"
+            for row in prepared.rejected()
+            if row["reason"] == "bad_label_file"
+        ]
+        yield Finding(False, f"{unread} label files cannot be read", files[:20])
     read = prepared.counts["read"]
     if reasons.total() > MANY_REJECTED * read:
         reason, n = reasons.most_common(1)[0]

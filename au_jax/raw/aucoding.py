@@ -4,7 +4,6 @@ The older release has no folder `AU_OCC`. The FERA 2015 release flags occluded f
 a last column; OpenFace drops those, and so do we.
 """
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from au_jax.raw.table import (
     codes,
     header_problem,
     number,
-    open_table,
+    rows,
 )
 
 Sequence = tuple[str, str]  # subject, task
@@ -54,17 +53,19 @@ def label_files(
     for file in found:
         match = _NAME.fullmatch(file.name)
         sequence = (match[1].upper(), match[2].upper()) if match else None
+        reason = "bad_label_file"
         if sequence is None:
             problem = "" if file.is_dir() else "not named like F001_T1.csv"
         elif sequence in files:
-            problem = "a second file for this sequence"
+            reason = "second_label_file"
+            problem = f"not read: {files[sequence].name} is of this sequence, too"
         else:
             problem = header_problem(file, _columns)
             if not problem:
                 files[sequence] = file
         if problem:
             path = file.relative_to(raw).as_posix()
-            rejects.append(Reject(path, "bad_label_file", problem))
+            rejects.append(Reject(path, reason, problem))
     if files:
         return files, rejects
     if rejects:
@@ -78,32 +79,31 @@ def read_labels(raw: Path, file: Path) -> Labels:
     frames: dict[int, Mapping[int, bool] | Reject] = {}
     rejects: list[Reject] = []
     path = file.relative_to(raw).as_posix()
-    with open_table(file) as stream:
-        lines = csv.reader(stream)
-        at, occlusion, columns = _columns(next(lines))
-        for cells in lines:
-            if not any(clean(cell) for cell in cells):
-                continue
-            where = f"{path} line {lines.line_num}"
-            try:
-                frame = int(number(cells[at]))
-            except (ValueError, IndexError):
-                rejects.append(Reject(path, "bad_label", f"{where}: no frame number"))
-                continue
-            label: Mapping[int, bool] | Reject
-            try:
-                label = codes(cells, columns, _UNKNOWN)
-                if occlusion is not None and number(cells[occlusion]) == "1":
-                    label = Reject(path, "occluded", f"{where}: flagged as occluded")
-            except (ValueError, IndexError) as error:
-                label = Reject(path, "bad_label", f"{where}: {error}")
-            if frames.get(frame, label) != label:
-                problem = f"{where}: frame {frame} again, with other codes"
-                label = Reject(path, "bad_label", problem)
-            elif frame in frames:
-                problem = f"{where}: frame {frame} again, with the same codes"
-                rejects.append(Reject(path, "duplicate_label", problem))
-            frames[frame] = label
+    lines = rows(file)
+    at, occlusion, columns = _columns(next(lines)[1])
+    for line, cells in lines:
+        if not any(clean(cell) for cell in cells):
+            continue
+        where = f"{path} line {line}"
+        try:
+            frame = int(number(cells[at]))
+        except (ValueError, IndexError):
+            rejects.append(Reject(path, "bad_label", f"{where}: no frame number"))
+            continue
+        label: Mapping[int, bool] | Reject
+        try:
+            label = codes(cells, columns, _UNKNOWN)
+            if occlusion is not None and number(cells[occlusion]) == "1":
+                label = Reject(path, "occluded", f"{where}: flagged as occluded")
+        except (ValueError, IndexError) as error:
+            label = Reject(path, "bad_label", f"{where}: {error}")
+        if frames.get(frame, label) != label:
+            problem = f"{where}: frame {frame} again, with other codes"
+            label = Reject(path, "bad_label", problem)
+        elif frame in frames:
+            problem = f"{where}: frame {frame} again, with the same codes"
+            rejects.append(Reject(path, "duplicate_label", problem))
+        frames[frame] = label
     return Labels(frames, tuple(rejects))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from au_jax.errors import UserError
 from au_jax.preparation import splits
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.table import number, open_table
+from au_jax.raw.table import header_problem, number, open_table
 from au_jax.raw.tree import walk
 
 _LABELS = re.compile(r"(SN\d{3})_au(\d+)\.txt", re.IGNORECASE)
@@ -36,7 +36,7 @@ def read(raw: Path, seed: int, threshold: int = 2) -> Iterator[Row | Reject]:
             files = labels.setdefault(match[1].upper(), {})
             if int(match[2]) in files:
                 detail = f"a second file for AU {int(match[2])}"
-                rejects.append(Reject(str(file), "bad_label_file", detail))
+                rejects.append(Reject(str(file), "second_label_file", detail))
             files.setdefault(int(match[2]), file)
         elif match := _VIDEO.fullmatch(file.name):
             videos.setdefault(match[2].upper(), {})[match[1].lower()] = file
@@ -53,7 +53,8 @@ def read(raw: Path, seed: int, threshold: int = 2) -> Iterator[Row | Reject]:
             yield Reject(str(_chosen(videos[subject])), "no_label", "no label file")
         else:
             video = str(_chosen(videos[subject]))
-            frames, problems = _intensities(raw, labels[subject])
+            frames, problems, rejects = _intensities(raw, labels[subject])
+            yield from rejects
             for frame in sorted(frames.keys() | problems.keys()):
                 path = f"{video}#{frame:04d}"
                 if frame in problems:
@@ -69,14 +70,21 @@ def _chosen(cameras: Mapping[str, PurePosixPath]) -> PurePosixPath:
 
 def _intensities(
     raw: Path, files: Mapping[int, PurePosixPath]
-) -> tuple[Intensities, dict[int, str]]:
-    """The intensities of one subject, and what is wrong with some frames.
+) -> tuple[Intensities, dict[int, str], list[Reject]]:
+    """The intensities of one subject, what is wrong with some frames, and the rest.
 
-    A frame with one wrong line is left out whole; frame 0 stands for unreadable ones.
+    A frame with one wrong line is left out whole. The rest are lines that tell no
+    frame, and files without any that does: their AU is not coded.
     """
     frames: Intensities = collections.defaultdict(dict)
     problems: dict[int, str] = {}
+    rejects: list[Reject] = []
     for au, file in sorted(files.items()):
+        problem = header_problem(raw / file)
+        if problem or not (raw / file).stat().st_size:
+            detail = problem or "zero bytes"
+            rejects.append(Reject(str(file), "bad_label_file", detail))
+            continue
         with open_table(raw / file) as stream:
             for at, line in enumerate(stream, start=1):
                 if not line.strip():
@@ -84,13 +92,12 @@ def _intensities(
                 where = f"{file} line {at}"
                 cells = [number(cell) for cell in re.split(r"[,;\t ]+", line.strip())]
                 if len(cells) != 2 or not (cells[0].isdigit() and int(cells[0])):
-                    problems[0] = (
-                        f"{where}: {line.strip()[:40]!r} is no frame,intensity"
-                    )
+                    detail = f"{where}: {line.strip()[:40]!r} is no frame,intensity"
+                    rejects.append(Reject(str(file), "bad_label", detail))
                     continue
                 frame = int(cells[0])
                 if cells[1] not in ("0", "1", "2", "3", "4", "5"):
                     problems[frame] = f"{where}: intensity {cells[1]!r} is not 0 to 5"
                 elif frames[frame].setdefault(au, int(cells[1])) != int(cells[1]):
                     problems[frame] = f"{where}: frame {frame} again, other intensity"
-    return frames, problems
+    return frames, problems, rejects

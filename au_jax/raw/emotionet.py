@@ -20,6 +20,7 @@ from au_jax.preparation.splits import rank
 from au_jax.raw import emotionet_files
 from au_jax.raw.emotionet_files import Entry, Table, labelled, listed
 from au_jax.raw.row import Reject, Row
+from au_jax.raw.table import header_problem
 from au_jax.raw.tree import Tree, picture_finder, pictures, walk
 
 TRAIN_IMAGES = 200_000  # drawn from the unlabelled lists (method.md section 7)
@@ -153,10 +154,14 @@ def _label_files(
     lists, rejects = [], []
     for file in tree.others:
         if re.fullmatch(r"dataFile_.*\.txt", file.name, re.IGNORECASE):
-            lists.append(file)
+            problem = header_problem(tree.raw / file)
+            if problem:
+                rejects.append(Reject(str(file), "bad_label_file", problem))
+            else:
+                lists.append(file)
         elif file.suffix == ".xlsx" and file.with_suffix(".csv") in tree.others:
             detail = f"not read, for {file.stem}.csv is there: the release has both"
-            rejects.append(Reject(str(file), "bad_label_file", detail))
+            rejects.append(Reject(str(file), "second_label_file", detail))
         elif file.suffix.lower() in (".csv", ".xlsx"):
             usable, bad = emotionet_files.tables(tree.raw, file)
             match = _NAMED.fullmatch(file.stem)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from au_jax.errors import UserError
 from au_jax.raw.row import Reject
-from au_jax.raw.table import LARGEST_AU, au_columns, clean, codes, open_table
+from au_jax.raw.table import LARGEST_AU, au_columns, clean, codes, open_table, rows
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -111,11 +111,9 @@ def _columns(first: Sequence[str]) -> tuple[int, dict[int, int], bool]:
 def _lines(raw: Path, table: Table) -> Iterator[tuple[str, list[str]]]:
     """The lines that are not empty, and where each is."""
     if not table.sheet:
-        with open_table(raw / table.file) as stream:
-            lines = csv.reader(stream)
-            for cells in lines:
-                if any(clean(cell) for cell in cells):
-                    yield f"{table} line {lines.line_num}", cells
+        for number, cells in rows(raw / table.file):
+            if any(clean(cell) for cell in cells):
+                yield f"{table} line {number}", cells
         return
     with _open(raw / table.file) as book:
         for number, values in enumerate(book[table.sheet].values, start=1):

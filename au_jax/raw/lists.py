@@ -17,7 +17,7 @@ from au_jax.errors import UserError
 from au_jax.preparation import splits
 from au_jax.raw.path_table import path_problem
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.table import codes, open_table
+from au_jax.raw.table import codes, header_problem, open_table
 from au_jax.raw.tree import walk
 
 _PEOPLE = re.compile(r"(?:.*/)?((?:[FM]|SN)\d{3})/(?:(T\d+)/)?[^/]*", re.IGNORECASE)
@@ -33,6 +33,8 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
     paths = [f for f in walk(raw).others if f.name.lower().endswith("_path.txt")]
     if not paths:
         raise UserError(f"no list like NAME_path.txt below {raw}")
+    for file in paths:
+        _check_text(raw, file)
     lists = [(path, *_partners(raw, path, len(aus))) for path in paths]
     people = {subject for path, *_ in lists for subject in _subjects(raw, path)}
     split_of = splits.bp4d(people, seed)
@@ -67,6 +69,7 @@ def _partners(
         found.append(file if (raw / file).is_file() else None)
     count = _length(raw, path)
     for file in filter(None, found):
+        _check_text(raw, file)
         if _length(raw, file) != count:
             raise UserError(
                 f"{raw}/{file} has {_length(raw, file)} lines, {path.name} has {count};"
@@ -81,6 +84,12 @@ def _partners(
                 " --aus=1,2,4,..."
             )
     return found[0], found[1]
+
+
+def _check_text(raw: Path, file: PurePosixPath) -> None:
+    problem = header_problem(raw / file)
+    if problem:
+        raise UserError(f"{raw}/{file}: {problem}")
 
 
 def _length(raw: Path, file: PurePosixPath) -> int:

@@ -6,14 +6,13 @@ wanted `subject`, `split` (train, val or test), `task`, `frame`, and AUs as `AU1
 separated by commas, semicolons or tabs.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from au_jax.errors import UserError
-from au_jax.raw.table import au_columns, clean, codes, number, open_table
+from au_jax.raw.table import au_columns, clean, codes, number, rows
 
 COLUMNS = ("path", "subject", "split", "task", "frame")
 SPLITS = ("train", "val", "test")
@@ -25,7 +24,6 @@ _UNKNOWN = ("999", "9", "-1")
 class Header:
     """Which column is what."""
 
-    separator: str
     named: Mapping[str, int]
     """Those of `COLUMNS` that are there."""
     aus: Mapping[int, int]
@@ -57,16 +55,12 @@ def read_header(file: Path) -> Header:
         UserError: no column `path`, a column twice, or a file that cannot be read.
     """
     try:
-        with open_table(file) as stream:
-            line = stream.readline()
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror or error}") from None
-    for separator in (",", ";", "\t"):
-        cells = next(csv.reader([line], delimiter=separator), [])
-        names = [clean(cell).lower() for cell in cells]
-        if "path" in names:
-            break
-    else:
+        cells = next((cells for _, cells in rows(file)), [])
+    except (OSError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else ""
+        raise UserError(f"{file}: {problem or error}") from None
+    names = [clean(cell).lower() for cell in cells]
+    if "path" not in names:
         raise UserError(
             f"{file}: its header names no column path (separated by , or ; or tab)"
         )
@@ -79,7 +73,7 @@ def read_header(file: Path) -> Header:
     except ValueError as error:
         raise UserError(f"{file}: {error}") from None
     named = {name: names.index(name) for name in COLUMNS if name in names}
-    return Header(separator, named, aus, len(names))
+    return Header(named, aus, len(names))
 
 
 def entries(file: Path) -> Iterator[Entry]:
@@ -89,12 +83,11 @@ def entries(file: Path) -> Iterator[Entry]:
         UserError: as `read_header`.
     """
     header = read_header(file)
-    with open_table(file) as stream:
-        lines = csv.reader(stream, delimiter=header.separator)
-        next(lines)
-        for cells in lines:
-            if any(clean(cell) for cell in cells):
-                yield _entry(f"{file.name} line {lines.line_num}", cells, header)
+    lines = rows(file)
+    next(lines)
+    for at, cells in lines:
+        if any(clean(cell) for cell in cells):
+            yield _entry(f"{file.name} line {at}", cells, header)
 
 
 def _entry(where: str, cells: list[str], header: Header) -> Entry:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from au_jax.errors import UserError
 from au_jax.preparation import splits
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.table import open_table
+from au_jax.raw.table import header_problem, open_table
 from au_jax.raw.tree import pictures, walk
 
 _AU = re.compile(r"[LRTB]?(\d{1,2})[A-E]?", re.IGNORECASE)
@@ -29,6 +29,9 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
     if len(tables) != 1:
         found = "no file" if not tables else "several files"
         raise UserError(f"{found} RAFAU_label.txt below {raw}; one is needed")
+    problem = header_problem(raw / tables[0])
+    if problem:
+        raise UserError(f"{raw}/{tables[0]}: {problem}")
     if not tree.folders:
         raise UserError(f"no pictures below {raw}")
     paths = [path for folder in tree.folders for path in pictures(raw, folder)]

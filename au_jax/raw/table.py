@@ -2,13 +2,14 @@
 
 import csv
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 LARGEST_AU = 99
 # A quote that nobody closed makes one cell of many lines: a bad row, not a csv.Error.
 csv.field_size_limit(2**31 - 1)
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _AU = re.compile(r"(?:AU)?\s*_?0*(\d+)", re.IGNORECASE)
 
 
@@ -63,15 +64,50 @@ def codes(
 
 
 def open_table(file: Path) -> TextIO:
-    """Opens a table for `csv.reader`; bytes that are no text do not stop it."""
-    return file.open(newline="", encoding="utf-8-sig", errors="replace")
+    """Opens a table: UTF-8, or UTF-16 with its byte-order mark; any line ends.
+
+    Letters of some other encoding do not stop it; they are replaced.
+
+    Raises:
+        ValueError: the file is not text.
+    """
+    with file.open("rb") as stream:
+        start = stream.read(4096)
+    encoding = "utf-16" if start.startswith(_UTF16_MARKS) else "utf-8-sig"
+    if encoding != "utf-16" and b"\0" in start:
+        raise ValueError("no text, or UTF-16 without its mark; save it as UTF-8")
+    return file.open(newline="", encoding=encoding, errors="replace")
 
 
-def header_problem(file: Path, columns: Callable[[list[str]], Any]) -> str:
-    """What is wrong with a table's header, by a function that raises a ValueError."""
+def rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """The number and the cells of every line, the header too.
+
+    Cells are separated by commas, semicolons or tabs: by what gives the first line the
+    most of them.
+
+    Raises:
+        ValueError: the file is not text.
+    """
+    with open_table(file) as stream:
+        first = stream.readline()
+        stream.seek(0)
+        count = lambda separator: len(
+            next(csv.reader([first], delimiter=separator), [])
+        )
+        lines = csv.reader(stream, delimiter=max(",;\t", key=count))
+        for cells in lines:
+            yield lines.line_num, cells
+
+
+def header_problem(
+    file: Path, columns: Callable[[list[str]], Any] = lambda header: None
+) -> str:
+    """What is wrong with a table's header, by a function that raises a ValueError.
+
+    Without one, whether the file can be read as text.
+    """
     try:
-        with open_table(file) as stream:
-            columns(next(csv.reader(stream), []))
+        columns(next((cells for _, cells in rows(file)), []))
     except OSError as error:
         return error.strerror or str(error)
     except (ValueError, csv.Error) as error:

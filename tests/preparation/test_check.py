@@ -47,6 +47,33 @@ def test_a_good_set(tmp_path, capsys):
     assert "train: no label for AU 12" in printed
 
 
+def test_label_files_that_cannot_be_read_are_named(tmp_path, capsys):
+    folder = write(tmp_path, good())
+    place = folder / "faces_lab" / "1.0.0"
+    rejected = ["path,reason,detail", "F001_T1.csv,bad_label_file,no header"]
+    (place / "rejected.csv").write_text("\n".join(rejected) + "\n")
+    stored = {
+        split: {
+            "images": 24,
+            "subjects": 2,
+            "aus": {"1": {"active": 12}, "12": {"active": 0}},
+        }
+        for split in ("train", "val", "test")
+    }
+    report = {
+        "read": 73,
+        "kept": 72,
+        "rejected": {"bad_label_file": 1},
+        "splits": stored,
+    }
+    (place / "counts.json").write_text(json.dumps(report))
+    assert check.run(folder) == 0
+    printed = capsys.readouterr().out
+    assert (
+        "warning: 1 label files cannot be read\n    F001_T1.csv: no header" in printed
+    )
+
+
 @pytest.mark.parametrize(
     ("extra", "message"),
     [

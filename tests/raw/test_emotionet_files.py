@@ -30,7 +30,8 @@ def test_the_spreadsheet_of_the_release_equals_its_csv(tmp_path):
     rows, rejects = read(raw)
     assert rows == wanted
     assert rejects == {
-        (f"EmotioNet_FACS_{split}.xlsx", "bad_label_file") for split in ("val", "test")
+        (f"EmotioNet_FACS_{split}.xlsx", "second_label_file")
+        for split in ("val", "test")
     }
     for table in raw.glob("*.csv"):
         table.unlink()

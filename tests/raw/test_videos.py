@@ -45,12 +45,14 @@ def test_disfa_with_faults(tree):
     labels = tree / "ActionUnit_Labels"
     (labels / "SN001" / "SN001_au1.txt").write_text("1,0\n2,9\n3,1\n3,2\nx\n")
     (labels / "SN001" / "SN001_au12.txt").write_text("1,1\n4,5\n")
+    (labels / "SN001" / "SN001_au2.txt").write_bytes(b"")
     (tree / "LeftVideoSN002_comp.avi").unlink()
     for camera in ("Left", "Right"):
         (tree / f"{camera}VideoSN003_comp.avi").unlink()
     rows, rejects = split_up(disfa.read(tree, 0))
     assert rejects == {
-        "LeftVideoSN001_comp.avi#0000": "bad_label",
+        "ActionUnit_Labels/SN001/SN001_au1.txt": "bad_label",
+        "ActionUnit_Labels/SN001/SN001_au2.txt": "bad_label_file",
         "LeftVideoSN001_comp.avi#0002": "bad_label",
         "LeftVideoSN001_comp.avi#0003": "bad_label",
         "SN003": "no_image",
