@@ -16,6 +16,12 @@ DATA_DIR = flags.DEFINE_string(
 CALIBRATE = flags.DEFINE_string(
     "calibrate", None, "only chooses thresholds, on this split of the target: val"
 )
+FACES = flags.DEFINE_enum(
+    "faces",
+    None,
+    ["show", "blur", "none"],
+    "how faces.png shows faces; unless given, those of licensed sets are left out",
+)
 
 
 def main(argv: list[str]) -> None:
@@ -27,7 +33,8 @@ def main(argv: list[str]) -> None:
         where = Path(WORKDIR.value)
         calibration.run(where, CALIBRATE.value, SPLIT.value, DATA_DIR.value)
         return
-    run_evaluation.run(Path(WORKDIR.value), SPLIT.value, DATA_DIR.value)
+    workdir = Path(WORKDIR.value)
+    run_evaluation.run(workdir, SPLIT.value, DATA_DIR.value, FACES.value)
 
 
 if __name__ == "__main__":

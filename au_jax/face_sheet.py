@@ -20,11 +20,25 @@ SIDE = 240  # pixels
 FOUND = (255, 160, 0)  # RGB of the landmarks found; the true ones are green
 
 
-def write(config: Config, workdir: Path, split: str, stages: Mapping[str, str]) -> Path:
+def write(
+    config: Config,
+    workdir: Path,
+    split: str,
+    stages: Mapping[str, str],
+    asked: str | None = None,
+) -> Path:
     """Draws faces of both domains from a split into `workdir / "faces.png"`.
 
-    Faces of licensed data sets are left out; their landmarks are shown. `stages` says
-    whose networks answer for each domain.
+    Args:
+        config: of the run.
+        workdir: of the run.
+        split: of both data sets.
+        stages: whose networks answer for each domain.
+        asked: show, blur or none; unless given, the faces of licensed data sets are
+            left out, and only their landmarks are shown.
+
+    Raises:
+        UserError: `asked` is something else.
     """
     rows = []
     for domain in DOMAINS:
@@ -32,9 +46,11 @@ def write(config: Config, workdir: Path, split: str, stages: Mapping[str, str]) 
         data = source.open_split(
             config.data.data_dir, name, split, tuple(config.data.aus)
         )
+        show = drawing.choose(asked, name)
+        hidden = "" if show == "show" else f" (--faces={show})"
         rows += [
-            _title(f"{domain}: {name}, {split}"),
-            _row(config, workdir, domain, stages[domain], data),
+            _title(f"{domain}: {name}, {split}{hidden}"),
+            _row(config, workdir, domain, stages[domain], data, show),
         ]
     width = max(row.shape[1] for row in rows)
     padded = [
@@ -47,7 +63,12 @@ def write(config: Config, workdir: Path, split: str, stages: Mapping[str, str]) 
 
 
 def _row(
-    config: Config, workdir: Path, domain: str, stage: str, data: source.FaceSplit
+    config: Config,
+    workdir: Path,
+    domain: str,
+    stage: str,
+    data: source.FaceSplit,
+    show: drawing.Show,
 ) -> UInt8[np.ndarray, "h w 3"]:
     mesh = devices.make_mesh()
     *networks, _ = best_networks(stage, domain, config, workdir)
@@ -55,7 +76,6 @@ def _row(
     predict = evaluation.compile_predict(mesh, STAGES[stage].make_predict(config))
     # Evenly over the split: neighbours are often frames of one sequence.
     chosen = set(np.linspace(0, len(data) - 1, COLUMNS + 2).astype(int)[1:-1].tolist())
-    show = drawing.choose(None, config.data[domain])
     crop, size = config.data.crop, config.eval.batch_size
     faces = []
     for number, batch in enumerate(

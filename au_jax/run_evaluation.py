@@ -21,8 +21,13 @@ FLOOR = "supervised"  # the stage that learns from the source's labels alone
 PATHS = {"source": ("direct",), "target": ("reconstructed", "direct")}
 
 
-def run(workdir: Path, split: str, data_dir: str | None) -> None:
-    """Writes `eval.json` and `eval.md` into the workdir and prints the tables."""
+def run(
+    workdir: Path, split: str, data_dir: str | None, faces: str | None = None
+) -> None:
+    """Writes `eval.json`, `eval.md`, `faces.png` into the workdir; prints the tables.
+
+    `faces` is how test faces are shown (au_jax/faces/drawing.py).
+    """
     config = read_config(workdir)
     if data_dir is not None:
         config.data.data_dir = data_dir
@@ -30,7 +35,7 @@ def run(workdir: Path, split: str, data_dir: str | None) -> None:
     (workdir / "eval.json").write_text(json.dumps(report.to_json(result), indent=2))
     (workdir / "eval.md").write_text(report.to_markdown(result))
     stages = {d: best_stage(config, workdir, d) for d in DOMAINS}
-    sheet = face_sheet.write(config, workdir, split, stages)
+    sheet = face_sheet.write(config, workdir, split, stages, faces)
     report.print_report(result, Console())
     print(f"faces: {sheet}")
 

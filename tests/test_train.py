@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from au_jax import evaluation, metrics, run_evaluation, run_state, train
+from au_jax import evaluation, face_sheet, metrics, run_evaluation, run_state, train
 from au_jax.errors import UserError
 from au_jax.faces import drawing
 from configs import joint as joint_config
@@ -70,6 +70,13 @@ def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
     assert sheet is not None
     # Licensed sets: no face, only points and text.
     assert np.median(sheet) in (drawing.EMPTY, 255)
+    colours = [len(np.unique(sheet.reshape(-1, 3), axis=0))]
+    for faces in ("blur", "show"):
+        stages = {"source": "joint", "target": "joint"}
+        face_sheet.write(config, tmp_path, "test", stages, faces)
+        shown = cv2.imread(str(tmp_path / "faces.png"))
+        colours.append(len(np.unique(shown.reshape(-1, 3), axis=0)))
+    assert colours[0] < colours[1] < colours[2]
 
 
 def test_joint_starts_from_the_networks_of_stage_one(data_dir, tmp_path):

@@ -2,10 +2,10 @@
 
 `*.csv` and `*.xlsx` with the columns `URL`, `'AU 1'`, ... (1, 0, 999 = not annotated)
 are labelled: a name that ends in `_val`, `_test` or `_train` says its split, other
-tables are halved into val and test. `dataFile_*.txt` (tab separated, no header) are
-unlabelled: the codes in them come from a detector, not from people, and are not read
-(method.md section 7). Pictures are found by the names in `URL` alone: those in `URL
-orig` are of other people's making, and may be the same for different pictures.
+tables are halved into val and test, 10,544 images each at the most. `dataFile_*.txt`
+(tab separated, no header) are unlabelled: the codes in them are a detector's and are
+not read (method.md section 7). Pictures are found by the names in `URL` alone: those in
+`URL orig` are of other people's making, and may be the same for different pictures.
 """
 
 import re
@@ -24,6 +24,7 @@ from au_jax.raw.table import header_problem
 from au_jax.raw.tree import Tree, picture_finder, pictures, walk
 
 TRAIN_IMAGES = 200_000  # drawn from the unlabelled lists (method.md section 7)
+TEST_IMAGES = 10_544  # and as many for validation, from tables that name no split
 
 Find = Callable[[str, str], str | None]
 
@@ -32,7 +33,10 @@ _NAMED = re.compile(rf".*_({'|'.join(_SPLITS)})", re.IGNORECASE)
 
 
 def read(
-    raw: Path, seed: int, train_images: int = TRAIN_IMAGES
+    raw: Path,
+    seed: int,
+    train_images: int = TRAIN_IMAGES,
+    test_images: int = TEST_IMAGES,
 ) -> Iterator[Row | Reject]:
     """Every listed image, then every picture that no list names.
 
@@ -54,8 +58,13 @@ def read(
             yield from _uncontradicted(rows, contradicted)
     halved = tables.get("", [])
     ranks = _ranks((e for t in halved for e in labelled(raw, t)), find, seen, seed)
-    middle = ranks[(len(ranks) - 1) // 2] if len(ranks) else 0
-    side = lambda path: "val" if rank(path, seed) <= middle else "test"
+    ranks = ranks[: 2 * test_images]
+    middle, end = (ranks[(len(ranks) - 1) // 2], ranks[-1]) if len(ranks) else (0, 0)
+
+    def side(path: str) -> str | None:
+        at = rank(path, seed)
+        return "val" if at <= middle else "test" if at <= end else None
+
     for table in halved:
         rows = _rows(labelled(raw, table), find, seen, side)
         yield from _uncontradicted(rows, contradicted)

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from au_jax.errors import UserError
+from au_jax.preparation.splits import rank
 from au_jax.raw import emotionet
 from au_jax.raw.row import Reject, Row
 from tests.raw_trees import emotionet_table, url, write_emotionet, write_picture
@@ -56,6 +57,21 @@ def test_one_table_is_halved_by_seed(tmp_path):
     assert collections.Counter(row.split for row in rows) == {"val": 11, "test": 10}
     assert len(rejects) == 9
     assert of(rows, "val") != of(read(tmp_path, seed=1)[0], "val")
+
+
+def test_the_published_sizes_are_drawn_from_more_labelled_images(tmp_path):
+    for i in range(1, 11):
+        write_picture(tmp_path / "N_0000000001" / name(i), i)
+    table = tmp_path / "EmotioNet_FACS_aws_2020_24600.csv"
+    emotionet_table(table, {name(i): {1: i % 2} for i in range(1, 11)})
+    items = list(emotionet.read(tmp_path, 0, test_images=3))
+    rows = [item for item in items if isinstance(item, Row)]
+    assert collections.Counter(row.split for row in rows) == {"val": 3, "test": 3}
+    assert [i.reason for i in items if isinstance(i, Reject)] == 4 * ["not_drawn"]
+    assert all(row.aus[1] == bool(row.frame % 2) for row in rows)
+    order = sorted((path(i)[7:] for i in range(1, 11)), key=lambda p: rank(p, 0))
+    assert of(rows, "val") == set(order[:3])
+    assert of(rows, "test") == set(order[3:6])
 
 
 def test_more_images_than_wanted_are_drawn_by_seed(tmp_path):
