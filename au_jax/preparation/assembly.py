@@ -44,13 +44,13 @@ def write(
         What `counts.json` holds.
 
     Raises:
-        UserError: nothing can be used.
+        UserError: nothing can be used, or the raw set has changed since the survey.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     tally = counts.Counts(survey.aus)
     writer = records.Writer(folder, name, survey.aus)
-    first = ""
+    first, seen = "", 0
     # File names that are no text are named all the same, with \ and numbers.
     rejected = (folder / "rejected.csv").open(
         "w", newline="", encoding="utf-8", errors="backslashreplace"
@@ -72,6 +72,12 @@ def write(
                     lines.writerow((item.path, item.reason, item.detail))
             writer.add(examples)
             bar.advance(task, len(faces.jpegs))
+            seen += len(faces.jpegs)
+    if seen != survey.images:
+        raise UserError(
+            f"the raw set held {survey.images} images at first and {seen} when they"
+            " were read: something changes it; wait, and give the same command again"
+        )
     report = tally.report()
     if not report["kept"]:
         raise UserError(f"none of the {report['read']} files can be used{first}")

@@ -133,6 +133,15 @@ def save(file: Path, faces: Faces) -> None:
     part.replace(file)
 
 
+def stored(file: Path) -> int:
+    """Of how many images a chunk's result tells; 0 when it is absent or damaged."""
+    try:
+        with file.open("rb") as stream, np.load(stream) as arrays:
+            return len(arrays["lengths"])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return 0
+
+
 def load(file: Path) -> Faces | None:
     """Reads a chunk's result; None when it is absent or damaged."""
     try:

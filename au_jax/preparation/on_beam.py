@@ -49,7 +49,7 @@ def find_faces(
     offsets: list[int] = []
     with plan.open("wb") as stream:
         for rows in work:
-            if rows and not chunks.chunk_file(folder, raw, rows).exists():
+            if rows and not chunks.stored(chunks.chunk_file(folder, raw, rows)):
                 offsets.append(stream.tell())
                 stream.write(_to_line(rows))
     if not offsets:
@@ -57,14 +57,16 @@ def find_faces(
     with beam.Pipeline(options=settings) as pipeline:
         numbers = pipeline | beam.Create(offsets) | beam.Reshuffle()
         _ = numbers | beam.ParDo(_FindFaces(raw, folder, plan, make_finder))
-    lost = sum(
-        not chunks.chunk_file(folder, raw, _from_line(line)).exists()
-        for line in plan.read_bytes().splitlines()
-    )
-    if lost:
+    given = done = 0
+    with plan.open("rb") as stream:
+        for line in stream:
+            rows = _from_line(line)
+            given += len(rows)
+            done += chunks.stored(chunks.chunk_file(folder, raw, rows))
+    if done != given:
         raise UserError(
-            f"Beam left out {lost} of {len(offsets)} pieces of work: does every machine"
-            f" see {folder.absolute()}? The same command goes on with what is missing"
+            f"Beam gave {done} of {given} examples: does every machine see"
+            f" {folder.absolute()}? The same command goes on with what is missing"
         )
 
 

@@ -60,6 +60,13 @@ def test_each_rejection_is_named_whatever_its_name(tmp_path):
     assert assembly.stored_report(tmp_path / "data") == report
 
 
+def test_a_raw_set_that_changes_meanwhile(tmp_path):
+    found = faces([("", "")] * 2)
+    with pytest.raises(UserError, match="held 3 images at first and 2 when they were"):
+        assembly.write([([row(1), row(2)], found)], tmp_path / "data", "bp4d", SURVEY)
+    assert not (tmp_path / "data" / "counts.json").exists()
+
+
 def test_a_disk_that_fills_up_while_records_are_written(tmp_path):
     """A limit on file sizes fails as a full disk does, inside ArrayRecord."""
     found = faces([("", "")] * 3, jpeg=bytes(100_000))

@@ -60,9 +60,16 @@ def test_the_local_run_finds_all_faces_done(raw, tmp_path, monkeypatch):
 
 def test_results_that_are_missing_are_told(raw, tmp_path, monkeypatch):
     monkeypatch.setattr(on_beam.chunks, "save", lambda *_: None)
-    with pytest.raises(UserError, match="Beam left out 4 of 4 pieces of work"):
+    with pytest.raises(UserError, match="Beam gave 0 of 240 examples"):
         prepare(raw, tmp_path / "beam", "")
     assert not (tmp_path / "beam" / "bp4d" / "1.0.0").exists()
+
+
+def test_a_piece_that_lost_examples_is_told(raw, tmp_path, monkeypatch):
+    stored = on_beam.chunks.stored
+    monkeypatch.setattr(on_beam.chunks, "stored", lambda file: max(stored(file) - 1, 0))
+    with pytest.raises(UserError, match="Beam gave 236 of 240 examples"):
+        prepare(raw, tmp_path / "beam", "")
 
 
 def test_the_mode_that_loses_examples_is_refused():
