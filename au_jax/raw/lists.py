@@ -38,6 +38,7 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
     lists = [(path, *_partners(raw, path, len(aus))) for path in paths]
     people = {subject for path, *_ in lists for subject in _subjects(raw, path)}
     split_of = splits.bp4d(people, seed)
+    contradicted = _contradicted(raw, lists)
     seen: set[str] = set()
     for file, occur, land in lists:
         named = _SPLIT.fullmatch(file.stem)
@@ -49,6 +50,10 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
                     yield Reject(item.path, "duplicate", f"{where}: listed before")
                     continue
                 seen.add(item.path)
+                if path in contradicted:
+                    detail = f"{where}: listed again with other codes"
+                    yield Reject(item.path, "bad_label", detail)
+                    continue
                 split = named[1].lower() if named else split_of.get(item.subject)
                 split = split or splits.by_name(item.path, seed)
                 item = Row(
@@ -56,6 +61,20 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
                     item.landmarks,
                 )  # fmt: skip
             yield item
+
+
+def _contradicted(
+    raw: Path, lists: Sequence[tuple[PurePosixPath, PurePosixPath | None, object]]
+) -> set[str]:
+    """The paths that are listed several times, with different codes."""
+    first: dict[str, int] = {}
+    found: set[str] = set()
+    for file, occur, _ in lists:
+        for path, (label,) in _lines(raw, file, occur) if occur else ():
+            codes_of_line = hash(tuple((label or "").split()))
+            if first.setdefault(path, codes_of_line) != codes_of_line:
+                found.add(path)
+    return found
 
 
 def _partners(
