@@ -4,42 +4,73 @@
 
 The file holds the networks that validated best on the target, their AUs, alignment,
 thresholds, training data and metrics; no code (au_jax/prediction/model_file.py).
+
+    python -m au_jax.export --model=model.aujax --stablehlo=model.stablehlo
+
+writes a model as a StableHLO program (au_jax/prediction/stablehlo.py). Any of the
+outputs can be made of any of the inputs.
 """
 
-import functools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import app, flags
 
 from au_jax import command_line, console
 from au_jax.errors import UserError, run_program
 
+if TYPE_CHECKING:
+    from au_jax.prediction.model_file import Model
+
 WORKDIR = flags.DEFINE_string("workdir", None, "the work directory of a training run")
-OUT = flags.DEFINE_string("out", None, "the file to write, such as model.aujax")
+MODEL = flags.DEFINE_string("model", None, "or a model file that was written before")
+OUT = flags.DEFINE_string("out", None, "the model file to write, such as model.aujax")
+STABLEHLO = flags.DEFINE_string("stablehlo", None, "a StableHLO program to write")
+PATH = flags.DEFINE_string("path", None, "of that program: reconstructed or direct")
 DOMAIN = flags.DEFINE_enum(
     "domain", "target", ["source", "target"], "on which the networks validated best"
 )
 
 
 def main(argv: list[str]) -> None:
-    """Writes the file of the flags."""
+    """Writes the files of the flags."""
     del argv
+    from au_jax.prediction import model_file, stablehlo
+
+    console.set_up_logging()
+    files = {flag.name: _file(flag) for flag in (OUT, STABLEHLO) if flag.value}
+    if not files:
+        raise UserError("nothing to write: give --out=model.aujax or --stablehlo=FILE")
+    model = _model()
+    aus = " ".join(map(str, model.aus))
+    print(f"AU {aus}, stage {model.card['stage']}, step", end=" ")
+    print(model.card["training"].get("step", "unknown"))
+    for kind, file in files.items():
+        if kind == "out":
+            model_file.save(file, model)
+        else:
+            stablehlo.save(file, model, PATH.value)
+        print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+
+
+def _model() -> "Model":
     from au_jax.prediction import model_file, packing
 
+    if (WORKDIR.value is None) == (MODEL.value is None):
+        raise UserError("give one of --workdir=RUN and --model=FILE")
+    if MODEL.value:
+        return model_file.load(Path(MODEL.value))
     assert WORKDIR.value is not None
-    assert OUT.value is not None
     assert DOMAIN.value is not None
-    console.set_up_logging()
-    out = Path(OUT.value)
-    if out.is_dir() or not out.parent.is_dir():
-        raise UserError(f"--out={out}: give a file in a folder that exists")
-    model = packing.pack(Path(WORKDIR.value), DOMAIN.value)
-    model_file.save(out, model)
-    aus = " ".join(map(str, model.aus))
-    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, AU {aus}, stage", end=" ")
-    print(f"{model.card['stage']}, step {model.card['training']['step']}")
+    return packing.pack(Path(WORKDIR.value), DOMAIN.value)
+
+
+def _file(flag: flags.FlagHolder[str | None]) -> Path:
+    file = Path(flag.value or "")
+    if file.is_dir() or not file.parent.is_dir():
+        raise UserError(f"--{flag.name}={file}: give a file in a folder that exists")
+    return file
 
 
 if __name__ == "__main__":
-    parse = functools.partial(command_line.parse, required=("workdir", "out"))
-    run_program(lambda: app.run(main, flags_parser=parse))
+    run_program(lambda: app.run(main, flags_parser=command_line.parse))

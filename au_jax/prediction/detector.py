@@ -58,10 +58,7 @@ class Detector:
         if not isinstance(model, model_file.Model):
             model = model_file.load(Path(model))
         self.model = model
-        has = PATHS[1:] if model.card["stage"] == "supervised" else PATHS
-        if path is not None and path not in has:
-            raise UserError(f"path {path!r}: this model has {' and '.join(has)}")
-        self.path = path or has[0]
+        self.path = chosen_path(model, path)
         limits = model.card["thresholds"]
         if model.card.get("thresholds_path") not in ("", None, self.path):
             limits = [THRESHOLD] * len(limits)  # they were chosen on the other path
@@ -148,6 +145,18 @@ class Detector:
             images[: len(part)] = [transforms.normalise(crop) for crop in part]
             found.append(np.asarray(self._run(images))[: len(part)])
         return np.concatenate(found)
+
+
+def chosen_path(model: model_file.Model, path: str | None) -> str:
+    """The path by which a model answers; the first that it has unless one is given.
+
+    Raises:
+        UserError: it has no such path.
+    """
+    has = PATHS[1:] if model.card["stage"] == "supervised" else PATHS
+    if path is not None and path not in has:
+        raise UserError(f"path {path!r}: this model has {' and '.join(has)}")
+    return path or has[0]
 
 
 def _fit(shape: tuple[int, ...], size: int) -> Float[np.ndarray, "2 3"]:

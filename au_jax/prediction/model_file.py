@@ -8,8 +8,8 @@ the networks of the card need.
 
 import dataclasses
 import hashlib
+import io
 import json
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from au_jax.errors import UserError
+from au_jax.files import write_whole
 from au_jax.prediction import card as cards
 from au_jax.run_state import network_shapes
 from au_jax.types import Params
@@ -75,14 +76,11 @@ def save(path: Path, model: Model) -> None:
     """Writes the file in one go: there is never half of one."""
     model, blob = _encode(model)
     text = json.dumps(model.card, indent=1, allow_nan=False)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with zipfile.ZipFile(temporary, "w") as archive:
-            for name, data in ((CARD, text.encode()), (ARRAYS, blob)):
-                archive.writestr(zipfile.ZipInfo(name, _DATE), data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in ((CARD, text.encode()), (ARRAYS, blob)):
+            archive.writestr(zipfile.ZipInfo(name, _DATE), data)
+    write_whole(path, packed.getvalue())
 
 
 def _encode(model: Model) -> tuple[Model, bytes]:

@@ -110,7 +110,7 @@ class Repeated:
     """Images of equal pixels."""
 
     groups: list[list[tuple[str, int]]]
-    """Split and index of each image of a group; some groups of many."""
+    """Split and index of images of a group; some groups of many, and of each some."""
     num_groups: int
     shared: dict[str, int]
     """Split -> how many of its images are in another split, too."""
@@ -129,8 +129,12 @@ def repeated(splits: Mapping[str, SplitStatistics], most: int = 1000) -> Repeate
     twice = values[counts > 1]
     groups: dict[int, list[tuple[str, int]]] = {int(v): [] for v in twice[:most]}
     for name, some in pixels.items():
+        told: collections.Counter[int] = collections.Counter()
         for index in np.flatnonzero(np.isin(some, twice[:most])):
-            groups[int(some[index])].append((name, int(index)))
+            value = int(some[index])
+            told[value] += 1
+            if told[value] <= NAMED:
+                groups[value].append((name, int(index)))
     return Repeated(list(groups.values()), len(twice), shared)
 
 

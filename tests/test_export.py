@@ -1,0 +1,50 @@
+"""The program `export`. Expected: README's promises; one line and 2 for a mistake."""
+
+import subprocess
+import sys
+
+import pytest
+
+from au_jax.prediction import model_file
+from tests.prediction.models import small_model
+from tests.programs import ROOT
+
+
+def export(*arguments):
+    command = [sys.executable, "-m", "au_jax.export", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_model_file_and_a_program_of_a_model_file(tmp_path):
+    model = tmp_path / "model.aujax"
+    model_file.save(model, small_model())
+    again, program = tmp_path / "again.aujax", tmp_path / "model.stablehlo"
+    ended = export(f"--model={model}", f"--out={again}", f"--stablehlo={program}")
+    assert ended.returncode == 0, ended.stderr
+    assert again.read_bytes() == model.read_bytes()
+    assert program.stat().st_size > 10_000
+    assert f"{program}: " in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out=x.aujax"], "give one of --workdir=RUN"),
+        (["--workdir={0}", "--model={0}/m", "--out=x.aujax"], "give one of --workdir"),
+        (["--workdir={0}"], "nothing to write"),
+        (["--workdir={0}", "--out={0}"], "give a file in a folder that exists"),
+        (["--workdir={0}", "--out={0}/no/x"], "give a file in a folder that exists"),
+        (["--workdir={0}/none", "--out={0}/x"], "{0}/none"),
+        (["--model={0}/none", "--out={0}/x"], "there is no model file {0}/none"),
+        (["--model={0}/page", "--out={0}/x"], "no model of au_jax"),
+    ],
+)
+def test_mistakes(tmp_path, arguments, message):
+    (tmp_path / "page").write_text("<html>not found</html>")
+    ended = export(*(argument.format(tmp_path) for argument in arguments))
+    assert ended.returncode == 2
+    assert message.format(tmp_path) in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["page"]
