@@ -5,6 +5,10 @@
 The file holds the networks that validated best on the target, their AUs, alignment,
 thresholds, training data and metrics; no code (au_jax/prediction/model_file.py).
 
+    python -m au_jax.export --adld=DIR --config=configs/adld.py --out=model.aujax
+
+makes one of an ADLD snapshot (au_jax/prediction/adld.py), and
+
     python -m au_jax.export --model=model.aujax --stablehlo=model.stablehlo
 
 writes a model as a StableHLO program (au_jax/prediction/stablehlo.py). Any of the
@@ -15,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import app, flags
+from ml_collections import config_flags
 
 from au_jax import command_line, console
 from au_jax.errors import UserError, run_program
@@ -24,6 +29,10 @@ if TYPE_CHECKING:
 
 WORKDIR = flags.DEFINE_string("workdir", None, "the work directory of a training run")
 MODEL = flags.DEFINE_string("model", None, "or a model file that was written before")
+ADLD = flags.DEFINE_string("adld", None, "or a folder of an ADLD snapshot")
+CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "with --adld: its networks, configs/adld.py", lock_config=True
+)
 OUT = flags.DEFINE_string("out", None, "the model file to write, such as model.aujax")
 STABLEHLO = flags.DEFINE_string("stablehlo", None, "a StableHLO program to write")
 PATH = flags.DEFINE_string("path", None, "of that program: reconstructed or direct")
@@ -54,12 +63,17 @@ def main(argv: list[str]) -> None:
 
 
 def _model() -> "Model":
-    from au_jax.prediction import model_file, packing
+    from au_jax.prediction import adld, model_file, packing
 
-    if (WORKDIR.value is None) == (MODEL.value is None):
-        raise UserError("give one of --workdir=RUN and --model=FILE")
+    given = [flag for flag in (WORKDIR, MODEL, ADLD) if flag.value]
+    if len(given) != 1:
+        raise UserError("give one of --workdir=RUN, --model=FILE and --adld=DIR")
     if MODEL.value:
         return model_file.load(Path(MODEL.value))
+    if (ADLD.value is None) != (CONFIG.value is None):
+        raise UserError("--adld=DIR and --config=configs/adld.py belong together")
+    if ADLD.value:
+        return adld.read(Path(ADLD.value), CONFIG.value)
     assert WORKDIR.value is not None
     assert DOMAIN.value is not None
     return packing.pack(Path(WORKDIR.value), DOMAIN.value)

@@ -31,14 +31,13 @@ def test_a_model_file_and_a_program_of_a_model_file(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--out=x.aujax"], "give one of --workdir=RUN"),
         (["--workdir={0}", "--model={0}/m", "--out=x.aujax"], "give one of --workdir"),
-        (["--workdir={0}"], "nothing to write"),
-        (["--workdir={0}", "--out={0}"], "give a file in a folder that exists"),
         (["--workdir={0}", "--out={0}/no/x"], "give a file in a folder that exists"),
-        (["--workdir={0}/none", "--out={0}/x"], "{0}/none"),
-        (["--model={0}/none", "--out={0}/x"], "there is no model file {0}/none"),
         (["--model={0}/page", "--out={0}/x"], "no model of au_jax"),
+        (
+            ["--adld={0}", "--config=configs/adld.py", "--out={0}/x"],
+            "{0} holds no whole snapshot",
+        ),
     ],
 )
 def test_mistakes(tmp_path, arguments, message):

@@ -37,12 +37,7 @@ def pack(workdir: Path, domain: str) -> Model:
         "format": cards.FORMAT,
         "stage": stage,
         "networks": cards.pick_config(config),
-        "alignment": {
-            "size": align.SIZE,
-            "enlarge": align.ENLARGE,
-            "border": align.BORDER,
-            "detection": detect.METHOD,
-        },
+        "alignment": alignment(),
         "thresholds": thresholds,
         "thresholds_path": path,
         "training": _training(config, workdir, domain, step),
@@ -50,6 +45,16 @@ def pack(workdir: Path, domain: str) -> Model:
     }
     host = jax.device_get((prune(params), prune(batch_stats)))
     return Model(card, *host)
+
+
+def alignment() -> dict[str, Any]:
+    """How faces are cut out, in preparation as in prediction."""
+    return {
+        "size": align.SIZE,
+        "enlarge": align.ENLARGE,
+        "border": align.BORDER,
+        "detection": detect.METHOD,
+    }
 
 
 def _thresholds(
