@@ -84,4 +84,4 @@ def conv3x3(channels: int, dtype: DTypeLike, name: str | None = None) -> nn.Conv
 
 def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
     """2x2 average pooling; an odd last row or column is dropped (floor)."""
-    return nn.avg_pool(x, (2, 2), strides=(2, 2))
+    return nn.avg_pool(x, window_shape=(2, 2), strides=(2, 2))
