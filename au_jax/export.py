@@ -11,8 +11,8 @@ makes one of an ADLD snapshot (au_jax/prediction/adld.py), and
 
     python -m au_jax.export --model=model.aujax --stablehlo=model.stablehlo
 
-writes a model as a StableHLO program (au_jax/prediction/stablehlo.py). Any of the
-outputs can be made of any of the inputs.
+writes a model as a StableHLO program (au_jax/prediction/stablehlo.py), --onnx=FILE in
+ONNX (au_jax/prediction/onnx_file.py). Any output can be made of any input.
 """
 
 from pathlib import Path
@@ -35,7 +35,8 @@ CONFIG = config_flags.DEFINE_config_file(
 )
 OUT = flags.DEFINE_string("out", None, "the model file to write, such as model.aujax")
 STABLEHLO = flags.DEFINE_string("stablehlo", None, "a StableHLO program to write")
-PATH = flags.DEFINE_string("path", None, "of that program: reconstructed or direct")
+ONNX = flags.DEFINE_string("onnx", None, "an ONNX file to write")
+PATH = flags.DEFINE_string("path", None, "of both: reconstructed or direct")
 DOMAIN = flags.DEFINE_enum(
     "domain", "target", ["source", "target"], "on which the networks validated best"
 )
@@ -44,12 +45,12 @@ DOMAIN = flags.DEFINE_enum(
 def main(argv: list[str]) -> None:
     """Writes the files of the flags."""
     del argv
-    from au_jax.prediction import model_file, stablehlo
+    from au_jax.prediction import model_file, onnx_file, stablehlo
 
     console.set_up_logging()
-    files = {flag.name: _file(flag) for flag in (OUT, STABLEHLO) if flag.value}
+    files = {flag.name: _file(flag) for flag in (OUT, STABLEHLO, ONNX) if flag.value}
     if not files:
-        raise UserError("nothing to write: give --out=model.aujax or --stablehlo=FILE")
+        raise UserError("nothing to write: give --out, --stablehlo or --onnx=FILE")
     model = _model()
     aus = " ".join(map(str, model.aus))
     print(f"AU {aus}, stage {model.card['stage']}, step", end=" ")
@@ -57,8 +58,10 @@ def main(argv: list[str]) -> None:
     for kind, file in files.items():
         if kind == "out":
             model_file.save(file, model)
-        else:
+        elif kind == "stablehlo":
             stablehlo.save(file, model, PATH.value)
+        else:
+            onnx_file.save(file, model, PATH.value)
         print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
 
 

@@ -38,5 +38,9 @@ class LandmarkEncoder(nn.Module):
             x = ConvBlock(scaled(64, self.width), norm="instance", dtype=self.dtype)(x)
         x = jnp.tanh(x)
         logits = conv3x3(NUM_LANDMARKS, self.dtype)(x)
-        attention = jax.nn.softmax(logits.astype(jnp.float32), axis=(-3, -2))
+        # Over all cells of a map at once; ONNX knows a softmax over one axis only.
+        cells = logits.astype(jnp.float32).reshape(
+            (x.shape[0], x.shape[1] * x.shape[2], NUM_LANDMARKS)
+        )
+        attention = jax.nn.softmax(cells, axis=1).reshape(logits.shape)
         return LandmarkEncoding(x, logits, attention.astype(x.dtype))
