@@ -1,6 +1,5 @@
 """Thresholds of a run: for each AU the one with the highest F1 on a split."""
 
-import json
 from pathlib import Path
 
 import jax
@@ -10,16 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from sklearn import metrics as sk
 
-from au_jax import devices, evaluation, metrics
+from au_jax import devices, evaluation, metrics, thresholds
 from au_jax.data import source
 from au_jax.errors import UserError
 from au_jax.report import percent
 from au_jax.run_evaluation import best_stage
 from au_jax.run_state import best_networks, read_config
 from au_jax.stages import STAGES
-from au_jax.writer import replace
-
-FILE = "thresholds.json"
+from au_jax.thresholds import Thresholds
 
 
 def best_threshold(
@@ -73,33 +70,27 @@ def run(workdir: Path, calibrate: str, split: str, data_dir: str | None) -> None
     if not chosen.probabilities:
         raise UserError(f"{workdir} has trained {stage} only, which finds no AUs")
     path = "reconstructed" if "reconstructed" in chosen.probabilities else "direct"
-    thresholds = [
+    values = [
         best_threshold(chosen.probabilities[path][k, a], chosen.aus[k, a] > 0)
         for a, k in enumerate(chosen.known.T)
     ]
-    told = {
-        "split": calibrate,
-        "stage": stage,
-        "step": step,
-        "path": path,
-        "thresholds": {f"AU{a:02d}": t for a, t in zip(aus, thresholds, strict=True)},
-    }
-    replace(workdir / FILE, json.dumps(told, indent=2) + "\n")
-    _print(aus, thresholds, found(split), path, f"{config.data.target}, {split}")
-    print(f"thresholds: {workdir / FILE}, for python -m au_jax.export")
+    chosen = Thresholds(calibrate, stage, step, path, tuple(values))
+    file = thresholds.write(workdir, chosen, aus)
+    _print(aus, values, found(split), path, f"{config.data.target}, {split}")
+    print(f"thresholds: {file}, for python -m au_jax.export")
 
 
 def _print(
     aus: tuple[int, ...],
-    thresholds: list[float],
+    chosen: list[float],
     tested: evaluation.Found,
     path: str,
     title: str,
 ) -> None:
     values = tested.probabilities[path]
     table = Table("", *(f"AU{au:02d}" for au in aus), "mean", title=f"F1, {title}")
-    table.add_row("threshold", *(f"{t:.3f}" for t in thresholds), "")
-    for name, limits in (("at .5", [0.5] * len(aus)), ("at threshold", thresholds)):
+    table.add_row("threshold", *(f"{t:.3f}" for t in chosen), "")
+    for name, limits in (("at .5", [0.5] * len(aus)), ("at threshold", chosen)):
         f1 = [
             _f1(tested.aus[k, a] > 0, values[k, a] >= t)
             for a, (k, t) in enumerate(zip(tested.known.T, limits, strict=True))

@@ -10,6 +10,7 @@ from au_jax import devices, metrics
 from au_jax.data import pipeline
 from au_jax.data.source import FaceSplit
 from au_jax.errors import UserError
+from au_jax.thresholds import Thresholds
 from au_jax.types import Params, Predict, Prediction
 
 
@@ -21,6 +22,8 @@ class Evaluation:
     """By path: "direct" AU(E_f(I)), "reconstructed" AU(G_st(A, B))."""
     landmark_error: float | None
     """Mean point distance in percent of the eye distance; None: no landmarks found."""
+    calibrated: metrics.AuScores | None = None
+    """At thresholds chosen for one path, of that path; None where there are none."""
 
     def means(self) -> dict[str, float]:
         """The values of a log line, by "path_metric"."""
@@ -110,8 +113,12 @@ def evaluate(
     crop: int,
     batch_size: int,
     pause: Callable[[], None] = lambda: None,
+    calibrated: Thresholds | None = None,
 ) -> Evaluation:
-    """Scores of a split; the arguments are those of `predict_split`."""
+    """Scores of a split; the arguments are those of `predict_split`.
+
+    With `calibrated` thresholds of this model, also the scores at these.
+    """
     found = predict_split(
         predict, params, batch_stats, split, mesh, crop, batch_size, pause
     )
@@ -120,7 +127,12 @@ def evaluate(
         for path, values in found.probabilities.items()
     }
     errors = found.landmark_errors
-    return Evaluation(scores, None if errors is None else float(errors.mean()))
+    at_thresholds = None
+    if calibrated is not None:
+        values = found.probabilities[calibrated.path]
+        at_thresholds = metrics.score(values, found.aus, found.known, calibrated.values)
+    error = None if errors is None else float(errors.mean())
+    return Evaluation(scores, error, at_thresholds)
 
 
 def selection_score(domain: str, evaluation: Evaluation) -> float:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -37,11 +38,16 @@ def score(
     probabilities: Float[np.ndarray, "n a"],
     aus: Float[np.ndarray, "n a"],
     known: Bool[np.ndarray, "n a"],
+    thresholds: Sequence[float] | None = None,
 ) -> AuScores:
-    """Scores per AU; labels that are not known drop out AU by AU."""
+    """Scores per AU; labels that are not known drop out AU by AU.
+
+    F1 and accuracy are at .5 for all AUs unless `thresholds` are given.
+    """
+    limits = thresholds or [THRESHOLD] * aus.shape[1]
     columns = [
-        _score_one(probabilities[known[:, a], a], aus[known[:, a], a] > 0)
-        for a in range(aus.shape[1])
+        _score_one(probabilities[known[:, a], a], aus[known[:, a], a] > 0, limit)
+        for a, limit in enumerate(limits)
     ]
     names = [field.name for field in dataclasses.fields(AuScores)]
     return AuScores(**{k: np.array([c[k] for c in columns]) for k in names})
@@ -55,9 +61,11 @@ def always_active(
 
 
 def _score_one(
-    probabilities: Float[np.ndarray, "n"], active: Bool[np.ndarray, "n"]
+    probabilities: Float[np.ndarray, "n"],
+    active: Bool[np.ndarray, "n"],
+    threshold: float,
 ) -> dict[str, int | float]:
-    found = probabilities > THRESHOLD
+    found = probabilities > threshold
     scores = {
         "images": len(active),
         "positives": int(active.sum()),

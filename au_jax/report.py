@@ -1,9 +1,8 @@
-"""Evaluation tables: on the terminal, as Markdown, as JSON."""
+"""Evaluation tables: on the terminal, and as Markdown."""
 
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -27,6 +26,10 @@ class Section:
     scores: AuScores
     always_active: AuScores
     """The trivial answer on the same images."""
+    calibrated: AuScores | None = None
+    """At the thresholds below; None where there are none."""
+    thresholds: tuple[float, ...] = ()
+    """One for each AU."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +70,21 @@ def rows(section: Section) -> list[list[str]]:
         for metric, label in METRICS.items():
             values = [percent(v) for v in getattr(scores, metric)]
             lines.append([prefix + label, *values, percent(scores.mean(metric))])
+        if scores is section.scores and section.calibrated is not None:
+            lines += _calibrated_rows(section.calibrated, section.thresholds)
     for count in ("images", "positives"):
         values = getattr(section.scores, count)
         lines.append([count, *(str(v) for v in values), ""])
+    return lines
+
+
+def _calibrated_rows(scores: AuScores, thresholds: Sequence[float]) -> list[list[str]]:
+    """What changes with the thresholds: the decisions, not the order of the images."""
+    lines = [["threshold", *map(percent, thresholds), ""]]
+    for metric in ("f1", "accuracy"):
+        values = [percent(v) for v in getattr(scores, metric)]
+        label = f"{METRICS[metric]} at threshold"
+        lines.append([label, *values, percent(scores.mean(metric))])
     return lines
 
 
@@ -143,47 +158,6 @@ def _markdown(lines: Sequence[Sequence[str]]) -> list[str]:
     header, *rest = lines
     rule = ["---", *["---:"] * (len(header) - 1)]
     return [_line(line) for line in (header, rule, *rest)]
-
-
-def to_json(report: Report) -> dict[str, Any]:
-    """The same for programs: fractions, null where there is no value."""
-    return {
-        "notes": list(report.notes),
-        "sections": [
-            {
-                "title": section.title,
-                "aus": list(section.aus),
-                **_scores_to_json(section.scores),
-                "always_active": _scores_to_json(section.always_active),
-            }
-            for section in report.sections
-        ],
-        "landmark_error_percent": report.landmark_errors,
-        "summary": [
-            {
-                "name": line.name,
-                **{
-                    domain: {metric: _number(v) for metric, v in means.items()}
-                    for domain, means in line.means.items()
-                },
-            }
-            for line in report.summary
-        ],
-    }
-
-
-def _scores_to_json(scores: AuScores) -> dict[str, Any]:
-    found: dict[str, Any] = {"mean": {}}
-    for metric in METRICS:
-        found[metric] = [_number(v) for v in getattr(scores, metric)]
-        found["mean"][metric] = _number(scores.mean(metric))
-    for count in ("images", "positives"):
-        found[count] = [int(v) for v in getattr(scores, count)]
-    return found
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
 
 
 def _line(cells: Sequence[str]) -> str:

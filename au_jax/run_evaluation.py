@@ -1,16 +1,26 @@
 """A run on a split of both domains: its best checkpoints, its tables."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import jax
 from rich.console import Console
 
-from au_jax import devices, evaluation, face_sheet, metrics, report
+from au_jax import (
+    devices,
+    evaluation,
+    face_sheet,
+    metrics,
+    report,
+    report_json,
+    thresholds,
+)
 from au_jax.data import source
 from au_jax.errors import UserError
 from au_jax.run_state import best_networks, read_config, stages_with_checkpoints
 from au_jax.stages import STAGES
+from au_jax.thresholds import Thresholds
 from au_jax.types import DOMAINS, Config
 
 TITLES = {"direct": "AU(E_f(I))", "reconstructed": "AU(G_st(A, B))"}
@@ -32,7 +42,9 @@ def run(
     if data_dir is not None:
         config.data.data_dir = data_dir
     result = evaluate_run(config, workdir, split)
-    (workdir / "eval.json").write_text(json.dumps(report.to_json(result), indent=2))
+    (workdir / "eval.json").write_text(
+        json.dumps(report_json.to_json(result), indent=2)
+    )
     (workdir / "eval.md").write_text(report.to_markdown(result))
     stages = {d: best_stage(config, workdir, d) for d in DOMAINS}
     sheet = face_sheet.write(config, workdir, split, stages, faces)
@@ -44,6 +56,7 @@ def evaluate_run(config: Config, workdir: Path, split: str) -> report.Report:
     """Each domain by the checkpoint that validated best on it (method.md section 5)."""
     aus = tuple(config.data.aus)
     notes, sections, errors = [], [], {}
+    calibrated = thresholds.read(workdir, aus)
     lines: dict[str, dict[str, dict[str, float]]] = {}
     for domain in DOMAINS:
         name = config.data[domain]
@@ -52,7 +65,8 @@ def evaluate_run(config: Config, workdir: Path, split: str) -> report.Report:
         lines.setdefault("always active", {})[domain] = _means(trivial)
         model = best_stage(config, workdir, domain)
         for stage in (*_floor(config, workdir), model):
-            found, step = _evaluate(config, workdir, stage, domain, data)
+            limits = calibrated if (domain, stage) == ("target", model) else None
+            found, step = _evaluate(config, workdir, stage, domain, data, limits)
             notes.append(
                 f"{domain}: {name}, split {split}, {len(data)} images; checkpoint of"
                 f" stage {stage}, step {step}, best on validation of the {domain}"
@@ -63,7 +77,16 @@ def evaluate_run(config: Config, workdir: Path, split: str) -> report.Report:
                 answer = f"{path} path" if stage == model else f"{stage} (the floor)"
                 title = f"{domain} ({name}), {answer}: {TITLES[path]}"
                 scores = found.scores[path]
-                sections.append(report.Section(title, aus, scores, trivial))
+                section = report.Section(title, aus, scores, trivial)
+                if limits and found.calibrated and path == limits.path:
+                    section = dataclasses.replace(
+                        section, calibrated=found.calibrated, thresholds=limits.values
+                    )
+                    way = f"{stage}, {path}, calibrated"
+                    lines.setdefault(way, {})[domain] = _means(found.calibrated)
+                    told = f"thresholds of the {path} path: chosen on {limits.split}"
+                    notes.append(f"{domain}: {told}")
+                sections.append(section)
                 lines.setdefault(f"{stage}, {path}", {})[domain] = _means(scores)
             if found.landmark_error is not None:
                 errors[domain] = found.landmark_error
@@ -72,11 +95,21 @@ def evaluate_run(config: Config, workdir: Path, split: str) -> report.Report:
 
 
 def _evaluate(
-    config: Config, workdir: Path, stage: str, domain: str, data: source.FaceSplit
+    config: Config,
+    workdir: Path,
+    stage: str,
+    domain: str,
+    data: source.FaceSplit,
+    calibrated: Thresholds | None,
 ) -> tuple[evaluation.Evaluation, int]:
-    """The best checkpoint of a stage on a split, and its step."""
+    """The best checkpoint of a stage on a split, and its step.
+
+    Thresholds of another checkpoint are left out.
+    """
     mesh = devices.make_mesh()
     *networks, step = best_networks(stage, domain, config, workdir)
+    if calibrated and (calibrated.stage, calibrated.step) != (stage, step):
+        calibrated = None
     params, batch_stats = jax.device_put(networks, devices.replicated(mesh))
     found = evaluation.evaluate(
         evaluation.compile_predict(mesh, STAGES[stage].make_predict(config)),
@@ -86,6 +119,7 @@ def _evaluate(
         mesh=mesh,
         crop=config.data.crop,
         batch_size=config.eval.batch_size,
+        calibrated=calibrated,
     )
     return found, step
 

@@ -6,4 +6,5 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/environment.sh
 use_environment requirements/test.txt editable
-exec "$python" -m pytest "$@"
+# Each worker compiles programs and holds them: more than four want much memory.
+exec "$python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal "$@"

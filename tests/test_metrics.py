@@ -43,6 +43,17 @@ def test_f1_and_accuracy_are_those_of_scikit_learn():
         assert found.accuracy[a] == pytest.approx(sklearn.accuracy_score(y, p))
 
 
+def test_thresholds_of_each_au():
+    probabilities, aus, known = drawn()
+    limits = (0.2, 0.5, 0.8)[: aus.shape[1]]
+    scores = metrics.score(probabilities, aus, known, limits)
+    for a, limit in enumerate(limits):
+        true = aus[known[:, a], a] > 0
+        found = probabilities[known[:, a], a] > limit
+        assert scores.f1[a] == pytest.approx(sklearn.f1_score(true, found))
+        assert scores.accuracy[a] == pytest.approx((true == found).mean())
+
+
 def test_auc_is_the_share_of_pairs_in_order():
     """Its definition: positives above negatives, ties count half."""
     probabilities, aus, known = drawn()

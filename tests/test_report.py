@@ -7,7 +7,7 @@ import json
 import numpy as np
 from rich.console import Console
 
-from au_jax import report
+from au_jax import report, report_json
 from au_jax.metrics import AuScores
 
 NAN = float("nan")
@@ -43,6 +43,24 @@ def test_rows():
     assert report.rows(SECTION) == ROWS
 
 
+def test_a_calibrated_model_shows_both_thresholds():
+    calibrated = dataclasses.replace(SCORES, f1=np.array([0.75, 0.25, NAN]))
+    limits = (0.25, 0.123, 0.5)
+    section = dataclasses.replace(SECTION, calibrated=calibrated, thresholds=limits)
+    assert report.rows(section) == [
+        *ROWS[:5],
+        ["threshold", "25.0", "12.3", "50.0", ""],
+        ["F1 at threshold", "75.0", "25.0", "-", "50.0"],
+        ["accuracy at threshold", "81.2", "100.0", "-", "90.6"],
+        *ROWS[5:],
+    ]
+    shown = dataclasses.replace(REPORT, sections=(section,))
+    (found,) = report_json.to_json(shown)["sections"]
+    assert found["f1"][:2] == [0.5, 0.0]
+    assert found["calibrated"]["f1"][:2] == [0.75, 0.25]
+    assert found["calibrated"]["thresholds"] == [0.25, 0.123, 0.5]
+
+
 def test_terminal_shows_every_cell():
     screen = io.StringIO()
     report.print_report(REPORT, Console(file=screen, width=100))
@@ -70,7 +88,7 @@ def test_markdown_is_a_table():
 
 
 def test_json_has_null_where_there_is_no_value():
-    text = json.dumps(report.to_json(REPORT), allow_nan=False)
+    text = json.dumps(report_json.to_json(REPORT), allow_nan=False)
     found = json.loads(text)
     (section,) = found["sections"]
     assert section["aus"] == [1, 12, 5]
@@ -86,7 +104,7 @@ def test_a_report_without_aus_or_landmarks():
     """A landmark stage has no AU table, a model without landmarks no error."""
     empty = report.Report(("note",), (), {})
     assert report.to_markdown(empty) == "# Evaluation\n- note\n"
-    assert report.to_json(empty)["sections"] == []
+    assert report_json.to_json(empty)["sections"] == []
 
 
 def test_the_summary_leaves_out_what_was_not_asked():

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from au_jax import evaluation, face_sheet, metrics, run_evaluation, run_state, train
+from au_jax import (
+    calibration,
+    evaluation,
+    face_sheet,
+    metrics,
+    run_evaluation,
+    run_state,
+    train,
+)
 from au_jax.errors import UserError
 from au_jax.faces import drawing
 from configs import joint as joint_config
@@ -66,6 +74,19 @@ def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
     assert set(names[2:]) <= {"joint", "finetune"}
     last = result["summary"][-1]
     assert last["target"]["f1"] == result["sections"][3]["mean"]["f1"]
+    calibration.run(tmp_path, "val", "test", None)
+    run_evaluation.run(tmp_path, "test", None)
+    result = json.loads((tmp_path / "eval.json").read_text())
+    (shown,) = (s for s in result["sections"] if "calibrated" in s)
+    assert shown["title"].startswith("target (emotionet), reconstructed path")
+    chosen = json.loads((tmp_path / "thresholds.json").read_text())["thresholds"]
+    assert shown["calibrated"]["thresholds"] == list(chosen.values())
+    assert shown["calibrated"]["auc"] == shown["auc"]
+    assert "path: chosen on val" in (tmp_path / "eval.md").read_text()
+    assert [section["title"].split(" ")[1] for section in result["sections"]] == [
+        *2 * ["(bp4d),"],
+        *3 * ["(emotionet),"],
+    ]
     sheet = cv2.imread(str(tmp_path / "faces.png"))
     assert sheet is not None
     # Licensed sets: no face, only points and text.

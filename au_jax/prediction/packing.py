@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 import au_jax
-from au_jax import calibration, metrics
+from au_jax import metrics, thresholds
 from au_jax.errors import UserError
 from au_jax.faces import align, detect
 from au_jax.prediction import card as cards
@@ -32,13 +32,13 @@ def pack(workdir: Path, domain: str) -> Model:
     if stage not in cards.PREDICTORS:
         raise UserError(f"{workdir} has trained {stage} only, which finds no AUs")
     params, batch_stats, step = best_networks(stage, domain, config, workdir)
-    thresholds, path = _thresholds(workdir, config, stage, step)
+    limits, path = _thresholds(workdir, config, stage, step)
     card = {
         "format": cards.FORMAT,
         "stage": stage,
         "networks": cards.pick_config(config),
         "alignment": alignment(),
-        "thresholds": thresholds,
+        "thresholds": limits,
         "thresholds_path": path,
         "training": _training(config, workdir, domain, step),
         "versions": _versions(),
@@ -61,16 +61,15 @@ def _thresholds(
     workdir: Path, config: Config, stage: str, step: int
 ) -> tuple[list[float], str]:
     """The thresholds that `eval --calibrate` left and their path, else .5 each."""
-    aus, path = tuple(config.data.aus), workdir / calibration.FILE
-    if not path.is_file():
-        return [metrics.THRESHOLD] * len(aus), ""
-    found = json.loads(path.read_text())
-    if (found["stage"], found["step"]) != (stage, step):
+    found = thresholds.read(workdir, config.data.aus)
+    if found is None:
+        return [metrics.THRESHOLD] * len(config.data.aus), ""
+    if (found.stage, found.step) != (stage, step):
         raise UserError(
-            f"{path} is of {found['stage']}, step {found['step']}, the model is of"
-            f" {stage}, step {step}: calibrate again, or remove the file"
+            f"{workdir / thresholds.FILE} is of {found.stage}, step {found.step}, the"
+            f" model is of {stage}, step {step}: calibrate again, or remove the file"
         )
-    return [float(found["thresholds"][f"AU{au:02d}"]) for au in aus], found["path"]
+    return list(found.values), found.path
 
 
 def _training(config: Config, workdir: Path, domain: str, step: int) -> dict[str, Any]:
