@@ -13,9 +13,9 @@ from jaxtyping import UInt8
 
 from au_jax.errors import UserError
 from au_jax.images import UnusableImage, read_image
+from au_jax.raw.tree import is_video
 
 _IMAGES = ".bmp .dib .jpe .jpeg .jpg .jp2 .pbm .pgm .png .pnm .ppm .tif .tiff .webp"
-_VIDEOS = ".3gp .asf .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .webm .wmv"
 _GUESSED = 2  # frames: containers without a count estimate it from the duration
 
 
@@ -76,10 +76,9 @@ def _expand_one(name: str) -> list[Source]:
 
 
 def _kind(path: Path) -> Literal["image", "video"] | None:
-    suffix = path.suffix.lower()
-    if suffix in _IMAGES.split():
+    if path.suffix.lower() in _IMAGES.split():
         return "image"
-    return "video" if suffix in _VIDEOS.split() else None
+    return "video" if is_video(path.name) else None
 
 
 def read(source: Source, start: int = 0) -> Iterator[Frame]:

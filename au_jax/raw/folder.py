@@ -1,32 +1,37 @@
-"""Any folder of pictures, with or without a table of labels: people's own data.
+"""Any folder of pictures or videos, with or without a table of labels.
 
-The table is the one CSV file directly in the folder (au_jax/raw/path_table.py). Without
-one every picture is unlabelled. Without a column `split` people are divided 70, 10 and
-20 %; where `subject` is missing too, pictures are.
+The table is the one CSV file directly in the folder (au_jax/raw/path_table.py); its
+`frame` says which frame of a video a row is of, counted from 1. Without one every
+picture and every frame is unlabelled. Without a column `split` people are divided 70,
+10 and 20 %; where `subject` is missing too, pictures and whole videos are.
 """
 
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+import cv2
+
 from au_jax.errors import UserError
 from au_jax.preparation import splits
 from au_jax.raw.path_table import Entry, entries, path_problem
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.tree import is_picture, pictures, walk
+from au_jax.raw.tree import is_picture, is_video, pictures, walk
 
 
 def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
-    """Every row of the table, then every picture that it does not name.
+    """Every row of the table, then every picture and video that it does not name.
 
     The names of the pictures are held in memory.
 
     Raises:
-        UserError: no pictures, several tables, or one whose header cannot be used.
+        UserError: no pictures or videos, several tables, or one whose header cannot be
+            used.
     """
     tree = walk(raw)
-    if not tree.folders:
-        raise UserError(f"no pictures below {raw}")
+    videos = [str(f) for f in tree.others if is_video(f.name)]
+    if not (tree.folders or videos):
+        raise UserError(f"no pictures or videos below {raw}")
     tables = [
         f for f in tree.others if f.suffix.lower() == ".csv" and len(f.parts) == 1
     ]
@@ -34,8 +39,8 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
         names = ", ".join(str(table) for table in tables)
         raise UserError(f"{raw} holds several tables ({names}); leave one CSV file")
     for other in tree.others:
-        if other not in tables:
-            yield Reject(str(other), "not_image", "not a picture file")
+        if other not in tables and not is_video(other.name):
+            yield Reject(str(other), "not_image", "not a picture or video file")
     listed: set[str] = set()
     if tables:
         yield from _listed(raw, raw / tables[0], seed, listed)
@@ -49,6 +54,24 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
                 yield Reject(path, "bad_name", "rename it to plain text")
             else:
                 yield Row(path, splits.by_name(path, seed))
+    for video in videos:
+        if not tables:
+            yield from _frames(raw, video, seed)
+        elif video not in listed:
+            yield Reject(video, "no_label", f"{tables[0]} names no frame of it")
+
+
+def _frames(raw: Path, video: str, seed: int) -> Iterator[Row | Reject]:
+    """The frames of a video that has no labels; all of them are in one split."""
+    if not _is_text(video):
+        yield Reject(video, "bad_name", "rename it to plain text")
+        return
+    count = int(cv2.VideoCapture(str(raw / video)).get(cv2.CAP_PROP_FRAME_COUNT))
+    if count < 1:
+        yield Reject(video, "unreadable", "not a video that OpenCV can decode")
+    split = splits.by_name(video, seed)
+    for frame in range(1, count + 1):
+        yield Row(f"{video}#{frame:04d}", split, frame=frame, video=video)
 
 
 def _listed(
@@ -61,39 +84,46 @@ def _listed(
     for entry in entries(table):
         subjects.add(entry.subject)
         label = hash((entry.subject, entry.split, *sorted(entry.aus.items())))
-        if labels.setdefault(entry.path, label) != label:
-            contradicted.add(entry.path)
+        if labels.setdefault(_name(entry), label) != label:
+            contradicted.add(_name(entry))
     split_of = splits.by_subject(subjects - {""}, seed)
     for entry in entries(table):
         if not entry.path:
             yield Reject(entry.where, "bad_label", entry.problem)
             continue
-        path = None if path_problem(entry.path) else _find(raw, entry.path)
+        file = None if path_problem(entry.path) else _find(raw, entry.path)
+        video = file if file and is_video(file) else ""
+        path = f"{video}#{entry.frame:04d}" if video else file
         if path in listed:
-            yield Reject(entry.path, "duplicate_label", f"{entry.where}: named before")
+            yield Reject(path, "duplicate_label", f"{entry.where}: named before")
             continue
-        if path:
-            listed.add(path)
-        if entry.path in contradicted:
+        listed.update(filter(None, (path, file)))
+        if _name(entry) in contradicted:
             detail = f"{entry.where}: named several times, with different labels"
-            yield Reject(entry.path, "bad_label", detail)
+            yield Reject(_name(entry), "bad_label", detail)
         elif entry.problem:
-            yield Reject(entry.path, "bad_label", f"{entry.where}: {entry.problem}")
-        elif path is None:
+            yield Reject(_name(entry), "bad_label", f"{entry.where}: {entry.problem}")
+        elif file is None or path is None:
             yield Reject(entry.path, "no_image", f"{entry.where}: no such picture")
+        elif video and entry.frame < 1:
+            detail = f"{entry.where}: of a video, so a frame from 1 on has to be given"
+            yield Reject(video, "bad_label", detail)
         else:
             split = entry.split or split_of.get(entry.subject)
-            yield _row(path, split or splits.by_name(path, seed), entry)
+            split = split or splits.by_name(file, seed)
+            who, task, frame = entry.subject, entry.task, entry.frame
+            yield Row(path, split, who, task, frame, entry.aus, video=video)
 
 
-def _row(path: str, split: str, entry: Entry) -> Row:
-    return Row(path, split, entry.subject, entry.task, entry.frame, entry.aus)
+def _name(entry: Entry) -> str:
+    """What a row of the table is of: a picture, or a frame of a video."""
+    return f"{entry.path}#{entry.frame:04d}" if is_video(entry.path) else entry.path
 
 
 def _find(raw: Path, path: str) -> str | None:
     """The picture of that name; accents may be written in either Unicode form."""
     for form in (path, *(unicodedata.normalize(f, path) for f in ("NFC", "NFD"))):
-        if is_picture(form) and (raw / form).is_file():
+        if (is_picture(form) or is_video(form)) and (raw / form).is_file():
             return str(PurePosixPath(form))
     return None
 

@@ -9,6 +9,10 @@ from pathlib import Path, PurePosixPath
 PICTURES = frozenset(
     (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 )
+VIDEOS = frozenset(
+    (".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
+     ".mpg", ".mts", ".webm", ".wmv")
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,11 @@ def _raise(error: OSError) -> None:
 def is_picture(name: str) -> bool:
     """Whether a file name ends like a picture's."""
     return os.path.splitext(name)[1].lower() in PICTURES
+
+
+def is_video(name: str) -> bool:
+    """Whether a file name ends like a video's."""
+    return os.path.splitext(name)[1].lower() in VIDEOS
 
 
 def pictures(raw: Path, folder: PurePosixPath) -> list[str]:

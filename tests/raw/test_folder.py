@@ -2,10 +2,12 @@
 
 import unicodedata
 
+import cv2
 import numpy as np
 import pytest
 
 from au_jax.errors import UserError
+from au_jax.preparation.image_reader import ImageReader
 from au_jax.raw import folder
 from au_jax.raw.row import Reject, Row
 from tests.raw_trees import write_picture
@@ -149,3 +151,50 @@ def test_several_tables(raw):
     (raw / "more.csv").write_text(GOOD)
     with pytest.raises(UserError, match=r"several tables \(labels.csv, more.csv\)"):
         list(folder.read(raw, 0))
+
+
+def write_video(file, frames=4):
+    codec = cv2.VideoWriter.fourcc(*"MJPG")
+    video = cv2.VideoWriter(str(file), codec, 25, (64, 48))
+    for frame in range(1, frames + 1):
+        video.write(np.full((48, 64, 3), 50 * frame, np.uint8))
+    video.release()
+
+
+def test_frames_of_videos_in_the_table(tmp_path):
+    for name in ("a b.avi", "other.avi", "unused.avi"):
+        write_video(tmp_path / name)
+    (tmp_path / "table.csv").write_text(
+        "path,frame,AU1,subject\na b.avi,3,1,anna\na b.avi,1,0,anna\n"
+        "other.avi,,1,bob\nother.avi,2,1,bob\na b.avi,3,1,anna\n"
+        "other.avi,4,1,bob\nother.avi,4,0,bob\n"
+    )
+    found = rows(tmp_path)
+    assert {path: row.aus for path, row in found.items()} == {
+        "a b.avi#0003": {1: True},
+        "a b.avi#0001": {1: False},
+        "other.avi#0002": {1: True},
+    }
+    row = found["a b.avi#0003"]
+    assert (row.video, row.frame, row.subject) == ("a b.avi", 3, "anna")
+    shown = [
+        round(ImageReader(tmp_path).read(row).mean() / 50) for row in found.values()
+    ]
+    assert shown == [3, 1, 2]
+    told = [item for item in folder.read(tmp_path, 0) if isinstance(item, Reject)]
+    assert sorted((item.path, item.reason) for item in told) == [
+        ("a b.avi#0003", "duplicate_label"),
+        ("other.avi", "bad_label"),  # no frame is given
+        ("other.avi#0004", "bad_label"),  # with two labels
+        ("other.avi#0004", "duplicate_label"),
+        ("unused.avi", "no_label"),
+    ]
+
+
+def test_videos_without_a_table(tmp_path):
+    write_video(tmp_path / "one.avi")
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    found = rows(tmp_path)
+    assert list(found) == [f"one.avi#{frame:04d}" for frame in range(1, 5)]
+    assert len({row.split for row in found.values()}) == 1
+    assert rejects(tmp_path) == {"bad.mp4": "unreadable"}
