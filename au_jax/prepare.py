@@ -18,6 +18,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+# The decoders print lines of their own about damaged files; each is in rejected.csv.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+
 from absl import app, flags, logging
 
 from au_jax import command_line, interrupts

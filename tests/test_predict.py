@@ -1,0 +1,99 @@
+"""The program `predict`. Expected: the exit codes and files that README promises."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from au_jax.prediction import model_file
+from tests.prediction.models import small_model
+from tests.programs import ROOT
+from tests.raw_trees import write_picture
+
+
+@pytest.fixture
+def model(tmp_path):
+    file = tmp_path / "model.aujax"
+    model_file.save(file, small_model())
+    return file
+
+
+def start(model, out, *inputs):
+    command = [sys.executable, "-m", "au_jax.predict", f"--model={model}"]
+    return subprocess.Popen(
+        [*command, f"--out={out}", "--faces=whole", *map(str, inputs)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def table(out):
+    with (out / "aus.csv").open(newline="") as stream:
+        return [(row["file"], row["status"]) for row in csv.DictReader(stream)]
+
+
+def test_the_exit_code_says_whether_all_were_ok(model, tmp_path):
+    good, bad = tmp_path / "faces" / "ä 1.png", tmp_path / "faces" / "bad.jpg"
+    write_picture(good)
+    run = start(model, tmp_path / "good", good)
+    bad.write_bytes(b"no picture")
+    both = start(model, tmp_path / "both", good.parent)
+    _, said = run.communicate(timeout=120)
+    assert run.returncode == 0, said
+    _, said = both.communicate(timeout=120)
+    assert both.returncode == 1, said
+    assert "Traceback" not in said
+    assert table(tmp_path / "good") == [(str(good), "ok")]
+    assert sorted(table(tmp_path / "both")) == sorted(
+        [(str(good), "ok"), (str(bad), "decode_error")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (["{0}/none.jpg"], "{0}/none.jpg: there is no such file"),
+        ([], "no input is given"),
+        (["--every=0", "{0}/model.aujax"], "--every"),
+    ],
+)
+def test_a_mistake_is_one_line_and_2(model, tmp_path, inputs, message):
+    run = start(model, tmp_path / "out", *(text.format(tmp_path) for text in inputs))
+    _, said = run.communicate(timeout=120)
+    assert run.returncode == 2
+    assert message.format(tmp_path) in said
+    assert len(said.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_killed_run_goes_on(model, tmp_path):
+    video = tmp_path / "faces.avi"
+    codec = cv2.VideoWriter.fourcc(*"MJPG")
+    writer = cv2.VideoWriter(str(video), codec, 25, (64, 64))
+    for frame in range(800):
+        writer.write(np.full((64, 64, 3), frame % 250, np.uint8))
+    writer.release()
+    out = tmp_path / "out"
+    run = start(model, out, video)
+    while not (out / "aus.csv").exists() or len(table(out)) < 32:
+        assert run.poll() is None, run.communicate()
+        time.sleep(0.02)
+    os.kill(run.pid, signal.SIGKILL)
+    run.communicate()
+    written = len((out / "aus.csv").read_bytes())
+    again, fresh = start(model, out, video), start(model, tmp_path / "fresh", video)
+    for one in (again, fresh):
+        _, said = one.communicate(timeout=120)
+        assert one.returncode == 0, said
+    whole = (tmp_path / "fresh" / "aus.csv").read_bytes()
+    assert (out / "aus.csv").read_bytes() == whole
+    assert len(table(out)) == 800
+    assert written < len(whole)
