@@ -5,7 +5,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from au_jax import calibration, command_line, console, run_evaluation
+from au_jax import calibration, command_line, compilation_cache, console, run_evaluation
 from au_jax.errors import run_program
 
 WORKDIR = flags.DEFINE_string("workdir", None, "the workdir of a training run")
@@ -29,6 +29,7 @@ def main(argv: list[str]) -> None:
     del argv
     assert WORKDIR.value is not None
     console.set_up_logging()
+    compilation_cache.use()
     if CALIBRATE.value:
         where = Path(WORKDIR.value)
         calibration.run(where, CALIBRATE.value, SPLIT.value, DATA_DIR.value)

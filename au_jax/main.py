@@ -30,11 +30,19 @@ def main(argv: list[str]) -> int:
     assert WORKDIR.value is not None
     with interrupts.requests() as requests:
         # Late: loading them takes seconds, in which Ctrl-C shall be noted already.
-        from au_jax import config_checks, console, processes, run_evaluation, train
+        from au_jax import (
+            compilation_cache,
+            config_checks,
+            console,
+            processes,
+            run_evaluation,
+            train,
+        )
 
         config_checks.check_values(CONFIG.value)
         processes.join(COORDINATOR.value, PROCESS_COUNT.value, PROCESS_INDEX.value)
         console.set_up_logging()
+        compilation_cache.use()
         workdir = Path(WORKDIR.value)
         try:
             train.run(CONFIG.value, workdir, requests)

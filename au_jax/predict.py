@@ -48,6 +48,7 @@ REPORT = flags.DEFINE_bool("report", False, "write report.html, a page to look a
 
 def main(argv: Sequence[str]) -> int:
     """Loads the model and predicts."""
+    from au_jax import compilation_cache
     from au_jax.prediction import course, finish, overlay, page
     from au_jax.prediction.detector import Detector
     from au_jax.prediction.inputs import expand
@@ -56,6 +57,7 @@ def main(argv: Sequence[str]) -> int:
     assert OUT.value is not None
     assert FORMAT.value is not None
     console.set_up_logging()
+    compilation_cache.use()
     if len(argv) < 2:
         raise UserError("no input is given: name pictures, videos or folders")
     formats = finish.check_formats(FORMAT.value)
