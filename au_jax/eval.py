@@ -5,7 +5,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from au_jax import calibration, command_line, compilation_cache, console, run_evaluation
+from au_jax import command_line
 from au_jax.errors import run_program
 
 WORKDIR = flags.DEFINE_string("workdir", None, "the workdir of a training run")
@@ -27,6 +27,9 @@ FACES = flags.DEFINE_enum(
 def main(argv: list[str]) -> None:
     """Evaluates the run of the flags."""
     del argv
+    # Late: loading them takes seconds, for which --help and mistakes need not wait.
+    from au_jax import calibration, compilation_cache, console, run_evaluation
+
     assert WORKDIR.value is not None
     console.set_up_logging()
     compilation_cache.use()

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from absl import app, flags
 from ml_collections import config_flags
 
-from au_jax import command_line, console
+from au_jax import command_line
 from au_jax.errors import UserError, run_program
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ DOMAIN = flags.DEFINE_enum(
 def main(argv: list[str]) -> None:
     """Writes the files of the flags."""
     del argv
+    from au_jax import console
     from au_jax.prediction import model_file, onnx_file, stablehlo
 
     console.set_up_logging()

@@ -23,7 +23,7 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 from absl import app, flags
 
-from au_jax import command_line, console, interrupts
+from au_jax import command_line, interrupts
 from au_jax.errors import UserError, run_program
 
 MODEL = flags.DEFINE_string(
@@ -48,7 +48,7 @@ REPORT = flags.DEFINE_bool("report", False, "write report.html, a page to look a
 
 def main(argv: Sequence[str]) -> int:
     """Loads the model and predicts."""
-    from au_jax import compilation_cache
+    from au_jax import compilation_cache, console
     from au_jax.prediction import course, finish, overlay, page
     from au_jax.prediction.detector import Detector
     from au_jax.prediction.inputs import expand

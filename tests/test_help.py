@@ -1,0 +1,29 @@
+"""Expected: `--help` tells of a program before JAX or TFDS has been loaded."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.programs import ROOT
+
+PROGRAMS = ("main", "eval", "predict", "export", "prepare", "render", "benchmark")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_loads_nothing_heavy(program):
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", f"au_jax.{program}", "--help"],
+        cwd=ROOT,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "flags:" in ended.stdout
+    assert "Traceback" not in ended.stderr
+    loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert "au_jax.command_line" in loaded
+    heavy = {"jax", "sklearn", "orbax", "tensorflow_datasets", "cv2", "torch"}
+    assert not loaded & heavy
