@@ -2,13 +2,16 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 
 from au_jax import processes
 from au_jax.errors import UserError
-from tests.programs import finish, metrics, start, start_two
+from tests.programs import ROOT, finish, metrics, start, start_two
 from tests.synthetic import write_prepared
 from tests.test_killed import SHORT, wait_for
 
@@ -50,3 +53,54 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(tmp_path):
     for ours, theirs in zip(found, wanted, strict=True):
         if "total" in ours:
             np.testing.assert_allclose(ours["total"], theirs["total"], rtol=1e-3)
+
+
+def start_local(workdir, data, *flags):
+    """launch/local.sh with two processes, in a group of its own."""
+    command = ["bash", str(ROOT / "launch" / "local.sh"), "2", f"--workdir={workdir}"]
+    return subprocess.Popen(
+        [*command, *flags, f"--config.data.data_dir={data}"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHON": sys.executable, "JAX_NUM_CPU_DEVICES": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.slow
+def test_local_processes_stop_together(tmp_path):
+    for name in ("bp4d", "emotionet"):
+        write_prepared(tmp_path / "data", name, {"train": 80, "val": 8, "test": 8})
+    workdir = tmp_path / "run"
+    flags = (*SHORT, "--config.max_steps_per_epoch=20")
+    run = start_local(workdir, tmp_path / "data", *flags)
+    wait_for(workdir / "supervised" / "3", run)
+    os.kill(run.pid, signal.SIGTERM)  # of the script alone
+    said, _ = run.communicate(timeout=200)
+    assert run.returncode == 143, said
+    # The end of one process, however hard, is the end of the other.
+    run = start_local(workdir, tmp_path / "data", *flags)
+    marks = workdir / "supervised"
+    before = {path.name for path in marks.iterdir()}
+    while {path.name for path in marks.iterdir()} <= before:
+        assert run.poll() is None, run.communicate()
+        time.sleep(0.1)
+    found = subprocess.run(
+        ["pgrep", "-P", str(run.pid)], capture_output=True, text=True, check=True
+    )
+    os.kill(int(found.stdout.split()[-1]), signal.SIGKILL)
+    said, _ = run.communicate(timeout=200)
+    assert run.returncode not in (0, 2), said
+
+
+def test_local_processes_are_numbered():
+    run = subprocess.run(
+        ["bash", ROOT / "launch" / "local.sh", "no"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert "launch/local.sh N" in run.stderr
