@@ -19,6 +19,7 @@ from au_jax.errors import UserError
 from au_jax.preparation.splits import rank
 from au_jax.raw import emotionet_files
 from au_jax.raw.emotionet_files import Entry, Table, labelled, listed
+from au_jax.raw.names import Names
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.table import header_problem
 from au_jax.raw.tree import Tree, picture_finder, pictures, walk
@@ -38,9 +39,7 @@ def read(
     train_images: int = TRAIN_IMAGES,
     test_images: int = TEST_IMAGES,
 ) -> Iterator[Row | Reject]:
-    """Every listed image, then every picture that no list names.
-
-    No image is in two splits. The names of the listed images are held in memory.
+    """Every listed image, in one split each, then the pictures that no list names.
 
     Raises:
         UserError: no table and no list, or tables whose split is unclear.
@@ -51,7 +50,7 @@ def read(
     yield from rejects
     coded = (e for some in tables.values() for t in some for e in labelled(raw, t))
     contradicted = _contradicted(coded, find)
-    seen: set[str] = set()
+    seen = Names()
     for split in _SPLITS:
         for table in tables.get(split, ()):
             rows = _rows(labelled(raw, table), find, seen, lambda _, s=split: s)
@@ -81,7 +80,7 @@ def read(
 def _rows(
     entries: Iterable[Entry],
     find: Find,
-    seen: set[str],
+    seen: Names,
     split_of: Callable[[str], str | None],
 ) -> Iterator[Row | Reject]:
     """The image of every entry, or why there is none."""
@@ -113,7 +112,7 @@ def _rows(
 
 def _contradicted(entries: Iterable[Entry], find: Find) -> set[str]:
     """The pictures that are coded several times, and differently."""
-    first: dict[str, int] = {}
+    first = Names()
     found: set[str] = set()
     for entry in entries:
         path = find(*_name(entry.url)) if entry.url else None
@@ -147,7 +146,7 @@ def _number(name: str) -> int:
 
 
 def _ranks(
-    entries: Iterable[Entry], find: Find, seen: set[str], seed: int
+    entries: Iterable[Entry], find: Find, seen: Names, seed: int
 ) -> UInt64[np.ndarray, " n"]:
     """The sorted ranks of the images that are there and in no earlier split."""
     paths = (find(*_name(entry.url)) for entry in entries if entry.url)

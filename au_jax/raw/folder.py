@@ -14,6 +14,7 @@ import cv2
 
 from au_jax.errors import UserError
 from au_jax.preparation import splits
+from au_jax.raw.names import Names
 from au_jax.raw.path_table import Entry, entries, path_problem
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.tree import is_picture, is_video, pictures, walk
@@ -21,8 +22,6 @@ from au_jax.raw.tree import is_picture, is_video, pictures, walk
 
 def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
     """Every row of the table, then every picture and video that it does not name.
-
-    The names of the pictures are held in memory.
 
     Raises:
         UserError: no pictures or videos, several tables, or one whose header cannot be
@@ -41,7 +40,7 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
     for other in tree.others:
         if other not in tables and not is_video(other.name):
             yield Reject(str(other), "not_image", "not a picture or video file")
-    listed: set[str] = set()
+    listed = Names()
     if tables:
         yield from _listed(raw, raw / tables[0], seed, listed)
     for folder in tree.folders:
@@ -74,11 +73,9 @@ def _frames(raw: Path, video: str, seed: int) -> Iterator[Row | Reject]:
         yield Row(f"{video}#{frame:04d}", split, frame=frame, video=video)
 
 
-def _listed(
-    raw: Path, table: Path, seed: int, listed: set[str]
-) -> Iterator[Row | Reject]:
+def _listed(raw: Path, table: Path, seed: int, listed: Names) -> Iterator[Row | Reject]:
     """The rows of the table; `listed` gets the pictures that they name."""
-    labels: dict[str, int] = {}
+    labels = Names()
     contradicted: set[str] = set()
     subjects: set[str] = set()
     for entry in entries(table):
@@ -94,10 +91,11 @@ def _listed(
         file = None if path_problem(entry.path) else _find(raw, entry.path)
         video = file if file and is_video(file) else ""
         path = f"{video}#{entry.frame:04d}" if video else file
-        if path in listed:
+        if path and path in listed:
             yield Reject(path, "duplicate_label", f"{entry.where}: named before")
             continue
-        listed.update(filter(None, (path, file)))
+        for name in filter(None, (path, file)):
+            listed.add(name)
         if _name(entry) in contradicted:
             detail = f"{entry.where}: named several times, with different labels"
             yield Reject(_name(entry), "bad_label", detail)

@@ -18,6 +18,7 @@ from jaxtyping import Float32
 
 from au_jax.errors import UserError
 from au_jax.faces.landmarks import FROM_68
+from au_jax.raw.names import Names
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.table import clean
 
@@ -35,7 +36,8 @@ class LandmarkFile:
     columns: tuple[int, Sequence[int]] | None
     """Of the path and of x1, y1, x2, ...; None without a header."""
     separator: str
-    offsets: dict[str, int]
+    offsets: Names
+    """Of the line of each picture."""
     contradicted: frozenset[str]
 
 
@@ -49,8 +51,7 @@ def open_landmarks(file: Path, base: int) -> LandmarkFile:
         with file.open("rb") as stream:
             first = stream.readline().decode("utf-8-sig", "replace")
             columns, separator = _header(first, file)
-            offsets: dict[str, int] = {}
-            lines: dict[str, int] = {}
+            offsets, lines = Names(), Names()
             contradicted = set()
             at = stream.tell() if columns else 0
             stream.seek(at)
@@ -59,7 +60,7 @@ def open_landmarks(file: Path, base: int) -> LandmarkFile:
                 if path:
                     if lines.setdefault(path, hash(line.strip())) != hash(line.strip()):
                         contradicted.add(path)
-                    offsets[path] = at
+                    offsets.setdefault(path, at)
                 at += len(line)
     except OSError as error:
         raise UserError(f"--landmarks={file}: {error.strerror or error}") from None
@@ -75,20 +76,20 @@ def attach(
     items: Iterable[Row | Reject], known: LandmarkFile
 ) -> Iterator[Row | Reject]:
     """The rows with their landmarks; those that the file lacks are rejected."""
-    used = set()
+    used = Names()
     with known.file.open("rb") as stream:
         for item in items:
             used.add(item.path)
             if isinstance(item, Reject):
                 yield item
-            elif item.path not in known.offsets:
+            elif (at := known.offsets.get(item.path)) is None:
                 detail = f"{known.file.name} does not name it"
                 yield Reject(item.path, "no_landmarks", detail)
             elif item.path in known.contradicted:
                 detail = f"{known.file.name} names it several times, with other numbers"
                 yield Reject(item.path, "bad_landmarks", detail)
             else:
-                stream.seek(known.offsets[item.path])
+                stream.seek(at)
                 yield _with_points(item, _text(stream.readline()), known)
     for path in known.offsets:
         if path not in used:

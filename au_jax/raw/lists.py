@@ -15,6 +15,7 @@ import numpy as np
 
 from au_jax.errors import UserError
 from au_jax.preparation import splits
+from au_jax.raw.names import Names
 from au_jax.raw.path_table import path_problem
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.table import codes, header_problem, open_table
@@ -39,7 +40,7 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
     people = {subject for path, *_ in lists for subject in _subjects(raw, path)}
     split_of = splits.bp4d(people, seed)
     contradicted = _contradicted(raw, lists)
-    seen: set[str] = set()
+    seen = Names()
     for file, occur, land in lists:
         named = _SPLIT.fullmatch(file.stem)
         for at, (path, (label, points)) in enumerate(_lines(raw, file, occur, land), 1):
@@ -67,7 +68,7 @@ def _contradicted(
     raw: Path, lists: Sequence[tuple[PurePosixPath, PurePosixPath | None, object]]
 ) -> set[str]:
     """The paths that are listed several times, with different codes."""
-    first: dict[str, int] = {}
+    first = Names()
     found: set[str] = set()
     for file, occur, _ in lists:
         for path, (label,) in _lines(raw, file, occur) if occur else ():
