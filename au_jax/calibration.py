@@ -74,8 +74,8 @@ def run(workdir: Path, calibrate: str, split: str, data_dir: str | None) -> None
         best_threshold(chosen.probabilities[path][k, a], chosen.aus[k, a] > 0)
         for a, k in enumerate(chosen.known.T)
     ]
-    chosen = Thresholds(calibrate, stage, step, path, tuple(values))
-    file = thresholds.write(workdir, chosen, aus)
+    told = Thresholds(calibrate, stage, step, path, tuple(values))
+    file = thresholds.write(workdir, told, aus)
     _print(aus, values, found(split), path, f"{config.data.target}, {split}")
     print(f"thresholds: {file}, for python -m au_jax.export")
 
@@ -90,15 +90,7 @@ def _print(
     values = tested.probabilities[path]
     table = Table("", *(f"AU{au:02d}" for au in aus), "mean", title=f"F1, {title}")
     table.add_row("threshold", *(f"{t:.3f}" for t in chosen), "")
-    for name, limits in (("at .5", [0.5] * len(aus)), ("at threshold", chosen)):
-        f1 = [
-            _f1(tested.aus[k, a] > 0, values[k, a] >= t)
-            for a, (k, t) in enumerate(zip(tested.known.T, limits, strict=True))
-        ]
-        table.add_row(name, *map(percent, f1), percent(float(np.mean(f1))))
+    for name, limits in (("at .5", None), ("at threshold", chosen)):
+        scores = metrics.score(values, tested.aus, tested.known, limits)
+        table.add_row(name, *map(percent, scores.f1), percent(scores.mean("f1")))
     Console().print(table)
-
-
-def _f1(active: Bool[np.ndarray, "n"], found: Bool[np.ndarray, "n"]) -> float:
-    """0 where nothing is active and nothing was found, as in `metrics.AuScores`."""
-    return 2 * float((active & found).sum()) / max(int(active.sum() + found.sum()), 1)

@@ -1,12 +1,9 @@
-"""Compiled programs kept on disk: a second start skips minutes of compilation."""
+"""Compiled programs kept on disk: a second start does not wait for them."""
 
 import os
 from pathlib import Path
 
 import jax
-
-# JAX's own limit: what compiles quicker is not worth a file.
-_SECONDS = 1.0
 
 
 def use() -> Path | None:
@@ -27,5 +24,4 @@ def use() -> Path | None:
     except OSError:
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", _SECONDS)
     return folder

@@ -33,11 +33,10 @@ def main(argv: list[str]) -> None:
     assert WORKDIR.value is not None
     console.set_up_logging()
     compilation_cache.use()
-    if CALIBRATE.value:
-        where = Path(WORKDIR.value)
-        calibration.run(where, CALIBRATE.value, SPLIT.value, DATA_DIR.value)
-        return
     workdir = Path(WORKDIR.value)
+    if CALIBRATE.value:
+        calibration.run(workdir, CALIBRATE.value, SPLIT.value, DATA_DIR.value)
+        return
     run_evaluation.run(workdir, SPLIT.value, DATA_DIR.value, FACES.value)
 
 

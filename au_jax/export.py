@@ -36,7 +36,9 @@ CONFIG = config_flags.DEFINE_config_file(
 OUT = flags.DEFINE_string("out", None, "the model file to write, such as model.aujax")
 STABLEHLO = flags.DEFINE_string("stablehlo", None, "a StableHLO program to write")
 ONNX = flags.DEFINE_string("onnx", None, "an ONNX file to write")
-PATH = flags.DEFINE_string("path", None, "of both: reconstructed or direct")
+PATH = flags.DEFINE_enum(
+    "path", None, ["reconstructed", "direct"], "of StableHLO and ONNX"
+)
 DOMAIN = flags.DEFINE_enum(
     "domain", "target", ["source", "target"], "on which the networks validated best"
 )

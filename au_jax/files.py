@@ -3,16 +3,22 @@
 import os
 from pathlib import Path
 
+from au_jax.errors import UserError
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file in one go: whoever reads it finds the old one or the new one.
+
+def write_whole(path: Path, data: str | bytes) -> None:
+    """Writes a whole file, or, if the program or the disk fails, nothing of it.
 
     Raises:
-        OSError: it cannot be written; nothing is left behind.
+        UserError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    new = path.with_name(f".{path.name}.new")
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        with new.open("wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {error.strerror}") from error

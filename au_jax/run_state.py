@@ -10,9 +10,9 @@ from ml_collections import ConfigDict
 
 from au_jax import checkpoint
 from au_jax.errors import UserError
+from au_jax.files import write_whole
 from au_jax.stages import STAGES
 from au_jax.types import DOMAINS, Config, Params
-from au_jax.writer import replace
 
 LOG = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ PREDECESSORS = {"joint": ("landmarks", "source"), "finetune": ("joint", "target"
 def write_config(workdir: Path, config: Config) -> None:
     """Stores the resolved config as JSON."""
     text = json.dumps(json.loads(config.to_json_best_effort()), indent=2)
-    replace(workdir / "config.json", text + "\n")
+    write_whole(workdir / "config.json", text + "\n")
 
 
 def read_config(workdir: Path) -> Config:

@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-from au_jax.writer import replace
+from au_jax.files import write_whole
 
 LOG = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def record(workdir: Path) -> None:
             "%s since this run was last started: its last digits may change",
             difference,
         )
-    replace(path, "".join(json.dumps(start) + "\n" for start in (*old, new)))
+    write_whole(path, "".join(json.dumps(start) + "\n" for start in (*old, new)))
     devices = collections.Counter(new["devices"])
     LOG.info("devices: %s", ", ".join(f"{n} x {kind}" for kind, n in devices.items()))
 

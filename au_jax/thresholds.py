@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from au_jax.writer import replace
+from au_jax.files import write_whole
 
 FILE = "thresholds.json"
 
@@ -33,7 +33,7 @@ def write(workdir: Path, found: Thresholds, aus: Sequence[int]) -> Path:
         "path": found.path,
         "thresholds": named,
     }
-    replace(workdir / FILE, json.dumps(told, indent=2) + "\n")
+    write_whole(workdir / FILE, json.dumps(told, indent=2) + "\n")
     return workdir / FILE
 
 

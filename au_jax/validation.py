@@ -11,6 +11,7 @@ from rich.table import Table
 from au_jax import evaluation, writer
 from au_jax.data.source import FaceSplit
 from au_jax.evaluation import Evaluation
+from au_jax.files import write_whole
 from au_jax.report import METRICS, percent
 from au_jax.train_state import TrainState
 from au_jax.types import DOMAINS, Config, Predict
@@ -103,4 +104,4 @@ def write_best(workdir: Path) -> None:
         for stage, by_domain in best.items()
         if by_domain
     }
-    writer.replace(workdir / "best.json", json.dumps(shown, indent=2) + "\n")
+    write_whole(workdir / "best.json", json.dumps(shown, indent=2) + "\n")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from au_jax.errors import UserError
+from au_jax.files import write_whole
 from au_jax.resuming import as_json
 from au_jax.types import Config
-from au_jax.writer import replace
 
 
 def load() -> Any:
@@ -37,7 +37,7 @@ def opened(config: Config, workdir: Path, wandb: Any) -> Iterator[Any]:
     """
     path = workdir / "wandb_id"
     if not path.exists():
-        replace(path, secrets.token_hex(8))
+        write_whole(path, secrets.token_hex(8))
     try:
         run = wandb.init(
             project=config.wandb,

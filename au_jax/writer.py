@@ -22,6 +22,7 @@ from tensorboardX.summary import scalar
 from au_jax import processes
 from au_jax.checkpoint import Position
 from au_jax.errors import UserError
+from au_jax.files import write_whole
 
 Values = Mapping[str, float]
 Line = dict[str, Any]
@@ -130,18 +131,4 @@ def cut_back(workdir: Path, done: Mapping[str, Position]) -> None:
         lines = [line for line in read_metrics(workdir) if kept(line)]
         text = "".join(json.dumps(line) + "\n" for line in lines)
         if text != path.read_text():
-            replace(path, text)
-
-
-def replace(path: Path, text: str) -> None:
-    """Writes a whole file, or, if the program or the disk fails, nothing of it."""
-    new = path.with_name(f".{path.name}.new")
-    try:
-        with new.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+            write_whole(path, text)

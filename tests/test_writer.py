@@ -10,7 +10,6 @@ from tensorboardX.proto.event_pb2 import Event
 
 from au_jax import validation, writer
 from au_jax.checkpoint import Position
-from au_jax.errors import UserError
 
 
 def writing(workdir, stage):
@@ -77,20 +76,6 @@ def test_validation_that_no_checkpoint_followed_is_cut_off(tmp_path, validated):
         metrics.write(2, {"selection/source": 0.5})
     writer.cut_back(tmp_path, {"joint": Position(2, validated)})
     assert len(list(writer.read_metrics(tmp_path))) == 1 + validated
-
-
-def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path, monkeypatch):
-    path = tmp_path / "best.json"
-    path.write_text("old")
-
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(writer.os, "fsync", full)
-    with pytest.raises(UserError, match=r"best\.json: No space left on device"):
-        writer.replace(path, "new")
-    assert [p.name for p in tmp_path.iterdir()] == ["best.json"]
-    assert path.read_text() == "old"
 
 
 def test_best_is_the_highest_score_and_of_equal_ones_the_latest(tmp_path):

@@ -16,12 +16,11 @@ from typing import Any
 import jax
 import numpy as np
 
-import au_jax
 from au_jax import metrics
 from au_jax.errors import UserError
 from au_jax.prediction import card as cards
 from au_jax.prediction.model_file import Model, prune
-from au_jax.prediction.packing import alignment
+from au_jax.prediction.packing import alignment, versions
 from au_jax.run_state import network_shapes
 from au_jax.types import Config
 
@@ -69,7 +68,7 @@ def read(folder: Path, config: Config) -> Model:
         "thresholds": [metrics.THRESHOLD] * len(config.data.aus),
         "thresholds_path": "",
         "training": {"method": "ADLD", "snapshot": number},
-        "versions": {"au_jax": au_jax.__version__},
+        "versions": versions(),
     }
     return Model(card, trees["params"], trees["batch_stats"])
 

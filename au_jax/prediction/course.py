@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from au_jax.errors import UserError
+from au_jax.files import write_whole
 from au_jax.prediction import rows
 from au_jax.prediction.detector import BATCH, Detector
 from au_jax.prediction.inputs import Source
 from au_jax.prediction.search import Found, Position, Seconds, search
-from au_jax.writer import replace
 
 TABLE, PROGRESS, SETTINGS, CARD = (
     "aus.csv",
@@ -134,7 +134,7 @@ def _append(table: BinaryIO, text: bytes) -> None:
 def _save(out: Path, position: Position, counts: Counter[str], size: int) -> None:
     """Notes that the first `size` bytes of the table are all before `position`."""
     told = dataclasses.asdict(position) | {"bytes": size, "rows": dict(counts)}
-    replace(out / PROGRESS, json.dumps(told))
+    write_whole(out / PROGRESS, json.dumps(told))
 
 
 def _resume(
@@ -154,9 +154,9 @@ def _resume(
             raise UserError(f"{out} holds results of other {what}; give another --out")
     if not progress.exists():
         names = rows.columns(detector.model.aus)
-        replace(path, json.dumps(settings, indent=2) + "\n")
+        write_whole(path, json.dumps(settings, indent=2) + "\n")
         told = {k: v for k, v in detector.model.card.items() if k != "arrays"}
-        replace(out / CARD, json.dumps(told, indent=2) + "\n")
+        write_whole(out / CARD, json.dumps(told, indent=2) + "\n")
         header = rows.to_text([names])
         table.write_bytes(header)
         _save(out, Position(), Counter(), len(header))

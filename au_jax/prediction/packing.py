@@ -41,7 +41,7 @@ def pack(workdir: Path, domain: str) -> Model:
         "thresholds": limits,
         "thresholds_path": path,
         "training": _training(config, workdir, domain, step),
-        "versions": _versions(),
+        "versions": versions(),
     }
     host = jax.device_get((prune(params), prune(batch_stats)))
     return Model(card, *host)
@@ -89,11 +89,12 @@ def _training(config: Config, workdir: Path, domain: str, step: int) -> dict[str
     return told
 
 
-def _versions() -> dict[str, str]:
-    versions = {"au_jax": au_jax.__version__}
+def versions() -> dict[str, str]:
+    """Of this program and what it computes with, and the date."""
+    told = {"au_jax": au_jax.__version__}
     for name in _PACKAGES:
         try:
-            versions[name] = importlib.metadata.version(name)
+            told[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:  # another build of it
             continue
-    return versions | {"made": datetime.date.today().isoformat()}
+    return told | {"made": datetime.date.today().isoformat()}

@@ -1,7 +1,8 @@
 """A model as one StableHLO program, for programs without au_jax.
 
 It takes any number of faces and gives the probabilities of the AUs
-(au_jax/prediction/program.py); it runs on CPUs and on NVIDIA GPUs, and needs jax alone:
+(au_jax/prediction/program.py). It runs on CPUs and on NVIDIA GPUs; of packages it takes
+jax and flatbuffers:
 
     call = jax.export.deserialize(bytearray(open(FILE, "rb").read())).call
     probabilities = call(faces)

@@ -6,6 +6,7 @@ pixel has number 1). The lists do not say which AUs their columns are: `--aus` d
 Files whose numbers of lines differ are refused: a shifted label would look right.
 """
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -57,10 +58,7 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
                     continue
                 split = named[1].lower() if named else split_of.get(item.subject)
                 split = split or splits.by_name(item.path, seed)
-                item = Row(
-                    item.path, split, item.subject, item.task, 0, item.aus,
-                    item.landmarks,
-                )  # fmt: skip
+                item = dataclasses.replace(item, split=split)
             yield item
 
 

@@ -16,16 +16,7 @@ from au_jax.images import read_image
 from au_jax.prediction import course, openface, rows
 from au_jax.prediction.inputs import Source, expand
 from tests.prediction.models import small_model
-from tests.shared_data import SHARED, needs_shared_data
-
-CLIPS = SHARED / "clips"
-PHOTOGRAPHS = sorted((SHARED / "studio").glob("F00[1-9]/T1/*1.jpg"))
-
-
-@pytest.fixture(scope="module")
-def detector():
-    pytest.importorskip("dlib", reason="dlib is not installed: the extra `faces`")
-    return Detector(small_model())
+from tests.shared_data import CLIPS, PHOTOGRAPHS, needs_shared_data
 
 
 def _predict(detector, inputs, out, pause=lambda: None, **options):
