@@ -54,6 +54,10 @@ def main(argv: list[str]) -> None:
     files = {flag.name: _file(flag) for flag in (OUT, STABLEHLO, ONNX) if flag.value}
     if not files:
         raise UserError("nothing to write: give --out, --stablehlo or --onnx=FILE")
+    if PATH.value and set(files) == {"out"}:
+        raise UserError(
+            "--path is of --stablehlo and --onnx; a model file has all paths"
+        )
     model = _model()
     aus = " ".join(map(str, model.aus))
     print(f"AU {aus}, stage {model.card['stage']}, step", end=" ")

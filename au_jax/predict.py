@@ -3,12 +3,12 @@
     python -m au_jax.predict --model=model.aujax INPUT... --out=DIR
 
 INPUT is a picture, a video, a folder (searched at any depth), a pattern in quotes or
-the number of a camera. DIR gets `aus.csv`, a row per face and frame (au_jax/prediction/
-rows.py), the card of the model and the settings. After an interruption the same command
-goes on where it was.
+the number of a camera, alone. DIR gets `aus.csv`, a row per face and frame (au_jax/
+prediction/rows.py), the card of the model and the settings. After an interruption the
+same command goes on where it was; of a camera, Ctrl-C is the end.
 
 Exit code: 0; 1 when a row is not ok (no face, low confidence, not decoded); 2 for a
-mistake of the user; 130 after Ctrl-C.
+mistake of the user; 130 when interrupted.
 """
 
 import functools
@@ -66,18 +66,19 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"--out={out} is no folder")
     detector = Detector(finish.open_model(Path(MODEL.value)), PATH.value)
     options = course.Options(EVERY.value or 1, FACES.value == "whole")
-    with interrupts.noted() as pause:
-        try:
+    aus, table = detector.model.aus, out / course.TABLE
+    try:
+        with interrupts.noted() as pause:
             summary = course.run(detector, sources, out, options, pause)
-            aus, table = detector.model.aus, out / course.TABLE
+        with interrupts.noted() as pause:  # a camera's recording ended with Ctrl-C
             finish.write_tables(out, aus, formats)
             if OVERLAY.value:
                 overlay.write(table, out / "overlay", sources, aus, pause)
             if REPORT.value:
                 page.write(table, out / "report.html", sources, aus, pause)
-        except KeyboardInterrupt:
-            print("interrupted; the same command goes on", file=sys.stderr)
-            return 130
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return 130
     print(finish.told(summary, out))
     return 0 if summary.all_ok else 1
 

@@ -34,6 +34,7 @@ def test_a_model_file_and_a_program_of_a_model_file(tmp_path):
         (["--workdir={0}", "--model={0}/m", "--out=x.aujax"], "give one of --workdir"),
         (["--workdir={0}", "--out={0}/no/x"], "give a file in a folder that exists"),
         (["--model={0}/page", "--out={0}/x"], "no model of au_jax"),
+        (["--model={0}/page", "--out={0}/x", "--path=direct"], "--path is of"),
         (
             ["--adld={0}", "--config=configs/adld.py", "--out={0}/x"],
             "{0} holds no whole snapshot",

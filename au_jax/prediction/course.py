@@ -1,8 +1,10 @@
 """A run of prediction: rows are appended as they come, and it can be interrupted."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +17,8 @@ from au_jax.prediction import rows
 from au_jax.prediction.detector import BATCH, Detector
 from au_jax.prediction.inputs import Source
 from au_jax.prediction.search import Found, Position, Seconds, search
+
+LOG = logging.getLogger(__name__)
 
 TABLE, PROGRESS, SETTINGS, CARD = (
     "aus.csv",
@@ -68,7 +72,8 @@ def run(
         out: A folder; made where there is none.
         options: Of the search.
         pause: Called between chunks; what it raises ends the run, which the same call
-            continues.
+            continues. A KeyboardInterrupt is the end of a camera's recording, whose
+            summary is returned.
 
     Raises:
         UserError: `out` holds the results of other inputs, settings or another model.
@@ -78,16 +83,25 @@ def run(
     seconds, began, frames = Seconds(), time.perf_counter(), 0
     found = search(detector, sources, position, options.every, options.whole, seconds)
     with (out / TABLE).open("ab") as table:
-        for chunk in _chunks(found):
-            frames += len(chunk)
-            text = _rows(detector, chunk, seconds, counts)
-            clock = time.perf_counter()
-            _append(table, text)
-            _save(out, chunk[-1].after, counts, table.tell())
-            seconds.output += time.perf_counter() - clock
-            pause()
+        with _endless(sources), contextlib.closing(found):
+            for chunk in _chunks(found):
+                frames += len(chunk)
+                text = _rows(detector, chunk, seconds, counts)
+                clock = time.perf_counter()
+                _append(table, text)
+                _save(out, chunk[-1].after, counts, table.tell())
+                seconds.output += time.perf_counter() - clock
+                pause()
         _save(out, Position(len(sources)), counts, table.tell())
     return Summary(dict(counts), frames, time.perf_counter() - began, seconds)
+
+
+def _endless(sources: Sequence[Source]) -> contextlib.AbstractContextManager[None]:
+    """A camera alone does not end by itself: Ctrl-C ends what is done in here."""
+    camera = any(source.kind == "camera" for source in sources)
+    return (
+        contextlib.suppress(KeyboardInterrupt) if camera else contextlib.nullcontext()
+    )
 
 
 def _chunks(found: Iterator[Found]) -> Iterator[list[Found]]:
@@ -167,6 +181,9 @@ def _resume(
     with table.open("r+b") as file:
         file.truncate(told["bytes"])
     position = Position(told["source"], told["frame"], told["tracker"])
+    if sources[0].kind == "camera" and position != Position():
+        LOG.warning("%s holds a recording; give another --out for a new one", out)
+        position = Position(len(sources))
     return position, Counter(told["rows"])
 
 

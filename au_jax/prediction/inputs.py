@@ -46,12 +46,15 @@ def expand(names: Sequence[str]) -> list[Source]:
     """Every picture and video of files, folders (at any depth) and patterns, once.
 
     Raises:
-        UserError: a name stands for nothing.
+        UserError: a name stands for nothing, or a camera is not the only input.
     """
     sources: dict[str, Source] = {}
     for name in names:
         for source in _expand_one(name):
             sources.setdefault(source.file, source)
+    cameras = [name for name, source in sources.items() if source.kind == "camera"]
+    if cameras and len(sources) > 1:
+        raise UserError(f"camera {cameras[0]} has no end: give it as the only input")
     return list(sources.values())
 
 

@@ -102,26 +102,32 @@ def _search(
             first, state = start.frame, start.tracker
         step = 1 if source.kind == "image" else every
         tracker = None if whole else Tracker(detector.finder, step, state)
-        frames = read(source, first)
-        while True:
-            clock = time.perf_counter()
-            frame = next(frames, None)
-            seconds.decode += time.perf_counter() - clock
-            if frame is None:
-                break
-            faces: list[tuple[int, Face]] = []
-            if frame.image is not None:
-                if tracker:
-                    faces = tracker.step(frame.image, frame.index)
-                else:
-                    faces = [(0, whole_face(frame.image))]
-            crops = _crops(detector, frame, faces)
-            state = tracker.state() if tracker else None
-            after = Position(number, frame.index + 1, state)
-            yield Found(_light(frame), faces, crops, after)
-        if tracker:
-            seconds.detection += tracker.seconds["detection"]
-            seconds.landmarks += tracker.seconds["landmarks"]
+        try:
+            for frame in _timed(read(source, first), seconds):
+                faces: list[tuple[int, Face]] = []
+                if frame.image is not None:
+                    if tracker:
+                        faces = tracker.step(frame.image, frame.index)
+                    else:
+                        faces = [(0, whole_face(frame.image))]
+                crops = _crops(detector, frame, faces)
+                state = tracker.state() if tracker else None
+                after = Position(number, frame.index + 1, state)
+                yield Found(_light(frame), faces, crops, after)
+        finally:
+            if tracker:
+                seconds.detection += tracker.seconds["detection"]
+                seconds.landmarks += tracker.seconds["landmarks"]
+
+
+def _timed(frames: Iterator[Frame], seconds: Seconds) -> Iterator[Frame]:
+    while True:
+        clock = time.perf_counter()
+        frame = next(frames, None)
+        seconds.decode += time.perf_counter() - clock
+        if frame is None:
+            return
+        yield frame
 
 
 def _crops(

@@ -194,3 +194,34 @@ def test_names_that_stand_for_nothing(tmp_path):
     (tmp_path / "a.jpg").touch()
     twice = expand([str(tmp_path), str(tmp_path / "*.jpg")])
     assert twice == [Source(str(tmp_path / "a.jpg"), "image")]
+
+
+@needs_shared_data
+def test_a_camera_is_recorded_until_it_is_interrupted(detector, tmp_path, monkeypatch):
+    _cut(CLIPS / "one_face.mp4", tmp_path / "cut.avi", 8)
+    opened = cv2.VideoCapture
+    camera = lambda _: opened(str(tmp_path / "cut.avi"))  # noqa: E731
+    frames = 0
+
+    def pause():
+        nonlocal frames
+        frames += 1
+        if frames == 5:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cv2, "VideoCapture", camera)
+        summary, found = _predict(detector, ["0"], tmp_path / "out", pause)
+    assert summary.frames == len(found) == 5
+    assert [row["file"] for row in found] == ["0"] * 5
+    assert min(summary.seconds.detection, summary.seconds.landmarks) > 0
+    # The recording is complete: the same call opens no camera and adds nothing.
+    assert _predict(detector, ["0"], tmp_path / "out")[1] == found
+
+
+def test_a_camera_is_the_only_input(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(UserError, match="camera 0 has no end"):
+        expand(["0", str(tmp_path / "a.jpg")])
+    with pytest.raises(UserError, match="camera 0 has no end"):
+        expand(["0", "1"])
