@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from au_jax import devices, metrics
+from au_jax import devices, metrics, pixels
 from au_jax.data import pipeline
 from au_jax.data.source import FaceSplit
 from au_jax.errors import UserError
@@ -38,8 +38,10 @@ class Evaluation:
 
 
 def compile_predict(mesh: jax.sharding.Mesh, predict: Predict) -> Predict:
-    """Prediction spread over the mesh, its results on every device."""
-    return jax.jit(predict, out_shardings=devices.replicated(mesh))
+    """Prediction on bytes, spread over the mesh; its results are on every device."""
+    return jax.jit(
+        pixels.predict_on_pixels(predict), out_shardings=devices.replicated(mesh)
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -87,7 +87,7 @@ def _row(
         image = devices.place_images(mesh, np.asarray(batch["image"]))
         found = jax.device_get(predict(params, batch_stats, image))
         for i in wanted:
-            face = np.rint((np.asarray(batch["image"][i]) + 1) * 127.5).astype(np.uint8)
+            face = np.asarray(batch["image"][i])
             picture = _face(face, np.asarray(batch["landmarks"][i]), found, i, show)
             known = batch["aus_known"][i]
             true = [

@@ -15,6 +15,7 @@ from au_jax import (
     evaluation,
     losses,
     optim,
+    pixels,
     run_state,
     stage_plan,
     train_state,
@@ -131,4 +132,4 @@ def compile_train_step(
     """The stage's step; its AU weights are those of the first training split."""
     weight = losses.au_weights(*source.labels(plan.streams[0]))
     step = STAGES[plan.name].make_train_step(plan.config, optimizers, weight)
-    return devices.compile_step(mesh, train_state.guarded(step))
+    return devices.compile_step(mesh, train_state.guarded(pixels.step_on_pixels(step)))

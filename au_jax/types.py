@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from ml_collections import ConfigDict
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ Terms = dict[str, Array]
 class Batch(TypedDict):
     """What a training step takes: one or two domains side by side, source first."""
 
-    image: Float[Array, "d b h w 3"]
-    """RGB, -1..1."""
+    image: UInt8[Array, "d b h w 3"] | Float[Array, "d b h w 3"]
+    """RGB: bytes until they are on the device, -1..1 where a stage sees them
+    (au_jax/pixels.py)."""
     landmarks: Float[Array, "d b 49 2"]
     """x, y in units of the crop side."""
     cells: Int[Array, "d b 49"]
@@ -49,7 +50,7 @@ class Batch(TypedDict):
 class EvalBatch(TypedDict):
     """One domain, centre crops. The last batch is padded; `valid` marks real rows."""
 
-    image: Float[Array, "b h w 3"]
+    image: UInt8[Array, "b h w 3"]
     landmarks: Float[Array, "b 49 2"]
     aus: Float[Array, "b a"]
     aus_known: Bool[Array, "b a"]

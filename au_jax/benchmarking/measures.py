@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from au_jax import devices, evaluation, optim, train_state
+from au_jax import devices, evaluation, optim, pixels, train_state
 from au_jax.benchmarking import operations, timing
 from au_jax.data import pipeline
 from au_jax.data.source import FaceSplit
@@ -25,7 +25,7 @@ def train(stage: str, config: Config, repeats: int) -> dict[str, Any]:
     params, batch_stats = module.init(config, jax.random.key(config.seed))
     optimizers = optim.make_optimizers(config, stage, params, num_steps=10**6)
     weight = np.ones(len(config.data.aus), np.float32)
-    step = module.make_train_step(config, optimizers, weight)
+    step = pixels.step_on_pixels(module.make_train_step(config, optimizers, weight))
     guarded = train_state.guarded(step)
     state = devices.place_state(
         mesh, train_state.create(params, batch_stats, optimizers)
@@ -62,10 +62,11 @@ def predict(stage: str, config: Config, repeats: int) -> dict[str, Any]:
     module, mesh = STAGES[stage], devices.make_mesh()
     params, batch_stats = module.init(config, jax.random.key(config.seed))
     size, crop = config.eval.batch_size, config.data.crop
-    pictures = np.random.default_rng(0).uniform(-1, 1, (size, crop, crop, 3))
-    image = devices.place_images(mesh, pictures.astype(np.float32))
-    needed = operations.count(module.make_predict(config), params, batch_stats, image)
+    shape = (size, crop, crop, 3)
+    pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    image = devices.place_images(mesh, pictures)
     function = evaluation.compile_predict(mesh, module.make_predict(config))
+    needed = operations.count(function, params, batch_stats, image)
     first = timing.seconds(lambda: function(params, batch_stats, image))
     rates = _rates(lambda: function(params, batch_stats, image), repeats, size, needed)
     return {"batch_size": size, "first_batch_seconds": first, **rates}
@@ -100,7 +101,7 @@ def random_batch(config: Config, stage: str, domains: int) -> Batch:
     """Random pictures and labels in the shapes of a training batch."""
     random, crop = np.random.default_rng(0), config.data.crop
     leading, aus = (domains, config[stage].batch_size), len(config.data.aus)
-    image = random.uniform(-1, 1, (*leading, crop, crop, 3)).astype(np.float32)
+    image = random.integers(0, 256, (*leading, crop, crop, 3), np.uint8)
     return Batch(
         image=image,
         landmarks=random.uniform(0, 1, (*leading, 49, 2)).astype(np.float32),

@@ -9,12 +9,24 @@ from jaxtyping import Float, Int, UInt8
 
 from au_jax.data.source import SIDE, Example
 from au_jax.errors import UserError
-from au_jax.faces.landmarks import MIRROR
+from au_jax.faces.landmarks import MIRROR, NUM_LANDMARKS
 
 # Batches are loaded by threads, one example each; OpenCV's own would only compete.
 cv2.setNumThreads(1)
 
 PAPER_CROP = 176  # of an aligned image of side 200
+# By how much of the ruler each point moves, in x and y (`refine_centres`).
+SHIFT = np.zeros((NUM_LANDMARKS, 2))
+for _points, _share in (
+    ((4, 5), -1 / 2),
+    ((1, 8), -1 / 3),
+    ((2, 7), 1 / 3),
+    ((24, 29), 1),
+    ((15, 17), -1 / 2),
+    ((39, 41), 1 / 2),
+):
+    SHIFT[_points, 1] = _share
+
 CELL = 4  # pixels of the crop per cell of the f x f map
 
 
@@ -37,11 +49,6 @@ def resize(
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     image = cv2.resize(image, (side, side), interpolation=method).astype(np.uint8)
     return image, (landmarks + 0.5) * scale - 0.5
-
-
-def normalise(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
-    """(x / 255 - .5) / .5: 0..255 to -1..1."""
-    return image.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
 def landmark_cells(
@@ -75,27 +82,17 @@ def refine_centres(points: Float[np.ndarray, "49 2"]) -> Float[np.ndarray, "49 2
 
     The ruler is the horizontal distance of the inner eye corners.
     """
-    refined = points.copy()
     ruler = abs(points[22, 0] - points[25, 0])
-    for indices, share in (
-        ((4, 5), -1 / 2),
-        ((1, 8), -1 / 3),
-        ((2, 7), 1 / 3),
-        ((24, 29), 1),
-        ((15, 17), -1 / 2),
-        ((39, 41), 1 / 2),
-    ):
-        refined[list(indices), 1] += share * ruler
-    return refined
+    return points + ruler * SHIFT
 
 
 def cropped(
     example: Example, crop: int, offset: tuple[int, int], mirrored: bool
 ) -> Example:
-    """One crop of an example, resized already, as the networks take it.
+    """One crop of an example, resized already.
 
     Returns:
-        `image` (c, c, 3) in -1..1, `landmarks` (49, 2) in units of the crop side,
+        `image` (c, c, 3) in 0..255, `landmarks` (49, 2) in units of the crop side,
         `cells` (49,), `aus`, `aus_known`.
     """
     x, y = offset
@@ -106,7 +103,7 @@ def cropped(
         image = cv2.flip(image, 1).astype(np.uint8, copy=False)
         points = np.stack([(crop - 1) - points[:, 0], points[:, 1]], axis=-1)[MIRROR]
     return {
-        "image": normalise(image),
+        "image": image,
         "landmarks": (points / crop).astype(np.float32),
         "cells": landmark_cells(example["landmarks"], offset, mirrored, crop),
         "aus": example["aus"],

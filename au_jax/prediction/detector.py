@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from au_jax import pixels
 from au_jax.data import transforms
 from au_jax.errors import UserError
 from au_jax.faces import align
@@ -142,7 +143,7 @@ class Detector:
         for first in range(0, len(crops), BATCH):
             part = crops[first : first + BATCH]
             images = np.zeros((BATCH, *part[0].shape), np.float32)
-            images[: len(part)] = [transforms.normalise(crop) for crop in part]
+            images[: len(part)] = [pixels.normalise(crop) for crop in part]
             found.append(np.asarray(self._run(images))[: len(part)])
         return np.concatenate(found)
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-import jax.numpy as jnp
 from jaxtyping import Float, UInt8
 
+from au_jax.pixels import normalise
 from au_jax.prediction import card as cards
 from au_jax.prediction.detector import chosen_path
 from au_jax.prediction.model_file import Model
@@ -27,7 +27,6 @@ def program(model: Model, path: str | None = None) -> Callable[[Array], Array]:
     predict = STAGES[model.card["stage"]].make_predict(cards.network_config(model.card))
 
     def run(faces: UInt8[Array, "b c c 3"]) -> Float[Array, "b a"]:
-        images = faces.astype(jnp.float32) / 127.5 - 1  # data/transforms.py:normalise
-        return predict(model.params, model.batch_stats, images).aus[path]
+        return predict(model.params, model.batch_stats, normalise(faces)).aus[path]
 
     return run

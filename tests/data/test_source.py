@@ -136,8 +136,8 @@ def test_data_set_that_vanished_is_named(data_dir: str, tmp_path):
 def test_a_picture_that_cannot_be_decoded(data_dir: str, encoded: bytes, monkeypatch):
     split = source.open_split(data_dir, "lab", "train", AUS)
     path = split.path(1)
-    rows = [dict(split.record(i), image=encoded) for i in range(6)]
-    monkeypatch.setattr(source, "_records", lambda directory, name: rows)
+    parse = source._parse
+    monkeypatch.setattr(source, "_parse", lambda raw: parse(raw) | {"image": encoded})
     with pytest.raises(
         UserError, match=rf"record 1 .* damaged .no picture, from {path}"
     ):

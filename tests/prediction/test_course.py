@@ -200,7 +200,7 @@ def test_names_that_stand_for_nothing(tmp_path):
 def test_a_camera_is_recorded_until_it_is_interrupted(detector, tmp_path, monkeypatch):
     _cut(CLIPS / "one_face.mp4", tmp_path / "cut.avi", 8)
     opened = cv2.VideoCapture
-    camera = lambda _: opened(str(tmp_path / "cut.avi"))  # noqa: E731
+    camera = lambda _: opened(str(tmp_path / "cut.avi"))
     frames = 0
 
     def pause():
