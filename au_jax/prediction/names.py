@@ -28,9 +28,10 @@ _NAMES = {
     43: "eyes closed",
 }
 
-# Okabe and Ito's colours, which colour-blind people can tell apart; without the light
-# yellow and sky blue, which are hard to see on white.
-COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0))
+# Okabe and Ito's colours, which colour-blind people can tell apart, darkened to a
+# contrast of 4.5 to white and to the grey of the timelines (WCAG's AA for text); dark
+# grey stands for those that would become alike.
+COLOURS = ((0, 114, 178), (190, 78, 0), (0, 110, 80), (180, 70, 130), (60, 60, 60))
 
 
 def in_words(au: int) -> str:

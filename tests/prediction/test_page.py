@@ -79,17 +79,50 @@ def test_annotated_files(results, tmp_path):
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 10
     assert capture.get(cv2.CAP_PROP_FPS) == 25
     image = cv2.imread(str(tmp_path / "overlay" / made[1]))
-    assert image.shape[1] == 90 + 300
+    assert image.shape[1] == 90 + 340
 
 
 def test_a_bar_is_as_long_as_its_probability():
     source = Source("x.png", "image")
     row = dict(zip(rows.columns(AUS), _face(source, 0, 0.75), strict=True))
     canvas = overlay.annotate(np.zeros((100, 90, 3), np.uint8), [row], AUS)
-    line = canvas[2 * 22 - 5, 90:]
+    line = canvas[2 * 22 - 5, 90 : 90 + 290]  # without the figure at its right
     blue = (line == (0, 114, 178)).all(axis=-1).sum()
     grey = (line == (225, 225, 225)).all(axis=-1).sum()
     assert blue / (blue + grey) == pytest.approx(0.75, abs=0.03)
+
+
+def test_frames_of_a_video_are_of_one_size(tmp_path):
+    """OpenCV drops frames of another size than the first one's without a word."""
+    video = tmp_path / "a.avi"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 25, (90, 100))
+    for _ in range(4):
+        writer.write(np.zeros((100, 90, 3), np.uint8))
+    writer.release()
+    source = Source(str(video), "video")
+    blank = np.zeros((1, 1, 3), np.uint8)
+    lines = [rows.columns(AUS), rows.empty_row(Frame(source, 0, 0.0, blank), AUS)]
+    lines += [_face(source, i, 0.5, number) for i in (1, 2, 3) for number in range(9)]
+    table = tmp_path / "aus.csv"
+    table.write_bytes(rows.to_text(lines))
+    overlay.write(table, tmp_path / "overlay", [source], AUS, lambda: None)
+    capture = cv2.VideoCapture(str(tmp_path / "overlay" / "0000_a.mp4"))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 4
+    assert capture.get(cv2.CAP_PROP_FRAME_HEIGHT) >= 9 * 4 * 22
+
+
+def test_bars_of_many_faces_stand_in_columns():
+    source = Source("x.png", "image")
+    found = [
+        dict(zip(rows.columns(AUS), _face(source, 0, 0.9, number), strict=True))
+        for number in range(25)
+    ]
+    canvas = overlay.annotate(np.zeros((100, 90, 3), np.uint8), found, AUS)
+    assert canvas.shape == (900, 90 + 3 * 340, 3)  # 10 faces of 88 lines in each
+    for left, count in ((90, 10), (430, 10), (770, 5)):
+        names = (canvas[:, left : left + 200] < 128).all(axis=-1).any(axis=1)
+        blocks = names[: 10 * 88].reshape(10, 88).any(axis=1)
+        assert blocks.tolist() == [True] * count + [False] * (10 - count)
 
 
 def test_long_timelines_keep_their_peaks():
