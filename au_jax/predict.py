@@ -75,7 +75,8 @@ def main(argv: Sequence[str]) -> int:
             if OVERLAY.value:
                 overlay.write(table, out / "overlay", sources, aus, pause)
             if REPORT.value:
-                page.write(table, out / "report.html", sources, aus, pause)
+                limits = dict(zip(aus, detector.thresholds.tolist(), strict=True))
+                page.write(table, out / "report.html", sources, limits, pause)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on", file=sys.stderr)
         return 130

@@ -4,7 +4,7 @@ A timeline for each AU and face of a video, with the picture at its peak; pictur
 gallery that can be sorted and filtered. Every plot has its figures in words.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -26,17 +26,26 @@ def write(
     table: Path,
     out: Path,
     sources: Sequence[Source],
-    aus: Sequence[int],
+    limits: Mapping[int, float],
     pause: Callable[[], None],
 ) -> None:
-    """Writes the page of a table."""
+    """Writes the page of a table.
+
+    Args:
+        table: What `course.run` wrote.
+        out: The file.
+        sources: The inputs of the table.
+        limits: The AUs, by number, with the probability from which each is active.
+        pause: Called now and then; what it raises ends all.
+    """
+    aus = list(limits)
     kinds = {source.file: source for source in sources}
     videos, cards, more, failed = [], [], 0, []
     for name, frames in tables(table):
         pause()
         source = kinds[name]
         if source.kind != "image":
-            videos += section(source, frames, aus, pause)
+            videos += section(source, frames, limits, pause)
             continue
         rows = [row for _, part in frames for row in part]
         failed += [(name, row["status"]) for row in rows if not row["face_id"]]
@@ -51,6 +60,7 @@ def write(
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<link rel="icon" href="data:,">',  # else browsers ask a server for one
         f"<title>Action units</title><style>{style}</style></head><body><main>",
         "<h1>Action units</h1>",
         *videos,
@@ -68,15 +78,23 @@ def _card(row: Row, image: Image, aus: Sequence[int], place: int) -> str:
     active = [name for name in names if row[f"{name}_c"] == "1"]
     data = " ".join(f'data-{n.lower()}="{row[n]}"' for n in names)
     bars = "".join(
-        f"<div><meter value={row[n]} min=0 max=1 aria-label='{in_words(au)}'></meter>"
-        f" {n} {float(row[n]):.2f}</div>"
+        _bar(in_words(au), n, float(row[n]), n in active)
         for n, au in zip(names, aus, strict=True)
     )
-    label = f"face {row['face_id']} of {row['file']}"
+    face = f"face {row['face_id']} of "
+    label, short = face + row["file"], face + Path(row["file"]).name
     return (
         f'<li data-place="{place}" data-active="{" ".join(active)}" {data}>'
         f'<img src="{thumbnail(image, row)}" alt="{escape(label)}">'
-        f"<div>{escape(label)}</div>{bars}</li>"
+        f'<div title="{escape(label)}">{escape(short)}</div>{bars}</li>'
+    )
+
+
+def _bar(words: str, name: str, value: float, active: bool) -> str:
+    kind, told = (" class=active", ", active") if active else ("", "")
+    return (
+        f'<div{kind}><meter value="{value:.2f}" min="0" max="1"'
+        f' aria-label="{words}{told}"></meter> {name} {value:.2f}</div>'
     )
 
 
@@ -90,8 +108,8 @@ def _gallery(cards: list[str], more: int, aus: Sequence[int]) -> list[str]:
     )
     rest = f"<p>{more} more faces are in the table alone.</p>" if more else ""
     return [
-        "<h2>Pictures</h2>",
-        '<label>Sort by <select id="order"><option value="place">place</option>'
+        "<h2>Pictures</h2><p>AUs in bold type are active.</p>",
+        '<label>Sort by <select id="order"><option value="place">input</option>'
         f"{options}</select></label>",
         f"<fieldset><legend>Only faces with</legend>{boxes}</fieldset>",
         f'<p id="told" role="status">{len(cards)} faces</p>{rest}',

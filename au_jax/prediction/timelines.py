@@ -2,7 +2,7 @@
 
 import base64
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 
 import cv2
@@ -60,10 +60,17 @@ def _higher(
 def section(
     source: Source,
     frames: Iterator[tuple[int, list[Row]]],
-    aus: Sequence[int],
+    limits: Mapping[int, float],
     pause: Callable[[], None],
 ) -> list[str]:
-    """A section: for each face the timelines and the pictures of its peaks."""
+    """A section: for each face the timelines and the pictures of its peaks.
+
+    Args:
+        source: The video, or a camera, of which there are no pictures.
+        frames: Its rows in the table, by frame.
+        limits: The AUs, by number, with the probability from which each is active.
+        pause: Called now and then; what it raises ends all.
+    """
     tracks: dict[tuple[int, int], Track] = {}
     counts: dict[str, int] = {}
     end = 0.0
@@ -74,19 +81,23 @@ def section(
             end = max(end, float(row["timestamp"]))
             if not row["face_id"]:
                 continue
-            for au in aus:
+            for au in limits:
                 track = tracks.setdefault((int(row["face_id"]), au), Track([]))
                 name = f"AU{au:02d}"
                 track.add(row, float(row[name]), row[f"{name}_c"] == "1")
     wanted = {track.peak[1] for track in tracks.values() if track.peak}
     shown = _pictures(source, wanted, tracks) if source.kind == "video" else {}
     told = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in counts.items())
-    parts = [f"<h2>{escape(source.file)}</h2><p>{end:.1f} s; rows: {told}</p>"]
+    parts = [
+        f"<h2>{escape(source.file)}</h2><p>{end:.1f} s; rows: {told}. Each line is a"
+        " probability from 0 (below) to 1 (above); from the dashed line on its AU is"
+        " active.</p>"
+    ]
     for face in sorted({face for face, _ in tracks}):
         parts.append(f"<h3>Face {face}</h3>")
-        for au in aus:
-            track = tracks[face, au]
-            parts.append(_timeline(track, au, face, end, shown.get((face, au), "")))
+        for au, limit in limits.items():
+            track, picture = tracks[face, au], shown.get((face, au), "")
+            parts.append(_timeline(track, (au, limit), face, end, picture))
     return parts
 
 
@@ -105,12 +116,15 @@ def _pictures(
     return shown
 
 
-def _timeline(track: Track, au: int, face: int, end: float, picture: str) -> str:
+def _timeline(
+    track: Track, known: tuple[int, float], face: int, end: float, picture: str
+) -> str:
+    au, limit = known
     peak, frame, row = track.peak or (0.0, 0, {"timestamp": "0"})
     share = 100 * track.active / max(track.seen, 1)
     words = (
-        f"{in_words(au)}: active in {share:.0f} % of {track.seen} frames; highest"
-        f" {peak:.2f} at {float(row['timestamp']):.2f} s, frame {frame}"
+        f"{in_words(au)}: active (from {limit:.2f} on) in {share:.0f} % of {track.seen}"
+        f" frames; highest {peak:.2f} at {float(row['timestamp']):.2f} s, frame {frame}"
     )
     span = max(end, 1e-9)
     places = [(1000 * time / span, 100 - 100 * p) for time, p, _ in track.values]
@@ -123,10 +137,11 @@ def _timeline(track: Track, au: int, face: int, end: float, picture: str) -> str
     return (
         f'<figure><figcaption>{escape(words)}</figcaption><svg viewBox="0 -4 1000 108"'
         f' preserveAspectRatio="none" role="img" aria-label="{escape(words)}">'
-        '<path d="M0 50H1000" stroke="#767676" stroke-dasharray="6 6"'
+        f'<path d="M0 {100 - 100 * limit:.1f}H1000" stroke="#767676"'
+        ' stroke-dasharray="6 6"'
         ' vector-effect="non-scaling-stroke"/><path fill="none" stroke-width="2"'
         f' stroke="rgb({red},{green},{blue})" vector-effect="non-scaling-stroke"'
-        f' d="{line}"/></svg><div class="peaks">{image}</div></figure>'
+        f' d="{line}"/></svg>{image}</figure>'
     )
 
 

@@ -54,14 +54,16 @@ def results(tmp_path):
 
 def test_the_page(results, tmp_path):
     table, sources = results
-    page.write(table, tmp_path / "report.html", sources, AUS, lambda: None)
+    limits = {1: 0.5, 12: 0.35}
+    page.write(table, tmp_path / "report.html", sources, limits, lambda: None)
     text = (tmp_path / "report.html").read_text()
     HTMLParser().feed(text)
     assert not re.search(r"https?:|src=\"(?!data:)|@import|url\(", text)
     assert "a &lt;b&gt;.avi" in text
     assert "<b>" not in text
-    told = "AU01 inner brow raiser: active in 50 % of 8 frames; highest 0.90 at 0.36 s"
-    assert told in text
+    assert "AU01 inner brow raiser: active (from 0.50 on) in 50 % of 8 frames" in text
+    assert "highest 0.90 at 0.36 s, frame 9" in text
+    assert 'd="M0 65.0H1000"' in text  # where AU12 begins to be active
     line, _ = re.findall(r' d="(M[^"]+L[^"]+)"', text)  # a line for each AU
     assert line.count("M") == 2  # a gap where there is no face
     assert text.count("<li data-place") == 2
