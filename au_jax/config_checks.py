@@ -27,6 +27,7 @@ SPLITS: Check = (
 CHECKS: dict[str, Check] = {
     "log_every": AT_LEAST_1,
     "checkpoint_every": AT_LEAST_1,
+    "accumulation": AT_LEAST_1,
     "max_steps_per_epoch": AT_LEAST_0,
     "data.source_splits": SPLITS,
     "data.target_splits": SPLITS,

@@ -1,6 +1,6 @@
 """What lies on which device: the batch spread over `data`, the state on every one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import jax
 import numpy as np
@@ -44,14 +44,30 @@ def place_images(mesh: Mesh, image: np.ndarray) -> jax.Array:
     return jax.make_array_from_callback(image.shape, sharding, image.__getitem__)
 
 
-def check_batch_size(name: str, batch_size: int) -> None:
-    """Raises a `UserError` where a batch cannot be spread evenly over the devices."""
+def check_batch_size(name: str, batch_size: int, parts: int = 1) -> None:
+    """Raises a `UserError` where a batch cannot be spread evenly over the devices.
+
+    `parts` is into how many each device's share is divided (`config.accumulation`).
+    """
     devices = jax.device_count()
-    if batch_size % devices:
+    if batch_size % (devices * parts):
+        each = f" with config.accumulation={parts}" if parts > 1 else ""
         raise UserError(
-            f"config.{name}={batch_size} cannot be spread over {devices} devices;"
-            f" take a multiple of {devices}"
+            f"config.{name}={batch_size} cannot be spread over {devices}"
+            f" device{'s' * (devices > 1)}{each}; take a multiple of {devices * parts}"
         )
+
+
+def place_ahead(mesh: Mesh, batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches, each on its way to the devices while they compute on the last."""
+    ahead: Batch | None = None
+    for batch in batches:
+        placed = place_batch(mesh, batch)
+        if ahead is not None:
+            yield ahead
+        ahead = placed
+    if ahead is not None:
+        yield ahead
 
 
 def compile_step(

@@ -79,8 +79,9 @@ def run_stage(
         train_step = compile_train_step(plan, mesh, optimizers)
         requests.check()
         with contextlib.closing(stage_plan.make_batches(plan)) as batches:
-            for step, batch in enumerate(batches, start=plan.done + 1):
-                state, terms = train_step(state, devices.place_batch(mesh, batch))
+            placed = devices.place_ahead(mesh, log.waiting(batches))
+            for step, batch in enumerate(placed, start=plan.done + 1):
+                state, terms = train_step(state, batch)
                 log.add(step, terms)
                 pauses.after_step(step, state)
         checkpoint.wait(manager)

@@ -4,7 +4,7 @@ import collections
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ import optax
 
 from au_jax.errors import UserError
 from au_jax.progress import StageProgress
-from au_jax.types import Terms
+from au_jax.types import Batch, Terms
 from au_jax.writer import Writer
 
 LOG = logging.getLogger(__name__)
@@ -57,7 +57,15 @@ class TermLog:
         self.skipped: int = notes.get("skipped", 0)
         self.in_a_row = 0
         self.pending: collections.deque[tuple[int, Terms]] = collections.deque()
-        self.timed, self.since = 0, math.nan
+        self.timed, self.since, self.waited = 0, math.nan, 0.0
+
+    def waiting(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The same batches; reports say for how long each step waited for its own."""
+        began = time.monotonic()
+        for batch in batches:
+            self.waited += time.monotonic() - began
+            yield batch
+            began = time.monotonic()
 
     def add(self, step: int, terms: Terms) -> None:
         """Takes a step's terms; raises a `UserError` where earlier ones are bad."""
@@ -77,7 +85,7 @@ class TermLog:
 
     def restart_clock(self) -> None:
         """What was just done (compiling, validation) does not count as training."""
-        self.timed, self.since = 0, time.monotonic()
+        self.timed, self.since, self.waited = 0, time.monotonic(), 0.0
 
     def _take(self, step: int, terms: Terms) -> None:
         fetched = {k: float(v) for k, v in jax.device_get(terms).items()}
@@ -135,6 +143,7 @@ class TermLog:
         if speed is not None:
             extra["speed/steps_per_second"] = speed
             extra["speed/images_per_second"] = speed * self.progress.images_per_step
+            extra["speed/waiting_for_data"] = self.waited / elapsed
         self.writer.write(step, means | extra)
         self.progress.report(step, means, speed)
         self.window = []

@@ -70,7 +70,9 @@ def run(config: Config, workdir: Path, requests: Requests | None = None) -> None
     wandb = wandb_run.load() if config.wandb and processes.first() else None
     splits = open_splits(config)
     for name in config.stages:
-        devices.check_batch_size(f"{name}.batch_size", config[name].batch_size)
+        devices.check_batch_size(
+            f"{name}.batch_size", config[name].batch_size, config.accumulation
+        )
     devices.check_batch_size("eval.batch_size", config.eval.batch_size)
     begun = resuming.positions(workdir)
     if config.init_from and not all(stage in begun for stage in config.stages):

@@ -24,6 +24,8 @@ def get_config(variant: str = "") -> ConfigDict:
     config.on_nonfinite = "stop"  # where a loss or gradient is inf or NaN; or "skip"
     # Work directory, or a stage in it, of a run whose networks the stages start from.
     config.init_from = ""
+    # Parts in which each batch is computed, one after the other, where memory is short.
+    config.accumulation = 1
     config.max_steps_per_epoch = 0  # cuts epochs short, for tests; 0: the whole source
 
     config.data = _data()
@@ -80,6 +82,8 @@ def _model() -> ConfigDict:
     model.projectors = True
     model.upsample = 1  # of both sides of an alignment pair; 4: "pixel level"
     model.dtype = "float32"  # of the networks' arithmetic; or "bfloat16"
+    # Norms and activations are computed again for gradients: less memory, more time.
+    model.remat = False
     return model
 
 

@@ -8,6 +8,8 @@ import jax
 from jax.extend import core
 from jax.interpreters import partial_eval
 
+_PROGRAMS = (core.ClosedJaxpr, core.Jaxpr)
+
 
 def count(function: Callable[..., Any], *arguments: Any) -> int:
     """Floating-point operations of all convolutions and matrix products.
@@ -47,5 +49,6 @@ def _of_equation(equation: Any) -> int:
         return 2 * math.prod(equation.outvars[0].aval.shape) * inner
     if name == "cond":
         return max(_of_jaxpr(branch.jaxpr) for branch in parameters["branches"])
-    nested = [p for p in parameters.values() if isinstance(p, core.ClosedJaxpr)]
-    return sum(_of_jaxpr(closed.jaxpr) for closed in nested)
+    nested = [p for p in parameters.values() if isinstance(p, _PROGRAMS)]
+    once = sum(_of_jaxpr(getattr(p, "jaxpr", p)) for p in nested)
+    return once * parameters.get("length", 1)  # of a scan

@@ -6,6 +6,7 @@ matter.
 """
 
 import functools
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, cast
 
@@ -40,8 +41,9 @@ def make_train(
         batch_size: Images per domain and step, over all processes.
         seed: Of order and augmentation.
         process_index: Of this process.
-        process_count: Of all processes; divides `batch_size`. Process p of n takes
-            rows p, p + n, ... of each global batch.
+        process_count: Of all processes; divides `batch_size`. Each takes neighbouring
+            rows of the global batch, those that its devices would have if all belonged
+            to one process: how devices are divided into processes changes no number.
 
     Raises:
         UserError: the crop or the batch size does not fit.
@@ -58,8 +60,12 @@ def make_train(
         for domain, split in enumerate(splits)
     ]
     rows = grain.experimental.ZipMapDataset(streams)
-    share = rows.slice(slice(process_index, None, process_count))
-    return share.batch(batch_size // process_count, batch_fn=_stack)
+    size = batch_size // process_count
+    place = functools.partial(
+        _row, size=size, first=process_index * size, batch_size=batch_size
+    )
+    share: Any = grain.MapDataset.range(sys.maxsize).map(place).map(rows.__getitem__)
+    return share.batch(size, batch_fn=_stack)
 
 
 def batch_paths(
@@ -134,6 +140,12 @@ def make_eval(split: FaceSplit, *, crop: int, batch_size: int) -> Iterator[EvalB
             yield _pad(rows, batch_size)
     finally:
         examples.close()
+
+
+def _row(index: int, size: int, first: int, batch_size: int) -> int:
+    """Where row `index` of a process's own rows is in the stream of all of them."""
+    step, row = divmod(index, size)
+    return step * batch_size + first + row
 
 
 def _augment(example: Example, rng: np.random.Generator, crop: int) -> Example:

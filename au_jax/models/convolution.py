@@ -15,6 +15,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Float
 
+from au_jax import remat
+
 TILE = 4
 """Side of the tiles of the output; those of the input overlap: 6 with a step of 4."""
 
@@ -68,7 +70,7 @@ def convolve(
     to its `conv_general_dilated`.
     """
     del args, kwargs
-    return _convolve(x, kernel)
+    return remat.keep(_convolve(x, kernel))
 
 
 @jax.custom_vjp

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from au_jax import accumulation, remat
 from au_jax.models.layers import scaled
 from au_jax.stages.networks import infer, make_networks, update_stats, variables
 from au_jax.train_state import Optimizers, TrainState, gradient_norms
@@ -38,17 +39,26 @@ def make_train_step(
     """One step on a single loss of the head's output, named `term`."""
     networks = make_networks(config)
 
-    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
-        def forward(params: dict[str, Params]) -> tuple[Array, Params]:
-            stats = dict(state.batch_stats["task"])
-            x = batch["image"][0]
-            for name in ("feature_encoder", head):
-                module = getattr(networks, name)
-                x = update_stats(module, params["task"][name], stats, name, x)
-            return loss(x, batch), stats
+    def forward(
+        params: dict[str, Params], stats: Params, batch: Batch
+    ) -> tuple[Array, Params]:
+        stats, x = dict(stats), batch["image"][0]
+        for name in ("feature_encoder", head):
+            module = getattr(networks, name)
+            x = update_stats(module, params["task"][name], stats, name, x)
+        return loss(x, batch), stats
 
-        (value, stats), gradients = jax.value_and_grad(forward, has_aux=True)(
-            state.params
+    differentiate = jax.value_and_grad(
+        remat.forward(forward, config.model.remat), has_aux=True
+    )
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
+        def of_part(stats: Params, part: Batch) -> tuple[Params, tuple[Array, Params]]:
+            (value, stats), gradients = differentiate(state.params, stats, part)
+            return stats, (value, gradients)
+
+        stats, (value, gradients) = accumulation.mean(
+            of_part, state.batch_stats["task"], batch, config.accumulation
         )
         state = state.apply_gradients(optimizers, gradients)
         state = state.replace(step=state.step + 1, batch_stats={"task": stats})

@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from au_jax import losses
+from au_jax import accumulation, losses, remat
 from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.models.layers import scaled
-from au_jax.stages.joint_terms import discriminator_terms, player_terms
+from au_jax.stages.joint_terms import make_judges
 from au_jax.stages.networks import infer, make_networks, variables
-from au_jax.stages.separation import Outputs, forward
+from au_jax.stages.separation import Constants, Outputs, forward
 from au_jax.train_state import Optimizers, TrainState, gradient_norms
 from au_jax.types import (
     DOMAINS,
@@ -29,6 +29,11 @@ from au_jax.types import (
     Prediction,
     Terms,
 )
+
+PLAYERS = ("task", "generator")
+"""The groups of parameters that play against the discriminators."""
+
+PullBack = Callable[[Outputs], tuple[dict[str, Params]]]
 
 
 def domains(config: Config) -> tuple[str, ...]:
@@ -89,56 +94,50 @@ def make_train_step(
     """One joint step: discriminators first, then the players against the updated ones.
 
     The players run forward once: `jax.vjp` keeps that pass, and the gradient of their
-    loss with respect to its outputs is pulled back through it.
+    loss with respect to its outputs is pulled back through it. Only a batch in parts
+    (`config.accumulation`) runs forward for each side: memory holds one part's pass.
     """
     networks, weights = make_networks(config), active_weights(config)
+    judge = make_judges(networks, weights, au_weight, config.model.upsample)
+    parts = config.accumulation
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
-        players = {group: state.params[group] for group in ("task", "generator")}
-        outputs, pull_back, constants = jax.vjp(
-            lambda p: forward(
-                networks, p, state.batch_stats["task"], batch, frozenset(weights)
-            ),
-            players,
-            has_aux=True,
-        )
+        before = state.params
 
-        def discriminator_loss(params: Params) -> tuple[Array, Terms]:
-            terms = discriminator_terms(networks, params, outputs, constants, batch)
-            return losses.total(terms, dict.fromkeys(terms, 1.0)), terms
-
-        def player_loss(
-            outputs: Outputs, discriminators: Params
-        ) -> tuple[Array, Terms]:
-            terms = player_terms(
-                networks,
-                discriminators,
-                outputs,
-                constants,
-                batch,
-                au_weight,
-                config.model.upsample,
-                weights,
+        def play(stats: Params, part: Batch) -> tuple[Outputs, PullBack, Constants]:
+            terms = frozenset(weights)
+            run = remat.forward(
+                lambda p: forward(networks, p, stats, part, terms), config.model.remat
             )
-            return losses.total(terms, weights), terms
+            return jax.vjp(run, {k: before[k] for k in PLAYERS}, has_aux=True)
 
-        # Here `outputs` are constants: nothing reaches the players.
-        gradients = {}
-        gradients["discriminator"], opposing = jax.grad(
-            discriminator_loss, has_aux=True
-        )(state.params["discriminator"])
-        state = state.apply_gradients(optimizers, gradients)
+        stats = state.batch_stats["task"]
+        kept = play(stats, batch) if parts == 1 else None
 
-        (total, terms), cotangents = jax.value_and_grad(player_loss, has_aux=True)(
-            outputs, state.params["discriminator"]
+        def discriminators(stats: Params, part: Batch) -> tuple[Params, Any]:
+            outputs, _, constants = kept or play(stats, part)
+            # Here `outputs` are constants: nothing reaches the players.
+            return stats, judge.discriminators(
+                before["discriminator"], outputs, constants, part
+            )
+
+        _, (gradients, opposing) = accumulation.mean(
+            discriminators, stats, batch, parts
         )
-        (player_gradients,) = pull_back(cotangents)
-        state = state.apply_gradients(optimizers, player_gradients)
-        norms = gradient_norms(gradients | player_gradients)
-        state = state.replace(
-            step=state.step + 1, batch_stats={"task": constants.batch_stats}
-        )
-        return state, {"total": total, **terms, **opposing, **norms}
+        state = state.apply_gradients(optimizers, {"discriminator": gradients})
+
+        def players(stats: Params, part: Batch) -> tuple[Params, Any]:
+            outputs, pull_back, constants = kept or play(stats, part)
+            cotangents, terms = judge.players(
+                outputs, state.params["discriminator"], constants, part
+            )
+            return constants.batch_stats, (pull_back(cotangents)[0], terms)
+
+        stats, (pulled, terms) = accumulation.mean(players, stats, batch, parts)
+        state = state.apply_gradients(optimizers, pulled)
+        state = state.replace(step=state.step + 1, batch_stats={"task": stats})
+        norms = gradient_norms({"discriminator": gradients, **pulled})
+        return state, {**terms, **opposing, **norms}
 
     return train_step
 

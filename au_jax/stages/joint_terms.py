@@ -1,7 +1,9 @@
 """The loss terms of the joint stage, of its players and of its discriminators."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
@@ -108,3 +110,47 @@ def player_terms(
         ),
     }
     return {name: terms[name]() for name in names}
+
+
+class Judges(NamedTuple):
+    """The gradients of both sides of the game, with their terms."""
+
+    discriminators: Callable[[Params, Outputs, Constants, Batch], tuple[Params, Terms]]
+    """With respect to the discriminators' parameters."""
+    players: Callable[[Outputs, Params, Constants, Batch], tuple[Outputs, Terms]]
+    """With respect to the outputs of the players."""
+
+
+def make_judges(
+    networks: Networks,
+    weights: Mapping[str, float],
+    au_weight: Float[Array, "a"],
+    upsample: int,
+) -> Judges:
+    """Both losses of a joint step (method.md section 4), differentiated."""
+
+    def discriminator_loss(
+        params: Params, outputs: Outputs, constants: Constants, batch: Batch
+    ) -> tuple[Array, Terms]:
+        terms = discriminator_terms(networks, params, outputs, constants, batch)
+        return losses.total(terms, dict.fromkeys(terms, 1.0)), terms
+
+    def player_loss(
+        outputs: Outputs, discriminators: Params, constants: Constants, batch: Batch
+    ) -> tuple[Array, Terms]:
+        terms = player_terms(
+            networks,
+            discriminators,
+            outputs,
+            constants,
+            batch,
+            au_weight,
+            upsample,
+            weights,
+        )
+        total = losses.total(terms, weights)
+        return total, {"total": total, **terms}
+
+    return Judges(
+        jax.grad(discriminator_loss, has_aux=True), jax.grad(player_loss, has_aux=True)
+    )
