@@ -44,12 +44,15 @@ FORMAT = flags.DEFINE_list(
 )
 OVERLAY = flags.DEFINE_bool("overlay", False, "write annotated pictures and videos")
 REPORT = flags.DEFINE_bool("report", False, "write report.html, a page to look at")
+LIVE = flags.DEFINE_integer(
+    "live", 0, "a port: the newest frame is shown at http://127.0.0.1:PORT/", 0, 65535
+)
 
 
 def main(argv: Sequence[str]) -> int:
     """Loads the model and predicts."""
     from au_jax import compilation_cache, console
-    from au_jax.prediction import course, finish, overlay, page
+    from au_jax.prediction import course, finish, live, overlay, page
     from au_jax.prediction.detector import Detector
     from au_jax.prediction.inputs import expand
 
@@ -68,8 +71,8 @@ def main(argv: Sequence[str]) -> int:
     options = course.Options(EVERY.value or 1, FACES.value == "whole")
     aus, table = detector.model.aus, out / course.TABLE
     try:
-        with interrupts.noted() as pause:
-            summary = course.run(detector, sources, out, options, pause)
+        with interrupts.noted() as pause, live.serve(LIVE.value or 0, aus) as show:
+            summary = course.run(detector, sources, out, options, pause, show)
         with interrupts.noted() as pause:  # a camera's recording ended with Ctrl-C
             finish.write_tables(out, aus, formats)
             if OVERLAY.value:

@@ -3,6 +3,7 @@
 import csv
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -72,6 +73,21 @@ def test_a_mistake_is_one_line_and_2(model, tmp_path, inputs, message):
     assert message.format(tmp_path) in said
     assert len(said.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_preview_needs_a_free_port(model, tmp_path):
+    write_picture(tmp_path / "face.png")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = start(model, tmp_path / "out", f"--live={port}", tmp_path / "face.png")
+        _, said = run.communicate(timeout=120)
+    assert run.returncode == 2
+    assert said == f"error: --live={port}: Address already in use; give another port\n"
+    assert not (tmp_path / "out").exists()
+    run = start(model, tmp_path / "out", f"--live={port}", tmp_path / "face.png")
+    told, said = run.communicate(timeout=120)
+    assert run.returncode == 0, said
+    assert told.startswith(f"preview: http://127.0.0.1:{port}/\n")
 
 
 def test_a_killed_run_goes_on(model, tmp_path):

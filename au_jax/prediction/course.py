@@ -9,23 +9,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from au_jax.errors import UserError
 from au_jax.files import write_whole
 from au_jax.prediction import rows
 from au_jax.prediction.detector import BATCH, Detector
 from au_jax.prediction.inputs import Source
-from au_jax.prediction.search import Found, Position, Seconds, search
+from au_jax.prediction.live import Show
+from au_jax.prediction.search import Found, Position, Seconds, light, search
 
 LOG = logging.getLogger(__name__)
 
-TABLE, PROGRESS, SETTINGS, CARD = (
-    "aus.csv",
-    "progress.json",
-    "settings.json",
-    "model.json",
-)
+TABLE, CARD = "aus.csv", "model.json"
+PROGRESS, SETTINGS = "progress.json", "settings.json"
 
 _FRAMES = 32  # at most in one chunk, where few have a face
 
@@ -63,6 +60,7 @@ def run(
     out: Path,
     options: Options,
     pause: Callable[[], None] = lambda: None,
+    show: Show | None = None,
 ) -> Summary:
     """Writes the table of all sources into `out`, or goes on with it.
 
@@ -74,6 +72,7 @@ def run(
         pause: Called between chunks; what it raises ends the run, which the same call
             continues. A KeyboardInterrupt is the end of a camera's recording, whose
             summary is returned.
+        show: Given the last frame of each chunk, with its picture, and all its rows.
 
     Raises:
         UserError: `out` holds the results of other inputs, settings or another model.
@@ -81,16 +80,21 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     position, counts = _resume(detector, sources, out, options)
     seconds, began, frames = Seconds(), time.perf_counter(), 0
-    found = search(detector, sources, position, options.every, options.whole, seconds)
+    how = (options.every, options.whole, seconds, show is not None)
+    found = search(detector, sources, position, *how)
     with (out / TABLE).open("ab") as table:
         with _endless(sources), contextlib.closing(found):
             for chunk in _chunks(found):
                 frames += len(chunk)
-                text = _rows(detector, chunk, seconds, counts)
+                lines = _rows(detector, chunk, seconds)
                 clock = time.perf_counter()
-                _append(table, text)
+                counts.update(line[4] for line in lines)
+                table.write(rows.to_text(lines))
+                table.flush()
                 _save(out, chunk[-1].after, counts, table.tell())
                 seconds.output += time.perf_counter() - clock
+                if show:
+                    show(chunk[-1].frame, lines)
                 pause()
         _save(out, Position(len(sources)), counts, table.tell())
     return Summary(dict(counts), frames, time.perf_counter() - began, seconds)
@@ -108,6 +112,7 @@ def _chunks(found: Iterator[Found]) -> Iterator[list[Found]]:
     """Frames until one batch of faces is full."""
     chunk: list[Found] = []
     for item in found:
+        chunk[-1:] = map(light, chunk[-1:])  # the last one may be shown, no other
         chunk.append(item)
         live = item.frame.source.kind == "camera"
         full = sum(len(other.crops) for other in chunk) >= BATCH
@@ -118,9 +123,7 @@ def _chunks(found: Iterator[Found]) -> Iterator[list[Found]]:
         yield chunk
 
 
-def _rows(
-    detector: Detector, chunk: list[Found], seconds: Seconds, counts: Counter[str]
-) -> bytes:
+def _rows(detector: Detector, chunk: list[Found], seconds: Seconds) -> list[list[str]]:
     clock = time.perf_counter()
     crops = [crop for found in chunk for crop in found.crops]
     values = iter(detector.probabilities(crops))
@@ -134,15 +137,8 @@ def _rows(
             lines.append(rows.face_row(found.frame, number, face, p, active))
         if not found.faces:
             lines.append(rows.empty_row(found.frame, detector.model.aus))
-    counts.update(line[4] for line in lines)
-    text = rows.to_text(lines)
     seconds.output += time.perf_counter() - clock
-    return text
-
-
-def _append(table: BinaryIO, text: bytes) -> None:
-    table.write(text)
-    table.flush()
+    return lines
 
 
 def _save(out: Path, position: Position, counts: Counter[str], size: int) -> None:

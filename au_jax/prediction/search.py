@@ -4,7 +4,7 @@ import dataclasses
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from au_jax.prediction.detector import Detector
@@ -27,7 +27,7 @@ class Position:
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """A frame (its picture dropped where it was decoded), and what was found."""
+    """A frame, and what was found."""
 
     frame: Frame
     faces: list[tuple[int, Face]]
@@ -54,9 +54,15 @@ def search(
     every: int,
     whole: bool,
     seconds: Seconds,
-) -> Iterator[Found]:
-    """Every frame of every source from `start` on, in order."""
-    waiting: queue.Queue[Found | BaseException | None] = queue.Queue(_WAITING)
+    keep: bool = False,
+) -> Generator[Found, None, None]:
+    """Every frame of every source from `start` on, in order.
+
+    Unless they are to be kept, pixels are dropped where they were decoded.
+    """
+    # Of a camera one: what waits is old when it is shown.
+    most = 1 if sources[0].kind == "camera" else _WAITING
+    waiting: queue.Queue[Found | BaseException | None] = queue.Queue(most)
     stop = threading.Event()
 
     def put(item: Found | BaseException | None) -> None:
@@ -69,7 +75,7 @@ def search(
     def work() -> None:
         try:
             for found in _search(detector, sources, start, every, whole, seconds):
-                put(found)
+                put(found if keep else light(found))
                 if stop.is_set():
                     return
             put(None)
@@ -113,7 +119,7 @@ def _search(
                 crops = _crops(detector, frame, faces)
                 state = tracker.state() if tracker else None
                 after = Position(number, frame.index + 1, state)
-                yield Found(_light(frame), faces, crops, after)
+                yield Found(frame, faces, crops, after)
         finally:
             if tracker:
                 seconds.detection += tracker.seconds["detection"]
@@ -138,7 +144,9 @@ def _crops(
     return [detector.crop(frame.image, face) for _, face in faces]
 
 
-def _light(frame: Frame) -> Frame:
-    """Without its pixels, but for one, which tells that it was decoded."""
-    image = None if frame.image is None else frame.image[:1, :1].copy()
-    return dataclasses.replace(frame, image=image)
+def light(found: Found) -> Found:
+    """Without the pixels, but for one, which tells that the frame was decoded."""
+    if found.frame.image is None:
+        return found
+    frame = dataclasses.replace(found.frame, image=found.frame.image[:1, :1].copy())
+    return dataclasses.replace(found, frame=frame)
