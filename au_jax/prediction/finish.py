@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from au_jax.errors import UserError
-from au_jax.prediction import course, model_file, openface, packing, rows
+from au_jax.prediction import course, model_file, openface, rows
 
 FORMATS = ("csv", "parquet", "openface")
 
@@ -22,6 +22,8 @@ def open_model(path: Path) -> model_file.Model:
     """A model file, or the networks of a run that validated best on the target."""
     if not path.is_dir():
         return model_file.load(path)
+    from au_jax.prediction import packing  # imports orbax, which files do not need
+
     return model_file.with_digest(packing.pack(path, "target"))
 
 

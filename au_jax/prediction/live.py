@@ -33,7 +33,7 @@ _PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8">
 body { font: 16px/1.45 system-ui, sans-serif; margin: 1rem; color: #1a1a1a }
 img { max-width: 100% }</style></head><body><main><h1>Action units, live</h1>
 <img src="/stream" alt="The newest frame: faces, landmarks, bars of action units">
-<p>It stands still once the run has ended; aus.csv has every frame.</p></main></body>"""
+<p>The first one takes seconds, the last one stays; all are in aus.csv.</p></main>"""
 
 
 @contextlib.contextmanager

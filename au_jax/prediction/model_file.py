@@ -15,12 +15,13 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from au_jax.errors import UserError
 from au_jax.files import write_whole
 from au_jax.prediction import card as cards
-from au_jax.run_state import network_shapes
+from au_jax.stages import STAGES
 from au_jax.types import Params
 
 CARD, ARRAYS = "card.json", "arrays.bin"
@@ -169,7 +170,8 @@ def _read(archive: zipfile.ZipFile, where: str) -> Model:
 
 def _shapes(card: dict[str, Any]) -> tuple[dict[str, Params], dict[str, Params]]:
     """Shapes of what the networks of a card hold; nothing is computed."""
-    params, stats = network_shapes(card["stage"], cards.network_config(card))
+    init, config = STAGES[card["stage"]].init, cards.network_config(card)
+    params, stats = jax.eval_shape(lambda: init(config, jax.random.key(0)))
     return prune(params), prune(stats)
 
 

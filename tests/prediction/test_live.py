@@ -76,6 +76,25 @@ def test_the_stream_shows_frames_and_changes_no_row(port, video, tmp_path):
         ask(port, "/")
 
 
+def test_each_frame_of_a_camera_is_shown(video, tmp_path, monkeypatch):
+    opened, shown = cv2.VideoCapture, []
+    monkeypatch.setattr(cv2, "VideoCapture", lambda _: opened(video.file))
+
+    def pause():
+        if len(shown) == 4:
+            raise KeyboardInterrupt
+
+    course.run(
+        Detector(small_model(), path="direct"),
+        [Source("0", "camera")],
+        tmp_path / "out",
+        course.Options(whole=True),
+        pause,
+        lambda frame, lines: shown.append((frame.index, frame.image.shape, len(lines))),
+    )
+    assert shown == [(index, (64, 64, 3), 1) for index in range(4)]
+
+
 def test_the_page_has_words_and_no_other_machine_gets_it(port):
     with live.serve(port, (1, 2)) as show:
         assert show is not None
