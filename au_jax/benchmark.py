@@ -3,11 +3,14 @@
     python -m au_jax.benchmark --config=configs/joint.py --what=train,predict
 
 Prints a table; --out=FILE stores the figures as JSON. `train` and `predict` need no
-data; `data` reads those that the config names.
+data; `data` reads those that the config names. `gpu` compiles a training step for the
+GPU that --gpu names, and counts what it consists of; it takes XLA's compiler for CUDA
+(requirements/cuda13.txt), but no GPU.
 """
 
 import functools
 import json
+import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +25,15 @@ from au_jax.errors import UserError, run_program
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "the experiment, a file of configs/", lock_config=True
 )
-WHAT = flags.DEFINE_list("what", ["train", "predict"], "of train, predict and data")
+WHAT = flags.DEFINE_list(
+    "what", ["train", "predict"], "of train, predict, data and gpu"
+)
 STAGE = flags.DEFINE_string("stage", None, "which stage (default: the config's last)")
+GPU = flags.DEFINE_enum(
+    "gpu", "h100", ["rtx2080ti", "a100", "h100"], "for which `gpu` compiles"
+)
+# Of XLA: without a GPU there is nothing to try kernels on.
+NO_TRIALS = "--xla_gpu_autotune_level=0"
 REPEATS = flags.DEFINE_integer("repeats", 10, "how often each is measured", 1)
 OUT = flags.DEFINE_string("out", None, "a JSON file for the figures")
 
@@ -31,8 +41,11 @@ OUT = flags.DEFINE_string("out", None, "a JSON file for the figures")
 def main(argv: Sequence[str]) -> int:
     """Measures what was asked for, one after the other."""
     del argv
+    if "gpu" in (WHAT.value or []):  # read when JAX is loaded
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {NO_TRIALS}"
+        os.environ.setdefault("JAX_SKIP_CUDA_CONSTRAINTS_CHECK", "1")
     from au_jax import config_checks, console, processes
-    from au_jax.benchmarking import measures
+    from au_jax.benchmarking import ahead_of_time, measures
     from au_jax.train import open_splits
 
     config, repeats = CONFIG.value, REPEATS.value
@@ -44,9 +57,11 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(
             f"--stage={stage}: the config has the stages {', '.join(config.stages)}"
         )
-    unknown = sorted({*WHAT.value} - {"train", "predict", "data"})
+    unknown = sorted({*WHAT.value} - {"train", "predict", "data", "gpu"})
     if unknown or not WHAT.value:
-        raise UserError(f"--what={','.join(WHAT.value)}: give train, predict or data")
+        raise UserError(
+            f"--what={','.join(WHAT.value)}: give train, predict, data or gpu"
+        )
     console.set_up_logging()
     processes.join("", 1, 0)
     figures: dict[str, Any] = {"machine": machine()}
@@ -59,6 +74,8 @@ def main(argv: Sequence[str]) -> int:
         figures["train"] = measures.train(stage, config, repeats)
     if "predict" in WHAT.value:
         figures["predict"] = measures.predict(stage, config, repeats)
+    if "gpu" in WHAT.value:
+        figures["gpu"] = ahead_of_time.describe(GPU.value or "", stage, config)
     show(figures)
     if OUT.value:
         Path(OUT.value).write_text(json.dumps(figures, indent=2) + "\n")

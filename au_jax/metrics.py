@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
-from sklearn import metrics as sk
 
 from au_jax.faces.landmarks import eye_distance
 
@@ -80,6 +79,8 @@ def _score_one(
         scores["f1"] = 2 * int((found & active).sum()) / either if either else 0.0
         scores["accuracy"] = float((found == active).mean())
     if active.any() and not active.all():
+        from sklearn import metrics as sk  # takes seconds, prediction does without
+
         scores["average_precision"] = float(
             sk.average_precision_score(active, probabilities)
         )

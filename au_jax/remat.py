@@ -10,9 +10,6 @@ from typing import TypeVar
 
 import jax
 from jax.ad_checkpoint import checkpoint_name
-from jaxtyping import Float
-
-from au_jax.types import Array
 
 Result = TypeVar("Result")
 
@@ -20,7 +17,7 @@ KEPT = "convolution"
 """The name of what is kept."""
 
 
-def keep(x: Float[Array, "*b"]) -> Float[Array, "*b"]:
+def keep(x: jax.Array) -> jax.Array:
     """Marks what the backward pass shall not compute again."""
     return checkpoint_name(x, KEPT)
 

@@ -21,6 +21,12 @@ else:
 
 Array = jax.Array | np.ndarray
 
+SIDE = 200
+"""Pixels of an aligned face, along each axis."""
+
+Example = dict[str, Any]
+"""One face of a data set: see `FaceSplit.__getitem__`."""
+
 DOMAINS = ("source", "target")
 """The leading axis of a joint batch, in order."""
 

@@ -44,7 +44,7 @@ def test_a_stage_and_its_data_are_measured(tmp_path: Path) -> None:
 
 def test_mistakes_are_one_line() -> None:
     for arguments, said in (
-        (["--what=trian"], "give train, predict or data"),
+        (["--what=trian"], "give train, predict, data or gpu"),
         (["--stage=jiont"], "the config has the stages landmarks, joint"),
         (["--what=data", "--config.data.data_dir=/nowhere"], "/nowhere"),
     ):

@@ -23,7 +23,7 @@ def test_the_same_step_with_hardly_more_work(stage):
     for config.model.remat in (False, True):
         steps.append(STAGES[stage].make_train_step(config, optimizers, ONES))
     plain, short = (operations.count(step, state, batch) for step in steps)
-    assert plain < short < 1.002 * plain  # projectors, dense layers, CBAM's gate
+    assert plain <= short < 1.002 * plain  # dense layers, CBAM's gate
     wanted, found = (jax.jit(step)(state, batch) for step in steps)
     assert_trees_close(found[1], wanted[1], rtol=1e-3, atol=1e-5)
     for group in state.params:

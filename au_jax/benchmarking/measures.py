@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from au_jax import devices, evaluation, optim, pixels, train_state
-from au_jax.benchmarking import operations, timing
+from au_jax import devices, evaluation
+from au_jax.benchmarking import inputs, operations, timing
 from au_jax.data import pipeline
 from au_jax.data.source import FaceSplit
 from au_jax.stages import STAGES
@@ -21,24 +21,16 @@ SIDE = {"cpu": 2048, "gpu": 8192}
 
 def train(stage: str, config: Config, repeats: int) -> dict[str, Any]:
     """Steps of a stage on random pictures: time, operations, memory."""
-    module, mesh = STAGES[stage], devices.make_mesh()
-    params, batch_stats = module.init(config, jax.random.key(config.seed))
-    optimizers = optim.make_optimizers(config, stage, params, num_steps=10**6)
-    weight = np.ones(len(config.data.aus), np.float32)
-    step = pixels.step_on_pixels(module.make_train_step(config, optimizers, weight))
-    guarded = train_state.guarded(step)
-    state = devices.place_state(
-        mesh, train_state.create(params, batch_stats, optimizers)
-    )
-    domains = len(module.domains(config))
-    batch = devices.place_batch(mesh, random_batch(config, stage, domains))
+    mesh = devices.make_mesh()
+    step, state, batch = inputs.make(stage, config)
     needed = operations.count(step, state, batch)
+    state, batch = devices.place_state(mesh, state), devices.place_batch(mesh, batch)
 
     compiled: Any = None
 
     def compile_it() -> None:
         nonlocal compiled
-        compiled = devices.compile_step(mesh, guarded).lower(state, batch).compile()
+        compiled = devices.compile_step(mesh, step).lower(state, batch).compile()
 
     compile_seconds = timing.seconds(compile_it)
 
@@ -47,7 +39,7 @@ def train(stage: str, config: Config, repeats: int) -> dict[str, Any]:
         state, terms = compiled(state, batch)
         return state, terms
 
-    images = domains * config[stage].batch_size
+    images = batch["image"].shape[0] * config[stage].batch_size
     return {
         "stage": stage,
         "batch_size": config[stage].batch_size,
@@ -95,20 +87,6 @@ def data(splits: list[FaceSplit], config: Config, stage: str, repeats: int) -> d
         "batch_seconds": dataclasses.asdict(times),
         "images_per_second": len(splits) * size / times.median,
     }
-
-
-def random_batch(config: Config, stage: str, domains: int) -> Batch:
-    """Random pictures and labels in the shapes of a training batch."""
-    random, crop = np.random.default_rng(0), config.data.crop
-    leading, aus = (domains, config[stage].batch_size), len(config.data.aus)
-    image = random.integers(0, 256, (*leading, crop, crop, 3), np.uint8)
-    return Batch(
-        image=image,
-        landmarks=random.uniform(0, 1, (*leading, 49, 2)).astype(np.float32),
-        cells=random.integers(0, (crop // 4) ** 2, (*leading, 49), np.int32),
-        aus=random.integers(0, 2, (*leading, aus)).astype(np.float32),
-        aus_known=np.ones((*leading, aus), bool),
-    )
 
 
 def _rates(

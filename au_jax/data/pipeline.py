@@ -14,9 +14,9 @@ import grain
 import numpy as np
 
 from au_jax.data import transforms, workers
-from au_jax.data.source import Example, FaceSplit
+from au_jax.data.source import FaceSplit
 from au_jax.errors import UserError
-from au_jax.types import Batch, EvalBatch
+from au_jax.types import Batch, EvalBatch, Example
 
 PREFETCHED_BATCHES = 4
 

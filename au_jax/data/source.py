@@ -10,13 +10,10 @@ import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Bool, Float, Int
-from tensorflow_datasets.proto import tf_example_pb2
 
+from au_jax.data import records
 from au_jax.errors import UserError
-
-SIDE = 200  # pixels of an aligned face, along each axis
-
-Example = dict[str, Any]
+from au_jax.types import SIDE, Example
 
 RENDERED = ("faces_lab", "faces_wild")  # data sets that need no raw folder
 
@@ -83,7 +80,7 @@ class FaceSplit:
         if not 0 <= index < self.length:
             raise IndexError(index)  # ends `for example in split`
         try:
-            return _parse(_records(self.directory, self.split)[index])
+            return records.parse(records.of(self.directory, self.split)[index])
         except Exception as error:  # ArrayRecord's and protobuf's: of many types
             if not self.directory.is_dir():
                 raise UserError(
@@ -129,11 +126,6 @@ def open_split(
     if not length:
         raise UserError(f"{directory}: split {split!r} is empty; it has: {sizes}")
     return FaceSplit(directory, split, tuple(aus), coded, length)
-
-
-def reopen() -> None:
-    """Forgets which files are open: a folder may have been prepared anew."""
-    _records.cache_clear()
 
 
 def labels(
@@ -185,31 +177,3 @@ def _newest_version(data_dir: Path, name: str) -> Path:
             f" au_jax.{command} --data_dir={data_dir}"
         )
     return versions[-1][1]
-
-
-@functools.lru_cache(maxsize=16)
-def _records(directory: Path, split: str) -> Sequence[bytes]:
-    """The serialised records of a split, opened once per process."""
-    builder = tfds.builder_from_directory(directory)
-    raw = tfds.decode.DeserializeMethod.RAW_BYTES
-    return builder.as_data_source(split, deserialize_method=raw)  # pyright: ignore
-
-
-def _parse(record: bytes) -> Example:
-    """An example of preparation/records.py, its image still encoded.
-
-    TFDS's own way, through the description of the features, takes twice as long as
-    decoding the picture.
-    """
-    example = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
-    found = example.FromString(record).features.feature
-    points = np.array(found["landmarks"].float_list.value, np.float32)
-    text = {key: found[key].bytes_list.value[0] for key in ("subject", "task", "path")}
-    return {
-        "image": found["image"].bytes_list.value[0],
-        "landmarks": points.reshape(49, 2),
-        "aus": np.array(found["aus"].int64_list.value, np.int8),
-        "aus_known": np.array(found["aus_known"].int64_list.value, np.bool_),
-        "frame": found["frame"].int64_list.value[0],
-        **text,
-    }

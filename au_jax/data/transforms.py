@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from au_jax.data.source import SIDE, Example
 from au_jax.errors import UserError
 from au_jax.faces.landmarks import MIRROR, NUM_LANDMARKS
+from au_jax.types import SIDE, Example
 
 # Batches are loaded by threads, one example each; OpenCV's own would only compete.
 cv2.setNumThreads(1)

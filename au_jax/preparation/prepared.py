@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import tensorflow_datasets as tfds
 
-from au_jax.data import source
+from au_jax.data import records
 from au_jax.data.source import FaceSplit
 from au_jax.errors import UserError
 
@@ -57,7 +57,7 @@ def open_prepared(directory: Path) -> Prepared:
     Raises:
         UserError: its description is damaged, or not of this program.
     """
-    source.reopen()
+    records.reopen()
     try:
         info = tfds.builder_from_directory(directory).info
         aus = tuple(int(au) for au in cast(Any, info.metadata)["aus"])

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from au_jax import optim, train_state
-from au_jax.benchmarking import measures, operations
+from au_jax.benchmarking import inputs, operations
 from au_jax.models import convolution
 from au_jax.stages import STAGES
 from au_jax.types import Config
@@ -50,5 +50,5 @@ def test_a_joint_step_of_the_paper_needs_75_gflop_per_pair() -> None:
     optimizers = optim.make_optimizers(config, "joint", params, 10)
     state = train_state.create(params, stats, optimizers)
     step = STAGES["joint"].make_train_step(config, optimizers, np.ones(6, np.float32))
-    batch = measures.random_batch(config, "joint", 2)
+    batch = inputs.random_batch(config, "joint", 2)
     assert 72e9 < operations.count(step, state, batch) / 2 < 80e9

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from au_jax.data import source
+from au_jax.data import records, source
 from au_jax.errors import UserError
 from tests.synthetic import write_prepared
 
@@ -136,8 +136,8 @@ def test_data_set_that_vanished_is_named(data_dir: str, tmp_path):
 def test_a_picture_that_cannot_be_decoded(data_dir: str, encoded: bytes, monkeypatch):
     split = source.open_split(data_dir, "lab", "train", AUS)
     path = split.path(1)
-    parse = source._parse
-    monkeypatch.setattr(source, "_parse", lambda raw: parse(raw) | {"image": encoded})
+    parse = records.parse
+    monkeypatch.setattr(records, "parse", lambda raw: parse(raw) | {"image": encoded})
     with pytest.raises(
         UserError, match=rf"record 1 .* damaged .no picture, from {path}"
     ):

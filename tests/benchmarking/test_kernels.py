@@ -1,0 +1,73 @@
+"""The text of a compiled program, cut down by hand; figures counted by hand.
+
+The lines are those that XLA wrote for an H100 (jax 0.12, CUDA 13), with smaller shapes.
+"""
+
+import pytest
+
+from au_jax.benchmarking import kernels
+from au_jax.benchmarking.gpus import GPUS, least_seconds
+
+TEXT = """HloModule jit_step
+
+%fused (p: f32[8]) -> f32[8] {
+  %p = f32[8]{0} parameter(0)
+  ROOT %add = f32[8]{0} add(%p, %p)
+}
+
+ENTRY %main.2 (x.1: bf16[2,8,8,4], k.1: bf16[6,3,3,4]) -> (bf16[2,8,8,6]) {
+  %x.1 = bf16[2,8,8,4]{3,2,1,0} parameter(0), sharding={replicated}
+  %k.1 = bf16[6,3,3,4]{3,2,1,0} parameter(1)
+  %conv.1 = (bf16[2,8,8,6]{3,2,1,0}, u8[0]{0}) custom-call(%x.1, %k.1), \
+window={size=3x3 pad=1_1x1_1}, dim_labels=b01f_o01i->b01f, \
+custom_call_target="__cudnn$convForward", metadata={op_name="jit(step)/E/conv"}
+  %y = bf16[2,8,8,6]{3,2,1,0} get-tuple-element(%conv.1), index=0
+  %conv.2 = (bf16[2,8,8,4]{3,2,1,0}, u8[0]{0}) custom-call(%y, %k.1), \
+window={size=3x3 pad=1_1x1_1}, dim_labels=b01f_o01i->b01f, \
+custom_call_target="__cudnn$convBackwardInput"
+  %conv.3 = (f32[6,4,3,3]{3,2,1,0}, u8[0]{0}) custom-call(%x32, %y32), \
+window={size=3x3 pad=1_1x1_1}, dim_labels=bf01_oi01->bf01, \
+custom_call_target="__cudnn$convBackwardFilter"
+  %copy.1 = bf16[2,8,8,6]{3,2,1,0} copy(%y)
+  %loop_transpose_fusion = f32[8]{0} fusion(%y), kind=kLoop, calls=%fused
+  ROOT %tuple = (bf16[2,8,8,6]{3,2,1,0}) tuple(%y)
+}
+"""
+X32 = """  %x32 = f32[2,4,8,8]{3,2,1,0} parameter(2)
+  %y32 = f32[2,6,8,8]{3,2,1,0} parameter(3)
+"""
+
+
+@pytest.fixture
+def found():
+    text = TEXT.replace("  %conv.1", X32 + "  %conv.1", 1)
+    return list(kernels.read(text))
+
+
+def test_kernels_are_told_apart_and_counted(found):
+    assert [(k.kind, k.dtype, k.layout) for k in found] == [
+        ("convolution", "bf16", "b01f_o01i->b01f"),
+        ("convolution", "bf16", "b01f_o01i->b01f"),
+        ("convolution", "f32", "bf01_oi01->bf01"),
+        ("copy", "bf16", ""),
+        ("transpose", "f32", ""),
+    ]
+    products = 2 * (2 * 8 * 8) * 6 * (3 * 3 * 4)  # of all three convolutions
+    assert [k.operations for k in found] == [products] * 3 + [0, 0]
+    x, y, kernel = 2 * 8 * 8 * 4, 2 * 8 * 8 * 6, 6 * 3 * 3 * 4
+    forward = 2 * (x + y + kernel)  # each once, two bytes
+    assert [k.bytes for k in found[:4]] == [forward, forward, 2 * forward, 4 * y]
+    assert found[0].source == "jit(step)/E/conv"
+
+
+def test_what_should_not_be_there(found):
+    assert kernels.unwanted(found, "bf16", 4 * 768) == found[2:4]
+    assert kernels.unwanted(found, "bf16", 4 * 768 + 1) == found[2:3]
+
+
+def test_the_slower_of_products_and_memory_counts(found):
+    gpu = GPUS["a100"]
+    wanted = 0.0
+    for kernel in found:
+        wanted += max(kernel.operations / 312e12, kernel.bytes / 1555e9)
+    assert least_seconds(gpu, found, "bfloat16") == pytest.approx(wanted)

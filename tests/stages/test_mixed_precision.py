@@ -1,0 +1,73 @@
+"""bfloat16 arithmetic of the networks; parameters, statistics and losses in float32."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.extend import core
+
+from au_jax.stages import STAGES
+from tests.stages.small import build, random_batch, small_config
+
+ONES = np.ones(6, np.float32)
+
+
+def equations(jaxpr: Any) -> Iterator[Any]:
+    """All of a program, those of the programs in it too, but what CPUs alone run."""
+    for equation in jaxpr.eqns:
+        nested = list(equation.params.values())
+        if equation.primitive.name == "cond":
+            nested = [equation.params["branches"][-1]]  # "default" of the platforms
+        for inner in nested:
+            if isinstance(inner, core.ClosedJaxpr | core.Jaxpr):
+                yield from equations(getattr(inner, "jaxpr", inner))
+        yield equation
+
+
+def prepared(stage: str, dtype: str):
+    config = small_config()
+    config.model.dtype = dtype
+    config.model.width = 0.5  # wide enough for the other filter gradient of CPUs
+    state, optimizers = build(stage, config)
+    step = STAGES[stage].make_train_step(config, optimizers, ONES)
+    return step, state, random_batch(config, batch_size=1)
+
+
+@pytest.mark.parametrize("stage", ["landmarks", "joint", "supervised"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_every_convolution_is_in_the_type_and_layout_of_the_config(stage, dtype):
+    """Channels last, as tensor cores want it, and no map is transposed."""
+    step, state, batch = prepared(stage, dtype)
+    found = list(equations(jax.make_jaxpr(step)(state, batch).jaxpr))
+    convolutions = [e for e in found if e.primitive.name == "conv_general_dilated"]
+    assert len(convolutions) > 15
+    for equation in convolutions:
+        assert {v.aval.dtype for v in equation.invars} == {jnp.dtype(dtype)}
+    maps = [
+        equation
+        for equation in found
+        if equation.primitive.name == "transpose" and equation.invars[0].aval.ndim == 4
+    ]
+    # Landmark by landmark: the labels of a map of scores. The rest are kernels.
+    sides = {e.invars[0].aval.shape for e in maps}
+    assert all(3 in shape or 1 in shape or 4 in shape for shape in sides), sides
+
+
+@pytest.mark.parametrize("stage", ["landmarks", "joint"])
+def test_state_and_terms_are_float32_and_close_to_those_of_float32(stage):
+    terms = {}
+    for dtype in ("float32", "bfloat16"):
+        step, state, batch = prepared(stage, dtype)
+        state, terms[dtype] = jax.jit(step)(state, batch)
+        leaves = jax.tree.leaves((state.params, state.batch_stats, terms[dtype]))
+        assert {leaf.dtype for leaf in leaves} == {jnp.dtype("float32")}
+        moments = [leaf for leaf in jax.tree.leaves(state.opt_state) if leaf.ndim]
+        assert {leaf.dtype for leaf in moments} == {jnp.dtype("float32")}
+    for name, value in terms["float32"].items():
+        if "/" not in name:  # a loss; bfloat16 has 8 bits, 3 decimal digits
+            np.testing.assert_allclose(
+                terms["bfloat16"][name], value, rtol=0.03, atol=1e-3, err_msg=name
+            )
