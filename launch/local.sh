@@ -14,6 +14,10 @@ shift
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export PYTHONPATH="$checkout${PYTHONPATH:+:$PYTHONPATH}"
 python=${PYTHON:-python}
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501)); then
+    echo "error: Bash is $BASH_VERSION, and 5.1 or newer is needed" >&2
+    exit 2
+fi
 port=${PORT:-$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')}
 gpus=$(nvidia-smi --list-gpus 2>/dev/null | wc -l || true)
 if [ "$gpus" -gt 0 ] && [ "$count" -gt "$gpus" ]; then
@@ -36,22 +40,38 @@ done
 
 # What ends one ends all: the others would wait for it for ever.
 code=0
-for ((left = count; left > 0; left--)); do
-    wait -n "${pids[@]}" || code=$?
+while [ "${#pids[@]}" -gt 0 ]; do
+    wait -n -p ended "${pids[@]}" 2>/dev/null || code=$? # Bash would say "Killed"
+    for index in "${!pids[@]}"; do
+        [ "${pids[index]}" != "${ended:-}" ] || break
+    done
     if [ "$code" -ne 0 ]; then
         break
     fi
+    unset "pids[index]"
 done
-if [ "$code" -ne 0 ]; then
-    if [ -z "$stopping" ]; then # one of them failed; else a signal to this script
-        stop
-        # In a step that the lost one never finishes, SIGTERM is not looked at.
-        (sleep 15 && kill -KILL "${pids[@]}") >/dev/null 2>&1 &
-        killer=$!
-    fi
-    last=0
-    wait "${pids[@]}" 2>/dev/null || last=$?
-    [ -z "$stopping" ] || code=$last
-    kill "${killer:-}" 2>/dev/null || true
+if [ "$code" -eq 0 ]; then
+    exit 0
 fi
+case $code in
+130 | 143) limit=15 ;; # asked to stop: all end after the same step, by themselves
+*) limit=0 ;;          # nothing to save: steps and checkpoints need all processes
+esac
+if [ -z "$stopping" ]; then # else a signal to this script, which takes its time
+    (sleep "$limit" && kill -KILL "${pids[@]}") >/dev/null 2>&1 &
+    killer=$!
+fi
+last=0
+wait "${pids[@]}" 2>/dev/null || last=$?
+kill "${killer:-}" 2>/dev/null || true
+if [ -n "$stopping" ]; then
+    exit "$last"
+fi
+how="ended with code $code"
+[ "$code" -le 128 ] || how="was ended by SIG$(kill -l "$code")"
+case $code in
+2 | 130 | 143) ;; # the process has said it itself
+*) echo "error: process $index of $count (from 0) $how, and the others with it;" \
+    "the same command goes on" >&2 ;;
+esac
 exit "$code"

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from au_jax import writer
@@ -37,14 +39,14 @@ def start(
     )
 
 
-def start_two(workdir: Path, data_dir: str, *arguments: str):
-    """Two processes that train one model, each with one device."""
+def start_two(workdir: Path, data_dir: str, *arguments: str, devices: int = 1):
+    """Two processes that train one model, each with so many devices."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     flags = (*arguments, f"--coordinator=127.0.0.1:{port}", "--process_count=2")
     return [
-        start(workdir, data_dir, *flags, f"--process_index={index}")
+        start(workdir, data_dir, *flags, f"--process_index={index}", devices=devices)
         for index in range(2)
     ]
 
@@ -70,7 +72,15 @@ def checkpoints(workdir: Path, stage: str) -> list[str]:
 
 
 def arrays(workdir: Path, stage: str, step: str) -> list[Any]:
-    """All that a checkpoint holds of a state, as it is stored."""
-    read = ocp.StandardCheckpointer().restore
+    """All that a checkpoint holds of a state, as it is stored, for NumPy."""
     names: Sequence[str] = ("params", "batch_stats", "opt_state")
-    return [read((workdir / stage / step / name).absolute()) for name in names]
+    folders = [(workdir / stage / step / name).absolute() for name in names]
+    return [_read(folder) for folder in folders]
+
+
+def _read(folder: Path) -> Any:
+    # Not onto devices: those that wrote it may be more than there are here.
+    reader = ocp.PyTreeCheckpointer()
+    as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
+    tree = reader.metadata(folder).item_metadata.tree
+    return reader.restore(folder, restore_args=jax.tree.map(lambda _: as_numpy, tree))

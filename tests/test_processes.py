@@ -6,14 +6,22 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 
 from au_jax import processes
 from au_jax.errors import UserError
-from tests.programs import ROOT, finish, metrics, start, start_two
+from tests.programs import (
+    ROOT,
+    arrays,
+    checkpoints,
+    finish,
+    metrics,
+    start,
+    start_two,
+)
 from tests.synthetic import write_prepared
 from tests.test_killed import SHORT, wait_for
+from tests.trees import assert_trees_equal
 
 
 def test_alone_there_is_nobody_to_ask():
@@ -44,15 +52,12 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(tmp_path):
     for process in start_two(both, data, *flags):
         finish(process)
 
+    # The same rows on each device, and two numbers have but one sum: bit for bit.
     one = tmp_path / "one"
     finish(start(one, data, *flags, devices=2))
-    found, wanted = metrics(both), metrics(one)
-    assert [line["step"] for line in found] == [line["step"] for line in wanted]
-    # Rows lie on other devices, so that sums differ in their last digits, which
-    # training enlarges.
-    for ours, theirs in zip(found, wanted, strict=True):
-        if "total" in ours:
-            np.testing.assert_allclose(ours["total"], theirs["total"], rtol=1e-3)
+    assert metrics(both) == metrics(one)
+    last = checkpoints(one, "supervised")[-1]
+    assert_trees_equal(*(arrays(run, "supervised", last) for run in (both, one)))
 
 
 def start_local(workdir, data, *flags):
@@ -92,7 +97,24 @@ def test_local_processes_stop_together(tmp_path):
     )
     os.kill(int(found.stdout.split()[-1]), signal.SIGKILL)
     said, _ = run.communicate(timeout=200)
-    assert run.returncode not in (0, 2), said
+    assert run.returncode == 128 + signal.SIGKILL, said
+    assert said.rstrip().splitlines()[-1] == (
+        "error: process 1 of 2 (from 0) was ended by SIGKILL, and the others with it;"
+        " the same command goes on"
+    )
+    assert "Traceback" not in said
+    run = start_local(workdir, tmp_path / "data", *flags)
+    said, _ = run.communicate(timeout=200)
+    assert run.returncode == 0, said
+    assert "40/40" in said
+
+
+@pytest.mark.slow
+def test_local_processes_say_a_mistake_themselves(tmp_path):
+    run = start_local(tmp_path / "run", tmp_path / "none", *SHORT)
+    said, _ = run.communicate(timeout=200)
+    assert run.returncode == 2, said
+    assert "the same command" not in said
 
 
 def test_local_processes_are_numbered():
