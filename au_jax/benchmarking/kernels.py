@@ -50,10 +50,7 @@ def read(text: str) -> Iterator[Kernel]:
         if not match:
             continue
         name, op, rest = match["name"], match["op"], match["rest"]
-        results[name] = [
-            (dtype, tuple(int(n) for n in sides.split(",") if n))
-            for dtype, sides in _SHAPE.findall(match["type"])
-        ]
+        results[name] = _shapes(match["type"])
         if op in _FREE:
             continue
         taken = [
@@ -62,6 +59,24 @@ def read(text: str) -> Iterator[Kernel]:
             if argument in results
         ]
         yield _kernel(name, op, line, results[name], taken)
+
+
+def all_reduced_bytes(text: str) -> int:
+    """Bytes that each device adds up with the others in one run of the program."""
+    return sum(
+        _size(shape)
+        for line in text.splitlines()
+        if (match := _INSTRUCTION.match(line))
+        and match["op"] in ("all-reduce", "all-reduce-start")
+        for shape in _shapes(match["type"])
+    )
+
+
+def _shapes(text: str) -> list[Shape]:
+    return [
+        (dtype, tuple(int(n) for n in sides.split(",") if n))
+        for dtype, sides in _SHAPE.findall(text)
+    ]
 
 
 def _kernel(

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from au_jax import devices, evaluation
-from au_jax.benchmarking import inputs, operations, timing
+from au_jax.benchmarking import inputs, kernels, operations, timing
 from au_jax.data import pipeline
 from au_jax.data.source import FaceSplit
 from au_jax.stages import STAGES
@@ -73,19 +73,26 @@ def data(splits: list[FaceSplit], config: Config, stage: str, repeats: int) -> d
     batches: Iterator[Batch] = pipeline.train_batches(
         dataset, start=0, num_workers=config.data.num_workers
     )
-    try:
-        for _ in range(2 * pipeline.PREFETCHED_BATCHES):  # past what was read ahead
+    # Batches come in bursts, as they are read ahead: only several tell the rate.
+    some = 2 * pipeline.PREFETCHED_BATCHES
+
+    def read() -> None:
+        for _ in range(some):
             next(batches)
-        times = timing.summarise(
-            [timing.seconds(lambda: next(batches)["image"]) for _ in range(repeats)]
-        )
+
+    try:
+        read()
+        seconds = [timing.seconds(read) / some for _ in range(repeats)]
+        times = timing.summarise(seconds)
     finally:
         batches.close()  # pyright: ignore[reportAttributeAccessIssue]
+    rate, workers = len(splits) * size / times.median, config.data.num_workers
     return {
         "batch_size": size,
-        "num_workers": config.data.num_workers,
+        "num_workers": workers,
         "batch_seconds": dataclasses.asdict(times),
-        "images_per_second": len(splits) * size / times.median,
+        "images_per_second": rate,
+        "images_per_second_per_worker": rate / max(workers, 1),
     }
 
 
@@ -121,6 +128,7 @@ def _by_xla(compiled: Any) -> dict[str, Any]:
     """What XLA says of a compiled program: operations, and bytes at its peak."""
     memory = compiled.memory_analysis()
     return {
+        "all_reduced_bytes": kernels.all_reduced_bytes(compiled.as_text()),
         "operations_by_xla": (compiled.cost_analysis() or {}).get("flops"),
         "memory_bytes": memory.argument_size_in_bytes
         + memory.output_size_in_bytes

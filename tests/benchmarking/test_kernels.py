@@ -65,6 +65,16 @@ def test_what_should_not_be_there(found):
     assert kernels.unwanted(found, "bf16", 4 * 768 + 1) == found[2:3]
 
 
+def test_what_devices_add_up_is_counted():
+    """Two gradients and, started apart from its end, a mean."""
+    text = """
+  %all-reduce.1 = (f32[8,4]{1,0}, f32[3]{0}) all-reduce(%a, %b), to_apply=%add
+  %all-reduce-start = bf16[10]{0} all-reduce-start(%c), to_apply=%add
+  %all-reduce-done = bf16[10]{0} all-reduce-done(%all-reduce-start)
+"""
+    assert kernels.all_reduced_bytes(text) == 4 * (8 * 4 + 3) + 2 * 10
+
+
 def test_the_slower_of_products_and_memory_counts(found):
     gpu = GPUS["a100"]
     wanted = 0.0

@@ -2,12 +2,9 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from au_jax import optim, train_state
 from au_jax.benchmarking import inputs, operations
 from au_jax.models import convolution
-from au_jax.stages import STAGES
 from au_jax.types import Config
 from configs import joint
 
@@ -46,9 +43,5 @@ def test_a_joint_step_of_the_paper_needs_75_gflop_per_pair() -> None:
     # loss only runs forward here. Far less would mean that a part of it was left out.
     config: Config = joint.get_config()
     config.joint.batch_size = 2
-    params, stats = STAGES["joint"].init(config, jax.random.key(0))
-    optimizers = optim.make_optimizers(config, "joint", params, 10)
-    state = train_state.create(params, stats, optimizers)
-    step = STAGES["joint"].make_train_step(config, optimizers, np.ones(6, np.float32))
-    batch = inputs.random_batch(config, "joint", 2)
+    step, state, batch = inputs.make("joint", config)
     assert 72e9 < operations.count(step, state, batch) / 2 < 80e9
