@@ -1,0 +1,202 @@
+"""launch/ where there is neither Slurm nor Kubernetes: what they would start."""
+
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from au_jax import writer
+from tests.programs import ROOT, finish
+from tests.synthetic import write_prepared
+from tests.test_killed import wait_for
+
+LAUNCH = ROOT / "launch"
+TINY = ("--config=configs/landmarks.py:tiny", "--config.log_every=1")
+
+# Slurm's part, both processes on this machine; they do what Slurm 22.05 was seen to do.
+STAND_INS = {
+    "srun": """
+while [[ "$1" == --* ]]; do echo "srun $1"; shift; done
+export SLURM_NTASKS=2 SLURM_STEP_NUM_TASKS=2 SLURM_STEP_NODELIST=localhost
+for task in 0 1; do
+    SLURM_PROCID=$task SLURM_LOCALID=$task "$@" &
+    echo $! >>"$PIDS"
+    tasks+=($!)
+done
+trap 'kill -KILL "${tasks[@]}"' TERM
+code=0
+for task in "${tasks[@]}"; do wait "$task" || code=$?; done
+exit $code
+""",
+    "scancel": """
+[ "$*" = "--signal=TERM $SLURM_JOB_ID" ] && kill -TERM $(cat "$PIDS")
+""",
+    "scontrol": """
+echo "scontrol $*"
+""",
+}
+
+
+@pytest.fixture
+def data(tmp_path):
+    for name in ("bp4d", "emotionet"):
+        write_prepared(tmp_path / "data", name, {"train": 80, "val": 8, "test": 8})
+    return str(tmp_path / "data")
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in LAUNCH.glob("*.s*")))
+def test_bash_can_read_it(name):
+    subprocess.run(["bash", "-n", LAUNCH / name], check=True)
+
+
+def start_batch_script(folder, *arguments):
+    """launch/train.slurm as the shell of a job, by number of its process."""
+    for name, text in STAND_INS.items():
+        (folder / name).write_text(f"#!/usr/bin/env bash\n{text}")
+        (folder / name).chmod(stat.S_IRWXU)
+    (folder / "pids").write_text("")
+    python = os.path.dirname(sys.executable)
+    job = str(free_port() - 61440)  # JAX takes the port from it
+    return subprocess.Popen(
+        ["bash", LAUNCH / "train.slurm", *arguments],
+        cwd=ROOT,
+        env=os.environ
+        | {
+            "PATH": os.pathsep.join([str(folder), python, os.environ["PATH"]]),
+            "SLURM_JOB_ID": job,
+            "PIDS": str(folder / "pids"),
+            "JAX_NUM_CPU_DEVICES": "1",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def free_port():
+    """One of those that JAX can choose on Slurm, which are 2^12."""
+    for port in range(61440, 65536):
+        with socket.socket() as tried:
+            try:
+                tried.bind(("", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port")
+
+
+@pytest.mark.slow
+def test_a_slurm_job_is_queued_again_before_its_time_is_over(data, tmp_path):
+    workdir = tmp_path / "run"
+    flags = (
+        *TINY,
+        f"--workdir={workdir}",
+        f"--config.data.data_dir={data}",
+        "--config.max_steps_per_epoch=20",
+        "--config.checkpoint_every=3",
+    )
+    run = start_batch_script(tmp_path, *flags)
+    wait_for(workdir / "landmarks" / "3", run)
+    os.kill(run.pid, signal.SIGUSR2)  # of the script alone
+    said, _ = run.communicate(timeout=200)
+    assert run.returncode == 143, said
+    assert "srun --kill-on-bad-exit=1" in said
+    assert "devices: 2 x cpu" in said
+    assert "wrote a checkpoint after step" in said
+    assert re.search(r"scontrol requeue \d+$", said.rstrip())
+
+    said = finish(start_batch_script(tmp_path, *flags))
+    assert "of 20 steps are done already" in said
+    assert "20/20" in said
+    assert "requeue" not in said
+
+
+def jobset():
+    """The file's document, and of it the job, the pod and the container."""
+    document = yaml.safe_load((LAUNCH / "jobset.yaml").read_text())
+    (replicated,) = document["spec"]["replicatedJobs"]
+    job = replicated["template"]["spec"]
+    pod = job["template"]["spec"]
+    (container,) = pod["containers"]
+    return document, replicated, job, pod, container
+
+
+def flag(container, name):
+    (value,) = (x for x in container["command"] if x.startswith(f"--{name}="))
+    return value.split("=", 1)[1]
+
+
+def test_what_has_to_agree_in_the_jobset_agrees():
+    document, replicated, job, _, container = jobset()
+    assert document["apiVersion"] == "jobset.x-k8s.io/v1alpha2"
+    assert document["kind"] == "JobSet"
+    count = int(flag(container, "process_count"))
+    assert job["parallelism"] == job["completions"] == count
+    assert job["completionMode"] == "Indexed"
+    name = document["metadata"]["name"]
+    host, port = flag(container, "coordinator").split(":")
+    assert host == f"{name}-{replicated['name']}-0-0.{name}"
+    assert 1024 <= int(port) < 65536
+    assert document["spec"]["network"]["enableDNSHostnames"]
+    assert replicated["replicas"] == 1
+
+
+def test_the_end_of_one_pod_restarts_all_but_a_mistake_does_not():
+    document, _, job, pod, container = jobset()
+    assert pod["restartPolicy"] == "Never"
+    assert job["backoffLimit"] == 0
+    assert document["spec"]["failurePolicy"]["maxRestarts"] > 0
+    (rule,) = job["podFailurePolicy"]["rules"]
+    assert rule["action"] == "FailJob"
+    assert rule["onExitCodes"]["values"] == [2]
+    assert rule["onExitCodes"]["containerName"] == container["name"]
+    (rule,) = document["spec"]["failurePolicy"]["rules"]
+    assert rule["action"] == "FailJobSet"
+    assert rule["onJobFailureReasons"] == ["PodFailurePolicy"]
+    assert pod["terminationGracePeriodSeconds"] > 30  # Kubernetes' own
+    mounted = {mount["name"] for mount in container["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in pod["volumes"]}
+
+
+@pytest.mark.slow
+def test_the_command_of_the_pods_trains(data, tmp_path):
+    _, _, job, _, container = jobset()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{free.getsockname()[1]}"
+    workdir = tmp_path / "run"
+    changed = {
+        "--coordinator": f"--coordinator={host}",
+        "--workdir": f"--workdir={workdir}",
+        "--config.data.data_dir": f"--config.data.data_dir={data}",
+        "--config": f"--config={ROOT}/configs/landmarks.py:tiny",
+    }
+    command = [changed.get(x.split("=")[0], x) for x in container["command"]]
+    assert command[0] == "python"
+    pods = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                *(
+                    x.replace("$(JOB_COMPLETION_INDEX)", str(index))
+                    for x in command[1:]
+                ),
+            ],
+            cwd=ROOT,
+            env=os.environ | {"JAX_NUM_CPU_DEVICES": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for index in range(job["completions"])
+    ]
+    said = [finish(pod) for pod in pods]
+    assert "devices: 2 x cpu" in said[0]
+    assert {line["stage"] for line in writer.read_metrics(workdir)} == {"landmarks"}
