@@ -38,7 +38,9 @@ def describe(name: str, stage: str, config: Config) -> dict[str, Any]:
         )
     compiled, needed = _compile(gpu, stage, config)
     found = list(kernels.read(compiled.as_text()))
-    bad = kernels.unwanted(found, _SHORT[dtype], 4 * SMALL)
+    bad = kernels.unwanted(
+        found, _SHORT[dtype], 4 * SMALL, channels_last=gpu.capability >= (8, 0)
+    )
     memory = compiled.memory_analysis()
     layouts = Counter(f"{k.dtype} {k.layout}" for k in found if k.layout)
     return {
@@ -50,12 +52,8 @@ def describe(name: str, stage: str, config: Config) -> dict[str, Any]:
         "kernels_below_1_MB": sum(k.bytes < SMALL for k in found),
         "kernels_by_kind": dict(Counter(k.kind for k in found)),
         "convolutions": dict(layouts),
-        "unwanted": {
-            f"{kind} {source}": count
-            for (kind, source), count in Counter(
-                (k.kind, k.source) for k in bad
-            ).items()
-        },
+        "unwanted": dict(Counter(k.kind for k in bad)),
+        "most_unwanted": dict(Counter(k.source for k in bad).most_common(3)),
         "operations": needed,
         "operations_of_its_convolutions": sum(k.operations for k in found),
         "bytes_moved": sum(k.bytes for k in found),

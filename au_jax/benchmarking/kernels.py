@@ -134,16 +134,24 @@ def _found(pattern: str, text: str) -> str:
     return match[1] if match else ""
 
 
-def unwanted(kernels: Iterable[Kernel], dtype: str, smallest: int) -> list[Kernel]:
+def unwanted(
+    kernels: Iterable[Kernel], dtype: str, smallest: int, channels_last: bool = True
+) -> list[Kernel]:
     """What should not be in a step whose networks compute in `dtype`.
 
-    Convolutions in another type, convolutions whose maps are not channels last, and
-    copies and transposes that move at least `smallest` bytes.
+    Convolutions in another type, convolutions whose maps are not channels last where
+    the units for products want that, and copies and transposes that move at least
+    `smallest` bytes.
     """
     return [
         kernel
         for kernel in kernels
         if (kernel.kind == "convolution" and kernel.dtype != dtype)
-        or (kernel.layout and not re.fullmatch(r"b01f_\w+->b01f", kernel.layout))
+        or (channels_last and kernel.layout and not _last(kernel.layout))
         or (kernel.kind in ("copy", "transpose") and kernel.bytes >= smallest)
     ]
+
+
+def _last(layout: str) -> bool:
+    """Whether the maps before and after a convolution have the channels last."""
+    return re.fullmatch(r"b01f_\w+->b01f", layout) is not None

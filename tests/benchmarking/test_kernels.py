@@ -63,6 +63,9 @@ def test_kernels_are_told_apart_and_counted(found):
 def test_what_should_not_be_there(found):
     assert kernels.unwanted(found, "bf16", 4 * 768) == found[2:4]
     assert kernels.unwanted(found, "bf16", 4 * 768 + 1) == found[2:3]
+    assert kernels.unwanted(found, "f32", 10**9) == found[:3]
+    # A GPU without units for products does not care for the layout.
+    assert kernels.unwanted(found, "f32", 10**9, channels_last=False) == found[:2]
 
 
 def test_what_devices_add_up_is_counted():
