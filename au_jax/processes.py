@@ -29,7 +29,10 @@ def join(coordinator: str, count: int, index: int) -> None:
                 f"--process_index={index} must be at least 0 and below"
                 f" --process_count={count}"
             )
-        jax.distributed.initialize(coordinator, count, index)
+        # Said is said: whatever cluster this is on need not be looked for.
+        jax.distributed.initialize(
+            coordinator, count, index, cluster_detection_method="deactivate"
+        )
     elif int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:  # started by srun
         jax.distributed.initialize()
 

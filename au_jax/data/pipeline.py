@@ -59,12 +59,13 @@ def make_train(
         _shuffled(split, seed + domain).random_map(augment)
         for domain, split in enumerate(splits)
     ]
-    rows = grain.experimental.ZipMapDataset(streams)
-    size = batch_size // process_count
-    place = functools.partial(
-        _row, size=size, first=process_index * size, batch_size=batch_size
-    )
-    share: Any = grain.MapDataset.range(sys.maxsize).map(place).map(rows.__getitem__)
+    rows: Any = grain.experimental.ZipMapDataset(streams)
+    size, share = batch_size // process_count, rows
+    if process_count > 1:
+        place = functools.partial(
+            _row, size=size, first=process_index * size, batch_size=batch_size
+        )
+        share = grain.MapDataset.range(sys.maxsize).map(place).map(rows.__getitem__)
     return share.batch(size, batch_fn=_stack)
 
 

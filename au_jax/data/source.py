@@ -51,10 +51,11 @@ class FaceSplit:
         """
         record = self.record(index)
         data = np.frombuffer(record["image"], np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
         if image is None or image.shape != (SIDE, SIDE, 3):
             found = "no picture" if image is None else f"a picture of {image.shape}"
             raise self._damaged(index, f"{found}, from {record['path'].decode()}")
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # quicker than decoding to RGB
         aus, known = select_aus(
             record["aus"][None], record["aus_known"][None], self.coded_aus, self.aus
         )
