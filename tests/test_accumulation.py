@@ -41,7 +41,9 @@ def test_results_are_averaged_and_the_carry_is_handed_on(backend, monkeypatch):
     np.testing.assert_allclose(found["largest"], largest, rtol=1e-6)
 
 
-@pytest.mark.parametrize("stage", ["landmarks", "joint"])
+@pytest.mark.parametrize(
+    "stage", ["landmarks", pytest.param("joint", marks=pytest.mark.slow)]
+)
 def test_two_equal_parts_step_as_one_of_them(stage):
     """Equal parts have equal batch statistics, so their mean is what one of them has.
 

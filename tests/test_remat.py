@@ -14,7 +14,9 @@ from tests.trees import assert_trees_close
 ONES = np.ones(6, np.float32)
 
 
-@pytest.mark.parametrize("stage", ["landmarks", "joint"])
+@pytest.mark.parametrize(
+    "stage", ["landmarks", pytest.param("joint", marks=pytest.mark.slow)]
+)
 def test_the_same_step_with_hardly_more_work(stage):
     config = small_config()
     state, optimizers = build(stage, config)

@@ -32,31 +32,32 @@ def prepared(stage: str, dtype: str, width: float):
     config.model.dtype, config.model.width = dtype, width
     state, optimizers = build(stage, config)
     step = STAGES[stage].make_train_step(config, optimizers, ONES)
-    return step, state, random_batch(config, batch_size=1)
+    return step, state, random_batch(config, batch_size=2)
 
 
 @pytest.mark.parametrize("stage", ["landmarks", "joint", "supervised"])
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_every_convolution_is_in_the_type_and_layout_of_the_config(stage, dtype):
+def test_every_convolution_is_in_bfloat16_and_channels_last(stage):
     """Channels last, as tensor cores want it, and no map is transposed."""
     # So wide that CPUs would take another filter gradient: it is not for bfloat16.
-    step, state, batch = prepared(stage, dtype, width=0.5)
+    step, state, batch = prepared(stage, "bfloat16", width=0.5)
     found = list(equations(jax.make_jaxpr(step)(state, batch).jaxpr))
     convolutions = [e for e in found if e.primitive.name == "conv_general_dilated"]
     assert len(convolutions) > 15
     for equation in convolutions:
-        assert {v.aval.dtype for v in equation.invars} == {jnp.dtype(dtype)}
-    maps = [
-        equation
+        assert {v.aval.dtype for v in equation.invars} == {jnp.dtype("bfloat16")}
+    transposed = {
+        equation.invars[0].aval.shape
         for equation in found
-        if equation.primitive.name == "transpose" and equation.invars[0].aval.ndim == 4
-    ]
-    # Landmark by landmark: the labels of a map of scores. The rest are kernels.
-    sides = {e.invars[0].aval.shape for e in maps}
-    assert all(3 in shape or 1 in shape or 4 in shape for shape in sides), sides
+        if equation.primitive.name == "transpose"
+    }
+    # Of arrays with four sides only kernels: square, and smaller than any map.
+    four = {shape for shape in transposed if len(shape) == 4}
+    assert all(shape[0] == shape[1] <= 7 for shape in four), four
 
 
-@pytest.mark.parametrize("stage", ["landmarks", "joint"])
+@pytest.mark.parametrize(
+    "stage", ["landmarks", pytest.param("joint", marks=pytest.mark.slow)]
+)
 def test_state_and_terms_are_float32_and_close_to_those_of_float32(stage):
     terms = {}
     for dtype in ("float32", "bfloat16"):
