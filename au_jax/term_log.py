@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
-import optax
 
 from au_jax.errors import UserError
+from au_jax.optim import Schedule
 from au_jax.progress import StageProgress
 from au_jax.types import Batch, Terms
 from au_jax.writer import Writer
@@ -42,7 +42,7 @@ class TermLog:
         self,
         writer: Writer,
         progress: StageProgress,
-        rates: Mapping[str, optax.Schedule],
+        rates: Mapping[str, Schedule],
         *,
         every: int,
         num_steps: int,
@@ -137,7 +137,7 @@ class TermLog:
         elapsed = time.monotonic() - self.since
         speed = self.timed / elapsed if self.timed > 0 else None
         extra = {
-            f"learning_rate/{group}": float(rate(step - 1))  # pyright: ignore
+            f"learning_rate/{group}": rate(step - 1)
             for group, rate in self.rates.items()
         }
         if speed is not None:

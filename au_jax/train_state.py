@@ -7,6 +7,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
 
 from au_jax.types import Batch, Params, Terms
 
@@ -60,7 +61,8 @@ def parts(state: TrainState) -> dict[str, Any]:
 def gradient_norms(gradients: Mapping[str, Params]) -> Terms:
     """The L2 norm of each network's gradient, by group and name, for the log."""
     return {
-        f"gradient_norm/{group}/{name}": optax.tree.norm(gradient)
+        # As one vector: on GPUs a sum per parameter is several launches for each.
+        f"gradient_norm/{group}/{name}": jnp.linalg.norm(ravel_pytree(gradient)[0])
         for group, networks in gradients.items()
         for name, gradient in networks.items()
     }

@@ -1,11 +1,14 @@
 """Learning rates over a stage (method.md section 5)."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from au_jax import optim
 from configs import adld, joint
+from tests.trees import assert_trees_close
 
 
 def test_paper_decays_by_thirds_over_equal_shares():
@@ -41,6 +44,27 @@ def test_first_update_of_adam_is_the_learning_rate(stage, group, rate):
     state = optimizers[group].init(params)
     updates, _ = optimizers[group].update({"w": jnp.full(3, 0.7)}, state, params)
     np.testing.assert_allclose(updates["w"], -rate, rtol=1e-5)
+
+
+def test_moments_are_one_vector_and_updates_those_of_adam_apart():
+    random = np.random.default_rng(0)
+    params = {
+        name: {"kernel": random.normal(size=(3, 2)), "slope": random.normal()}
+        for name in ("encoder", "detector")
+    }
+    params = jax.tree.map(jnp.float32, params)
+    (found,) = optim.make_optimizers(joint.get_config(), "joint", ["task"], 9).values()
+    wanted = optax.adam(1e-4, b1=0.95, b2=0.999)
+    states = found.init(params), wanted.init(params)
+    assert states[0][0].mu.shape == states[0][0].nu.shape == (14,)
+    for _ in range(3):
+        gradient = jax.tree.map(
+            lambda p: jnp.float32(random.normal(size=p.shape)), params
+        )
+        one, first = found.update(gradient, states[0])
+        apart, second = wanted.update(gradient, states[1])
+        assert_trees_close(one, apart, rtol=1e-6, atol=0.0)
+        states = first, second
 
 
 def test_groups_have_the_betas_of_the_paper():

@@ -2,7 +2,7 @@
 
 XLA's text of a compiled module is read, not its profile: this needs no GPU. A kernel is
 an instruction of the entry computation that does work; the bytes that it moves are its
-results and all that it takes, each once.
+results and all that it takes, each once; of what it only takes slices of, the slices.
 """
 
 import dataclasses
@@ -45,7 +45,9 @@ class Kernel:
 def read(text: str) -> Iterator[Kernel]:
     """The kernels of a compiled module, `compiled.as_text()`."""
     results: dict[str, list[Shape]] = {}
-    for line in text[text.index("\nENTRY") :].splitlines():
+    entry = text.index("\nENTRY")
+    slices = _slices(text[:entry])
+    for line in text[entry:].splitlines():
         match = _INSTRUCTION.match(line)
         if not match:
             continue
@@ -53,12 +55,41 @@ def read(text: str) -> Iterator[Kernel]:
         results[name] = _shapes(match["type"])
         if op in _FREE:
             continue
+        called = slices.get(_found(r"calls=%([\w.-]+)", rest), {})
         taken = [
-            results[argument]
-            for argument in re.findall(r"%([\w.-]+)", rest.partition(")")[0])
+            called.get(i, results[argument])
+            for i, argument in enumerate(_arguments(rest))
             if argument in results
         ]
         yield _kernel(name, op, line, results[name], taken)
+
+
+def _arguments(rest: str) -> list[str]:
+    return re.findall(r"%([\w.-]+)", rest.partition(")")[0])
+
+
+def _slices(text: str) -> dict[str, dict[int, list[Shape]]]:
+    """By fused computation: the parameters that only slices are taken of, and these."""
+    found: dict[str, dict[int, list[Shape]]] = {}
+    numbers: dict[str, int] = {}
+    sliced: dict[int, list[Shape]] = {}
+    for line in text.splitlines():
+        if line.startswith("%"):
+            numbers, sliced = {}, {}
+            found[line[1:].partition(" ")[0]] = sliced
+        match = _INSTRUCTION.match(line)
+        if match and match["op"] == "parameter":
+            number = int(match["rest"].partition(")")[0])
+            numbers[match["name"]], sliced[number] = number, []
+        elif match:
+            for argument in _arguments(match["rest"]):
+                number = numbers.get(argument)
+                if number in sliced:
+                    if match["op"] == "slice":
+                        sliced[number] += _shapes(match["type"])
+                    else:
+                        del sliced[number]
+    return found
 
 
 def all_reduced_bytes(text: str) -> int:
@@ -103,8 +134,13 @@ def _kernel(
         layout,
         _operations(target, layout, made, taken) if layout else 0,
         sum(_size(shape) for shape in moved),
-        _found(r'op_name="([^"]*)"', line),
+        source(line),
     )
+
+
+def source(line: str) -> str:
+    """What an instruction came from: `Kernel.source`."""
+    return _found(r'op_name="([^"]*)"', line)
 
 
 def _operations(

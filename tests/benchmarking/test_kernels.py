@@ -15,6 +15,17 @@ TEXT = """HloModule jit_step
   ROOT %add = f32[8]{0} add(%p, %p)
 }
 
+%fused.1 (q.0: f32[100], q.1: f32[100], q.2: f32[8]) -> f32[8] {
+  %q.0 = f32[100]{0} parameter(0)
+  %q.1 = f32[100]{0} parameter(1)
+  %q.2 = f32[8]{0} parameter(2)
+  %slice.1 = f32[8]{0} slice(%q.0), slice={[0:8]}
+  %slice.2 = f32[8]{0} slice(%q.0), slice={[50:58]}
+  %slice.3 = f32[8]{0} slice(%q.1), slice={[0:8]}
+  %slice.4 = f32[8]{0} fusion(%q.1), kind=kLoop, calls=%other
+  ROOT %sum = f32[8]{0} add(%slice.1, %q.2)
+}
+
 ENTRY %main.2 (x.1: bf16[2,8,8,4], k.1: bf16[6,3,3,4]) -> (bf16[2,8,8,6]) {
   %x.1 = bf16[2,8,8,4]{3,2,1,0} parameter(0), sharding={replicated}
   %k.1 = bf16[6,3,3,4]{3,2,1,0} parameter(1)
@@ -58,6 +69,21 @@ def test_kernels_are_told_apart_and_counted(found):
     forward = 2 * (x + y + kernel)  # each once, two bytes
     assert [k.bytes for k in found[:4]] == [forward, forward, 2 * forward, 4 * y]
     assert found[0].source == "jit(step)/E/conv"
+
+
+def test_of_what_is_only_sliced_the_slices_are_moved():
+    entry = """
+ENTRY %main (a.1: f32[100], b.1: f32[100], c.1: f32[8]) -> f32[8] {
+  %a.1 = f32[100]{0} parameter(0)
+  %b.1 = f32[100]{0} parameter(1)
+  %c.1 = f32[8]{0} parameter(2)
+  ROOT %sum.1 = f32[8]{0} fusion(%a.1, %b.1, %c.1), kind=kLoop, calls=%fused.1
+}
+"""
+    (kernel,) = kernels.read(TEXT.partition("ENTRY")[0].rstrip() + "\n" + entry)
+    # Two slices of the first, all of the second (something else takes it), the third,
+    # and the result.
+    assert kernel.bytes == 4 * (2 * 8 + 100 + 8 + 8)
 
 
 def test_what_should_not_be_there(found):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 from ml_collections import ConfigDict
 
 from au_jax import optim, train_state
@@ -206,7 +207,8 @@ def test_reference_gradient_norms(path: Path):
 def first_gradient(case: Run, leaf: reference.Leaf) -> np.ndarray:
     """The gradient of step 0, read off Adam's first moment (1 - b1) g."""
     group, *path = leaf.path
-    moment = case.states[1].opt_state[group][0].mu
+    state = case.states[1]
+    moment = ravel_pytree(state.params[group])[1](state.opt_state[group][0].mu)
     for name in path:
         moment = moment[name]
     return np.asarray(moment) / (1 - case.config.optim[group].b1)
