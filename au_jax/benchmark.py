@@ -5,7 +5,8 @@
 Prints a table; --out=FILE stores the figures as JSON. `train` and `predict` need no
 data; `data` reads those that the config names. `gpu` compiles a training step for the
 GPU that --gpu names, and counts what it consists of; it takes XLA's compiler for CUDA
-(requirements/cuda13.txt), but no GPU.
+(requirements/cuda13.txt), but no GPU. `profile` says where the time of a training step
+goes on a CPU, by kind of operation, on one core.
 """
 
 import functools
@@ -25,9 +26,8 @@ from au_jax.errors import UserError, run_program
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "the experiment, a file of configs/", lock_config=True
 )
-WHAT = flags.DEFINE_list(
-    "what", ["train", "predict"], "of train, predict, data and gpu"
-)
+KINDS = ("train", "predict", "data", "gpu", "profile")
+WHAT = flags.DEFINE_list("what", ["train", "predict"], f"of {', '.join(KINDS)}")
 STAGE = flags.DEFINE_string("stage", None, "which stage (default: the config's last)")
 GPU = flags.DEFINE_enum(
     "gpu", "h100", ["rtx2080ti", "a100", "h100"], "for which `gpu` compiles"
@@ -41,26 +41,25 @@ OUT = flags.DEFINE_string("out", None, "a JSON file for the figures")
 def main(argv: Sequence[str]) -> int:
     """Measures what was asked for, one after the other."""
     del argv
-    if "gpu" in (WHAT.value or []):  # read when JAX is loaded
+    assert WHAT.value is not None
+    check_what(WHAT.value)
+    if "profile" in WHAT.value:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # JAX counts its cores
+        os.environ["JAX_PLATFORMS"] = "cpu"
+    if "gpu" in WHAT.value:  # read when JAX is loaded
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {NO_TRIALS}"
         os.environ.setdefault("JAX_SKIP_CUDA_CONSTRAINTS_CHECK", "1")
     from au_jax import config_checks, console, processes
-    from au_jax.benchmarking import ahead_of_time, measures
+    from au_jax.benchmarking import ahead_of_time, measures, profile
     from au_jax.train import open_splits
 
     config, repeats = CONFIG.value, REPEATS.value
-    assert WHAT.value is not None
     assert repeats is not None
     config_checks.check_values(config)
     stage = STAGE.value or config.stages[-1]
     if stage not in config.stages:
         raise UserError(
             f"--stage={stage}: the config has the stages {', '.join(config.stages)}"
-        )
-    unknown = sorted({*WHAT.value} - {"train", "predict", "data", "gpu"})
-    if unknown or not WHAT.value:
-        raise UserError(
-            f"--what={','.join(WHAT.value)}: give train, predict, data or gpu"
         )
     console.set_up_logging()
     processes.join("", 1, 0)
@@ -76,10 +75,24 @@ def main(argv: Sequence[str]) -> int:
         figures["predict"] = measures.predict(stage, config, repeats)
     if "gpu" in WHAT.value:
         figures["gpu"] = ahead_of_time.describe(GPU.value or "", stage, config)
+    if "profile" in WHAT.value:
+        figures["profile"] = profile.profile(stage, config, repeats)
     show(figures)
     if OUT.value:
         Path(OUT.value).write_text(json.dumps(figures, indent=2) + "\n")
     return 0
+
+
+def check_what(what: list[str]) -> None:
+    """Raises a `UserError` for a --what that cannot be."""
+    given = f"--what={','.join(what)}"
+    if not what or set(what) - set(KINDS):
+        raise UserError(f"{given}: give some of {', '.join(KINDS)}")
+    if "profile" in what:
+        if len(what) > 1:
+            raise UserError(f"{given}: profile takes one core only; give it alone")
+        if not hasattr(os, "sched_setaffinity"):
+            raise UserError(f"{given}: profile needs Linux, to keep to one core")
 
 
 def machine() -> dict[str, Any]:

@@ -24,6 +24,9 @@ MIN_CHANNELS = 32
 """Below it (narrow models, images) the transforms cost more than they save, and 36
 products are slow to compile."""
 
+INPUT_GRADIENT, KERNEL_GRADIENT = "input_gradient", "kernel_gradient"
+"""Scopes, by which profiles tell the three convolutions of a training step apart."""
+
 # B^T, A^T and G of F(4x4, 3x3): the interpolation points are 0, 1, -1, 2, -2, infinity.
 INPUT = np.array(
     (
@@ -97,8 +100,10 @@ def _backward(
     saved: tuple[jax.Array, jax.Array], gradient: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     x, kernel = saved
-    (input_gradient,) = jax.vjp(lambda x: plain(x, kernel), x)[1](gradient)
-    return input_gradient, kernel_gradient(x, gradient, kernel)
+    with jax.named_scope(INPUT_GRADIENT):
+        (input_gradient,) = jax.vjp(lambda x: plain(x, kernel), x)[1](gradient)
+    with jax.named_scope(KERNEL_GRADIENT):
+        return input_gradient, kernel_gradient(x, gradient, kernel)
 
 
 _convolve.defvjp(_forward, _backward)
