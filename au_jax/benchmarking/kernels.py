@@ -69,26 +69,34 @@ def _arguments(rest: str) -> list[str]:
 
 
 def _slices(text: str) -> dict[str, dict[int, list[Shape]]]:
-    """By fused computation: the parameters that only slices are taken of, and these."""
+    """By fused computation: the parameters that only slices are taken of, and these.
+
+    A slice of what was computed from a parameter number by number is one of it.
+    """
     found: dict[str, dict[int, list[Shape]]] = {}
-    numbers: dict[str, int] = {}
     sliced: dict[int, list[Shape]] = {}
+    came_from: dict[str, set[int]] = {}
+    sides: dict[str, tuple[int, ...]] = {}
     for line in text.splitlines():
         if line.startswith("%"):
-            numbers, sliced = {}, {}
+            sliced, came_from, sides = {}, {}, {}
             found[line[1:].partition(" ")[0]] = sliced
         match = _INSTRUCTION.match(line)
-        if match and match["op"] == "parameter":
+        if not match:
+            continue
+        name, op, made = match["name"], match["op"], _shapes(match["type"])
+        sides[name], came_from[name] = made[0][1] if made else (), set()
+        if op == "parameter":
             number = int(match["rest"].partition(")")[0])
-            numbers[match["name"]], sliced[number] = number, []
-        elif match:
-            for argument in _arguments(match["rest"]):
-                number = numbers.get(argument)
-                if number in sliced:
-                    if match["op"] == "slice":
-                        sliced[number] += _shapes(match["type"])
-                    else:
-                        del sliced[number]
+            sliced[number], came_from[name] = [], {number}
+        for argument in _arguments(match["rest"]):
+            for number in came_from.get(argument, set()) & sliced.keys():
+                if op == "slice":
+                    sliced[number] += made
+                elif sides[argument] == sides[name] and "ROOT" not in line:
+                    came_from[name].add(number)
+                else:
+                    del sliced[number]
     return found
 
 

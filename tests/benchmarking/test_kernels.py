@@ -19,7 +19,8 @@ TEXT = """HloModule jit_step
   %q.0 = f32[100]{0} parameter(0)
   %q.1 = f32[100]{0} parameter(1)
   %q.2 = f32[8]{0} parameter(2)
-  %slice.1 = f32[8]{0} slice(%q.0), slice={[0:8]}
+  %double = f32[100]{0} add(%q.0, %q.0)
+  %slice.1 = f32[8]{0} slice(%double), slice={[0:8]}
   %slice.2 = f32[8]{0} slice(%q.0), slice={[50:58]}
   %slice.3 = f32[8]{0} slice(%q.1), slice={[0:8]}
   %slice.4 = f32[8]{0} fusion(%q.1), kind=kLoop, calls=%other
