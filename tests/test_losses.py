@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from au_jax import losses
+from au_jax.stages.separation import unfold
 
 RNG = np.random.default_rng(0)
 
@@ -78,6 +79,17 @@ def test_landmark_discriminator_compares_with_the_one_hot_map():
     np.testing.assert_allclose(found, ((maps - 1 / 16) ** 2).mean(), rtol=1e-5)
 
 
+def test_many_maps_are_averaged_as_exactly_as_few():
+    """Those of a joint step of 16 images a domain, unfolded as there."""
+    folded = RNG.normal(size=(32, 44, 44, 49)).astype(np.float32)
+    exact = folded.astype(np.float64)
+    found = jax.jit(lambda x: losses.landmark_adversarial(unfold(x)))(folded)
+    wanted = ((exact - 1 / 44**2) ** 2).mean()
+    np.testing.assert_allclose(found, wanted, rtol=2e-6)
+    found = jax.jit(lambda x: losses.l1(unfold(x), 0 * unfold(x)))(folded)
+    np.testing.assert_allclose(found, np.abs(exact).mean(), rtol=2e-6)
+
+
 def test_landmark_regression_is_scale_free():
     true = RNG.uniform(0, 1, (3, 49, 2)).astype(np.float32)
     found = true + RNG.normal(0, 0.1, true.shape).astype(np.float32)
@@ -93,7 +105,7 @@ def test_landmark_regression_is_scale_free():
 
 
 def test_bfloat16_inputs_are_averaged_in_float32():
-    x = np.full((1000,), 1.0, np.float32)
+    x = np.full((2, 5, 5, 20), 1.0, np.float32)
     assert losses.l1(jax.numpy.asarray(x, "bfloat16"), 0 * x).dtype == np.float32
 
 
