@@ -100,8 +100,8 @@ def kinds_of(text: str) -> dict[str, str]:
 
 
 def _kind(source: str, operation: str) -> str:
-    """By what JAX calls an instruction, after the networks and scopes that it is in, and
-    by what XLA calls it."""
+    """By what JAX calls an instruction, after the networks and scopes it is in, and by
+    what XLA calls it."""
     name = source.rpartition("/")[2]
     backward = "transpose(" in source
     if convolution.KERNEL_GRADIENT in source:
