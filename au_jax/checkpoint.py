@@ -154,26 +154,13 @@ def restore(
     shapes: Mapping[str, Any],
     sharding: jax.sharding.Sharding,
 ) -> TrainState:
-    """The state after `step` steps; `shapes` are those of its parts, by name.
-
-    Raises:
-        UserError: it has other parts; another version of the program wrote it.
-    """
+    """The state after `step` steps; a `ValueError` if its parts are not `shapes`."""
     wanted = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
         dict(shapes),
     )
     items = {name: ocp.args.StandardRestore(tree) for name, tree in wanted.items()}
-    try:
-        restored: Any = manager.restore(step, args=ocp.args.Composite(**items))
-    except ValueError as error:
-        if "structure" not in str(error):
-            raise
-        raise UserError(
-            f"{manager.directory / str(step)} cannot be gone on with: it is of another"
-            " version of au_jax; start in another --workdir, from its networks with"
-            f" --config.init_from={manager.directory}"
-        ) from error
+    restored: Any = manager.restore(step, args=ocp.args.Composite(**items))
     return TrainState(
         step=jax.device_put(jax.numpy.int32(step), sharding),
         **{name: restored[name] for name in items},

@@ -21,6 +21,7 @@ from au_jax import (
     train_state,
 )
 from au_jax.data import source
+from au_jax.errors import UserError
 from au_jax.interrupts import Requests
 from au_jax.pauses import Pauses
 from au_jax.progress import StageProgress
@@ -96,7 +97,11 @@ def starting_state(
     shapes: tuple[dict[str, Params], dict[str, Params]],
     optimizers: Optimizers,
 ) -> TrainState:
-    """That of the latest checkpoint, or the one before the first step."""
+    """That of the latest checkpoint, or the one before the first step.
+
+    Raises:
+        UserError: another version of the program wrote the checkpoint.
+    """
     if plan.position is None:
         networks = run_state.initial_networks(plan.name, plan.config, workdir)
         return devices.place_state(mesh, train_state.create(*networks, optimizers))
@@ -104,7 +109,14 @@ def starting_state(
         lambda p, s: train_state.parts(train_state.create(p, s, optimizers)),
         *shapes,
     )
-    state = checkpoint.restore(manager, plan.done, parts, devices.replicated(mesh))
+    try:
+        state = checkpoint.restore(manager, plan.done, parts, devices.replicated(mesh))
+    except ValueError as error:
+        raise UserError(
+            f"{plan.folder / str(plan.done)} is of another version of au_jax: its"
+            " training cannot go on; start in another --workdir, from its networks with"
+            f" --config.init_from={plan.folder}"
+        ) from error
     LOG.info(
         "%s: %d of %d steps are done already", plan.name, plan.done, plan.num_steps
     )

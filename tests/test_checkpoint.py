@@ -73,18 +73,6 @@ def test_another_shape_is_refused(tmp_path):
         checkpoint.restore_networks(manager, 1, other, make_state(0.0, 0).batch_stats)
 
 
-def test_a_state_of_other_parts_is_one_line(tmp_path):
-    save_all(tmp_path, [(0.0, 0.0)])
-    state = make_state(0.0, 0)
-    flat = optax.flatten(optax.adam(1e-3))
-    other = train_state.create(state.params, state.batch_stats, {"task": flat})
-    with (
-        checkpoint.open_manager(tmp_path, DOMAINS) as manager,
-        pytest.raises(UserError, match="another version of au_jax"),
-    ):
-        checkpoint.restore(manager, 1, train_state.parts(other), DEVICE)
-
-
 def test_checkpoints_without_scores_are_kept_only_while_they_are_the_latest(tmp_path):
     with checkpoint.open_manager(tmp_path, DOMAINS) as manager:
         for step, score in enumerate([None, 0.5, None, None, None, None], start=1):

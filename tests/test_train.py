@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import optax
 import pytest
 from ml_collections import ConfigDict
 
@@ -134,6 +135,17 @@ def test_going_on_equals_never_having_stopped(data_dir, tmp_path):
         if "total" in line
     ]
     assert steps[: len(steps) // 2] == steps[len(steps) // 2 :]
+
+
+def test_a_checkpoint_of_another_version_is_one_line(data_dir, tmp_path, monkeypatch):
+    config = tiny(data_dir)
+    config.stages = ("landmarks",)
+    train.run(config, tmp_path)
+    config.landmarks.epochs = 2
+    # As it was once: a moment per parameter.
+    monkeypatch.setattr(optax, "flatten", lambda optimizer: optimizer)
+    with pytest.raises(UserError, match="/landmarks/2 is of another version"):
+        train.run(config, tmp_path)
 
 
 @pytest.mark.parametrize("variant", ["source,tiny", "target,tiny"])

@@ -81,8 +81,7 @@ def _slices(text: str) -> dict[str, dict[int, list[Shape]]]:
         if line.startswith("%"):
             sliced, came_from, sides = {}, {}, {}
             found[line[1:].partition(" ")[0]] = sliced
-        match = _INSTRUCTION.match(line)
-        if not match:
+        if not (match := _INSTRUCTION.match(line)):
             continue
         name, op, made = match["name"], match["op"], _shapes(match["type"])
         sides[name], came_from[name] = made[0][1] if made else (), set()
@@ -147,7 +146,7 @@ def _kernel(
 
 
 def source(line: str) -> str:
-    """What an instruction came from: `Kernel.source`."""
+    """`Kernel.source` of an instruction."""
     return _found(r'op_name="([^"]*)"', line)
 
 
