@@ -57,16 +57,14 @@ def recorded(function: Callable[[], Any]) -> list[Event]:
             jax.block_until_ready(function())
         (file,) = Path(folder).rglob("*.xplane.pb")
         data = jax.profiler.ProfileData.from_file(str(file))
-    began: dict[str, float] = {}
-    ended: dict[str, float] = {}
-    for plane in data.planes:
-        for line in plane.lines:
-            for event in line.events:
-                # What an instruction hands to threads is done when its "end" comes.
-                if event.name.startswith("end: "):
-                    ended[event.name.removeprefix("end: ")] = event.end_ns
-                elif any(name == "hlo_op" for name, _ in event.stats):
-                    began[event.name] = event.start_ns
+    events = [e for plane in data.planes for line in plane.lines for e in line.events]
+    began = {event.name: event.start_ns for event in events}
+    # What an instruction hands to threads is done when its "end" comes.
+    ended = {
+        event.name.removeprefix("end: "): event.end_ns
+        for event in events
+        if event.name.startswith("end: ")
+    }
     return [
         (name, began[name] / 1e9, ended[name] / 1e9) for name in began.keys() & ended
     ]
