@@ -44,12 +44,15 @@ def main(argv: list[str]) -> int:
         console.set_up_logging()
         compilation_cache.use()
         workdir = Path(WORKDIR.value)
-        try:
-            train.run(CONFIG.value, workdir, requests)
-            requests.check()
-        except interrupts.Stopped as stopped:
-            print(f"stopped by {stopped}; the same command goes on", file=sys.stderr)
-            return 128 + stopped.number
+        with processes.not_waited_for():
+            try:
+                train.run(CONFIG.value, workdir, requests)
+                requests.check()
+            except interrupts.Stopped as stopped:
+                print(
+                    f"stopped by {stopped}; the same command goes on", file=sys.stderr
+                )
+                return 128 + stopped.number
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # there is nothing more to save
         if CONFIG.value.eval.at_end and processes.alone():
             run_evaluation.run(workdir, CONFIG.value.eval.at_end, None)

@@ -1,13 +1,18 @@
 """Several processes, on one machine or many, that train one model together."""
 
+import contextlib
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
 from au_jax.errors import UserError
+
+FAREWELL = 5.0
+"""Seconds that a process which ends by an error may wait for the others."""
 
 
 def join(coordinator: str, count: int, index: int) -> None:
@@ -35,6 +40,24 @@ def join(coordinator: str, count: int, index: int) -> None:
         )
     elif int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:  # started by srun
         jax.distributed.initialize()
+
+
+@contextlib.contextmanager
+def not_waited_for() -> Iterator[None]:
+    """An error in here ends this process soon, if need be without JAX's farewell.
+
+    That waits minutes for the others to end, while they wait for this one's part of a
+    step, and then fail themselves. Once it has ended, what started them can end them.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not alone():
+            code = 2 if isinstance(error, UserError) else 1
+            timer = threading.Timer(FAREWELL, os._exit, (code,))
+            timer.daemon = True
+            timer.start()
+        raise
 
 
 def alone() -> bool:

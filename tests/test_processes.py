@@ -60,13 +60,13 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(tmp_path):
     assert_trees_equal(*(arrays(run, "supervised", last) for run in (both, one)))
 
 
-def start_local(workdir, data, *flags):
+def start_local(workdir, data, *flags, python=sys.executable):
     """launch/local.sh with two processes, in a group of its own."""
     command = ["bash", str(ROOT / "launch" / "local.sh"), "2", f"--workdir={workdir}"]
     return subprocess.Popen(
         [*command, *flags, f"--config.data.data_dir={data}"],
         cwd=ROOT,
-        env=os.environ | {"PYTHON": sys.executable, "JAX_NUM_CPU_DEVICES": "1"},
+        env=os.environ | {"PYTHON": str(python), "JAX_NUM_CPU_DEVICES": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -115,6 +115,26 @@ def test_local_processes_say_a_mistake_themselves(tmp_path):
     said, _ = run.communicate(timeout=200)
     assert run.returncode == 2, said
     assert "the same command" not in said
+
+
+@pytest.mark.slow
+def test_one_process_that_cannot_go_on_does_not_wait_for_the_other(tmp_path):
+    """The second lacks the data; the first would wait for it, and fail instead."""
+    for name in ("bp4d", "emotionet"):
+        write_prepared(tmp_path / "data", name, {"train": 80, "val": 8, "test": 8})
+    python = tmp_path / "python"
+    mistake = f"--config.data.data_dir={tmp_path}"
+    python.write_text(f"""#!/bin/sh
+case "$*" in *--process_index=1*) set -- "$@" {mistake} ;; esac
+exec {sys.executable} "$@"
+""")
+    python.chmod(0o755)
+    run = start_local(tmp_path / "run", tmp_path / "data", *SHORT, python=python)
+    said, _ = run.communicate(timeout=120)
+    assert run.returncode == 2, said
+    assert [line for line in said.splitlines() if line.startswith("error: ")], said
+    assert f"--data_dir={tmp_path}\n" in said
+    assert "Traceback" not in said
 
 
 def test_local_processes_are_numbered():
