@@ -48,17 +48,24 @@ def network_shapes(
     return jax.eval_shape(lambda: STAGES[stage].init(config, jax.random.key(0)))
 
 
-def initial_networks(
-    name: str, config: Config, workdir: Path
+def fresh_networks(
+    name: str, config: Config
 ) -> tuple[dict[str, Params], dict[str, Params]]:
-    """Fresh networks for a stage, those of the stage before it taken over."""
+    """Networks for a stage that have learned nothing, drawn by the config's seed."""
     key = jax.random.fold_in(jax.random.key(config.seed), list(STAGES).index(name))
     # It runs once: a quick compilation is worth more than a quick program.
     init = jax.jit(
         lambda key: STAGES[name].init(config, key),
         compiler_options={"xla_backend_optimization_level": 0},
     )
-    params, batch_stats = init(key)
+    return init(key)
+
+
+def initial_networks(
+    name: str, config: Config, workdir: Path
+) -> tuple[dict[str, Params], dict[str, Params]]:
+    """Fresh networks for a stage, those of the stage before it taken over."""
+    params, batch_stats = fresh_networks(name, config)
     if config.init_from:
         stage, domain, theirs, folder = origin(config.init_from)
         found = best_networks(stage, domain, theirs, folder)

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from au_jax import optim, pixels, train_state
+from au_jax import optim, pixels, run_state, train_state
 from au_jax.stages import STAGES
 from au_jax.train_state import TrainState
 from au_jax.types import Batch, Config, Terms
@@ -17,7 +17,7 @@ Step = Callable[[TrainState, Batch], tuple[TrainState, Terms]]
 def make(stage: str, config: Config) -> tuple[Step, TrainState, Batch]:
     """The step, a fresh state, and a batch of random pictures and labels."""
     module = STAGES[stage]
-    params, batch_stats = module.init(config, jax.random.key(config.seed))
+    params, batch_stats = run_state.fresh_networks(stage, config)
     optimizers = optim.make_optimizers(config, stage, params, num_steps=10**6)
     weight = np.ones(len(config.data.aus), np.float32)
     step = module.make_train_step(config, optimizers, weight)

@@ -52,7 +52,7 @@ def run(path: Path) -> Run:
     config = (joint_config if is_joint else adld_config).get_config()
     config.data.crop = case.crop
     config.joint.decay = (1.0,)
-    params, batch_stats = joint.init(config, jax.random.key(0))
+    params, batch_stats = jax.jit(lambda: joint.init(config, jax.random.key(0)))()
     params = jax.tree.map(np.asarray, params)
     leaves = (reference.joint_leaves if is_joint else reference.adld_leaves)(
         len(config.data.aus)
