@@ -12,7 +12,8 @@ os.environ |= {
     "JAX_COMPILATION_CACHE_DIR": str(pathlib.Path(__file__).parents[1] / ".jax_cache"),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    # LLVM's optimization would take half of the time, and tests run little.
+    # LLVM's optimization would take half of the time, and tests run little. Sums are a
+    # little less exact without it.
     "XLA_FLAGS": os.environ.get("XLA_FLAGS", "--xla_backend_optimization_level=0"),
 }
 

@@ -42,6 +42,14 @@ def train(layout, workdir, data, *flags):
         finish(process)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def optimized():
+    """Programs as users run them: unoptimized, they add up one number after another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("XLA_FLAGS")
+        yield
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
