@@ -3,6 +3,7 @@
 import errno
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterator
 
 _CACHE = 16_000  # KiB of memory; what does not fit goes to a temporary file
@@ -16,7 +17,9 @@ class Names:
 
     def __init__(self) -> None:
         """Without names."""
-        self._table = sqlite3.connect("", isolation_level=None)
+        # Whichever thread collects the object closes it.
+        self._table = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        weakref.finalize(self, self._table.close)
         for setting in (
             f"PRAGMA cache_size = -{_CACHE}",
             "PRAGMA journal_mode = OFF",
