@@ -20,8 +20,8 @@ from typing import Any
 from absl import app, flags
 from ml_collections import config_flags
 
-from au_jax import command_line
 from au_jax.errors import UserError, run_program
+from au_jax.runtime import command_line
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "the experiment, a file of configs/", lock_config=True
@@ -49,9 +49,10 @@ def main(argv: Sequence[str]) -> int:
     if "gpu" in WHAT.value:  # read when JAX is loaded
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {NO_TRIALS}"
         os.environ.setdefault("JAX_SKIP_CUDA_CONSTRAINTS_CHECK", "1")
-    from au_jax import config_checks, console, processes
     from au_jax.benchmarking import ahead_of_time, measures, profile
-    from au_jax.train import open_splits
+    from au_jax.runtime import console, processes
+    from au_jax.training import config_checks
+    from au_jax.training.run import open_splits
 
     config, repeats = CONFIG.value, REPEATS.value
     assert repeats is not None

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from absl import app, flags
 
-from au_jax import command_line
 from au_jax.errors import run_program
+from au_jax.runtime import command_line
 
 WORKDIR = flags.DEFINE_string("workdir", None, "the workdir of a training run")
 SPLIT = flags.DEFINE_string("split", "test", "the split to evaluate, of both domains")
@@ -28,7 +28,9 @@ def main(argv: list[str]) -> None:
     """Evaluates the run of the flags."""
     del argv
     # Late: loading them takes seconds, for which --help and mistakes need not wait.
-    from au_jax import calibration, compilation_cache, console, run_evaluation
+    from au_jax.evaluation import calibration
+    from au_jax.evaluation.run import evaluate
+    from au_jax.runtime import compilation_cache, console
 
     assert WORKDIR.value is not None
     console.set_up_logging()
@@ -37,7 +39,7 @@ def main(argv: list[str]) -> None:
     if CALIBRATE.value:
         calibration.run(workdir, CALIBRATE.value, SPLIT.value, DATA_DIR.value)
         return
-    run_evaluation.run(workdir, SPLIT.value, DATA_DIR.value, FACES.value)
+    evaluate(workdir, SPLIT.value, DATA_DIR.value, FACES.value)
 
 
 if __name__ == "__main__":

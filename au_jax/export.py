@@ -3,16 +3,16 @@
     python -m au_jax.export --workdir=runs/joint --out=model.aujax
 
 The file holds the networks that validated best on the target, their AUs, alignment,
-thresholds, training data and metrics; no code (au_jax/prediction/model_file.py).
+thresholds, training data and metrics; no code (au_jax/model_file/file.py).
 
     python -m au_jax.export --adld=DIR --config=configs/adld.py --out=model.aujax
 
-makes one of an ADLD snapshot (au_jax/prediction/adld.py), and
+makes one of an ADLD snapshot (au_jax/model_file/from_adld.py), and
 
     python -m au_jax.export --model=model.aujax --stablehlo=model.stablehlo
 
-writes a model as a StableHLO program (au_jax/prediction/stablehlo.py), --onnx=FILE in
-ONNX (au_jax/prediction/onnx_file.py). Any output can be made of any input.
+writes a model as a StableHLO program (au_jax/model_file/stablehlo.py), --onnx=FILE in
+ONNX (au_jax/model_file/onnx_file.py). Any output can be made of any input.
 """
 
 from pathlib import Path
@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 from absl import app, flags
 from ml_collections import config_flags
 
-from au_jax import command_line
 from au_jax.errors import UserError, run_program
+from au_jax.runtime import command_line
 
 if TYPE_CHECKING:
-    from au_jax.prediction.model_file import Model
+    from au_jax.model_file.file import Model
 
 WORKDIR = flags.DEFINE_string("workdir", None, "the work directory of a training run")
 MODEL = flags.DEFINE_string("model", None, "or a model file that was written before")
@@ -47,8 +47,9 @@ DOMAIN = flags.DEFINE_enum(
 def main(argv: list[str]) -> None:
     """Writes the files of the flags."""
     del argv
-    from au_jax import console
-    from au_jax.prediction import model_file, onnx_file, stablehlo
+    from au_jax.model_file import file as model_file
+    from au_jax.model_file import onnx_file, stablehlo
+    from au_jax.runtime import console
 
     console.set_up_logging()
     files = {flag.name: _file(flag) for flag in (OUT, STABLEHLO, ONNX) if flag.value}
@@ -73,7 +74,8 @@ def main(argv: list[str]) -> None:
 
 
 def _model() -> "Model":
-    from au_jax.prediction import adld, model_file, packing
+    from au_jax.model_file import file as model_file
+    from au_jax.model_file import from_adld, from_run
 
     given = [flag for flag in (WORKDIR, MODEL, ADLD) if flag.value]
     if len(given) != 1:
@@ -83,10 +85,10 @@ def _model() -> "Model":
     if (ADLD.value is None) != (CONFIG.value is None):
         raise UserError("--adld=DIR and --config=configs/adld.py belong together")
     if ADLD.value:
-        return adld.read(Path(ADLD.value), CONFIG.value)
+        return from_adld.read(Path(ADLD.value), CONFIG.value)
     assert WORKDIR.value is not None
     assert DOMAIN.value is not None
-    return packing.pack(Path(WORKDIR.value), DOMAIN.value)
+    return from_run.pack(Path(WORKDIR.value), DOMAIN.value)
 
 
 def _file(flag: flags.FlagHolder[str | None]) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
-from au_jax import command_line, interrupts
 from au_jax.errors import run_program
+from au_jax.runtime import command_line, signals
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "the experiment, a file of configs/", lock_config=True
@@ -28,16 +28,12 @@ def main(argv: list[str]) -> int:
     """Runs the stages of the config; 128 plus the number of a signal that ended it."""
     del argv
     assert WORKDIR.value is not None
-    with interrupts.requests() as requests:
+    with signals.requests() as requests:
         # Late: loading them takes seconds, in which Ctrl-C shall be noted already.
-        from au_jax import (
-            compilation_cache,
-            config_checks,
-            console,
-            processes,
-            run_evaluation,
-            train,
-        )
+        from au_jax.evaluation.run import evaluate
+        from au_jax.runtime import compilation_cache, console, processes
+        from au_jax.training import config_checks
+        from au_jax.training.run import train
 
         config_checks.check_values(CONFIG.value)
         processes.join(COORDINATOR.value, PROCESS_COUNT.value, PROCESS_INDEX.value)
@@ -46,16 +42,16 @@ def main(argv: list[str]) -> int:
         workdir = Path(WORKDIR.value)
         with processes.not_waited_for():
             try:
-                train.run(CONFIG.value, workdir, requests)
+                train(CONFIG.value, workdir, requests)
                 requests.check()
-            except interrupts.Stopped as stopped:
+            except signals.Stopped as stopped:
                 print(
                     f"stopped by {stopped}; the same command goes on", file=sys.stderr
                 )
                 return 128 + stopped.number
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # there is nothing more to save
         if CONFIG.value.eval.at_end and processes.alone():
-            run_evaluation.run(workdir, CONFIG.value.eval.at_end, None)
+            evaluate(workdir, CONFIG.value.eval.at_end, None)
     return 0
 
 

@@ -23,8 +23,8 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 from absl import app, flags
 
-from au_jax import command_line, interrupts
 from au_jax.errors import UserError, run_program
+from au_jax.runtime import command_line, signals
 
 MODEL = flags.DEFINE_string(
     "model", None, "a file of python -m au_jax.export, or the folder of a training run"
@@ -51,10 +51,11 @@ LIVE = flags.DEFINE_integer(
 
 def main(argv: Sequence[str]) -> int:
     """Loads the model and predicts."""
-    from au_jax import compilation_cache, console
-    from au_jax.prediction import course, finish, live, overlay, page
+    from au_jax.prediction import finish, run
     from au_jax.prediction.detector import Detector
     from au_jax.prediction.inputs import expand
+    from au_jax.prediction.views import live, overlay, report_page
+    from au_jax.runtime import compilation_cache, console
 
     assert MODEL.value is not None
     assert OUT.value is not None
@@ -68,18 +69,18 @@ def main(argv: Sequence[str]) -> int:
     if out.exists() and not out.is_dir():
         raise UserError(f"--out={out} is no folder")
     detector = Detector(finish.open_model(Path(MODEL.value)), PATH.value)
-    options = course.Options(EVERY.value or 1, FACES.value == "whole")
-    aus, table = detector.model.aus, out / course.TABLE
+    options = run.Options(EVERY.value or 1, FACES.value == "whole")
+    aus, table = detector.model.aus, out / run.TABLE
     try:
-        with interrupts.noted() as pause, live.serve(LIVE.value or 0, aus) as show:
-            summary = course.run(detector, sources, out, options, pause, show)
-        with interrupts.noted() as pause:  # a camera's recording ended with Ctrl-C
+        with signals.noted() as pause, live.serve(LIVE.value or 0, aus) as show:
+            summary = run.predict(detector, sources, out, options, pause, show)
+        with signals.noted() as pause:  # a camera's recording ended with Ctrl-C
             finish.write_tables(out, aus, formats)
             if OVERLAY.value:
                 overlay.write(table, out / "overlay", sources, aus, pause)
             if REPORT.value:
                 limits = dict(zip(aus, detector.thresholds.tolist(), strict=True))
-                page.write(table, out / "report.html", sources, limits, pause)
+                report_page.write(table, out / "report.html", sources, limits, pause)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on", file=sys.stderr)
         return 130

@@ -2,7 +2,7 @@
 
     python -m au_jax.prepare --dataset=bp4d --raw=DIR --data_dir=OUT
 
-writes the TFDS data set OUT/bp4d/1.0.0 (au_jax/preparation/records.py) with
+writes the TFDS data set OUT/bp4d/1.0.0 (au_jax/preparation/writer.py) with
 `rejected.csv`, which names every file that cannot be used and why, and `counts.json`.
 A run that was interrupted goes on where it stopped, by the same command. Every run ends
 with a check, which writes `report.html` into the same folder; it can be had alone:
@@ -24,8 +24,8 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 from absl import app, flags, logging
 
-from au_jax import command_line, interrupts
 from au_jax.errors import UserError, run_program
+from au_jax.runtime import command_line, signals
 
 DATASET = flags.DEFINE_string("dataset", None, "The raw set; folder is any.")
 RAW = flags.DEFINE_string("raw", None, "Folder of the raw set, as it was released.")
@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
     del argv
     logging.set_verbosity(logging.WARNING)  # TFDS names every file that it opens
     try:
-        with interrupts.noted() as pause:
+        with signals.noted() as pause:
             return _check(pause) if CHECK.value else _prepare(pause)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where it stopped", file=sys.stderr)
@@ -72,10 +72,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _check(pause: Callable[[], None]) -> int:
-    from au_jax.preparation import check
+    from au_jax.preparation.checks.run import check
 
     raw = Path(RAW.value) if RAW.value else None
-    return check.run(Path(CHECK.value or ""), raw, FACES.value, pause)
+    return check(Path(CHECK.value or ""), raw, FACES.value, pause)
 
 
 def _prepare(pause: Callable[[], None]) -> int:
@@ -85,14 +85,14 @@ def _prepare(pause: Callable[[], None]) -> int:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     workers = WORKERS.value or cores or 1
     # Late: worker processes import this module too, and need none of TFDS.
-    from au_jax.preparation import course
+    from au_jax.preparation.run import prepare
     from au_jax.raw.landmark_file import open_landmarks
 
     known = None
     if LANDMARKS.value:
         known = open_landmarks(Path(LANDMARKS.value), int(BASE.value or 0))
     seed, faces = SEED.value, FACES.value
-    return course.run(
+    return prepare(
         dataset,
         raw,
         data_dir,

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from absl import app, flags
 
-from au_jax import command_line, interrupts
 from au_jax.errors import UserError, run_program
+from au_jax.runtime import command_line, signals
 
 DATA_DIR = flags.DEFINE_string("data_dir", None, "the folder for prepared sets")
 SETS = flags.DEFINE_list("sets", ["faces_lab", "faces_wild"], "which sets to render")
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     del argv
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     try:
-        with interrupts.noted() as pause:
+        with signals.noted() as pause:
             # Late: worker processes import this module too, and need none of TFDS.
             from au_jax.rendering import sets
 

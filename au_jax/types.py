@@ -42,7 +42,7 @@ class Batch(TypedDict):
 
     image: UInt8[Array, "d b h w 3"] | Float[Array, "d b h w 3"]
     """RGB: bytes until they are on the device, -1..1 where a stage sees them
-    (au_jax/pixels.py)."""
+    (au_jax/stages/pixels.py)."""
     landmarks: Float[Array, "d b 49 2"]
     """x, y in units of the crop side."""
     cells: Int[Array, "d b 49"]

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from au_jax import writer
+from au_jax.workdir import metrics_log
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -62,7 +62,7 @@ def metrics(workdir: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl, without what depends on the clock."""
     return [
         {k: v for k, v in line.items() if k != "time" and not k.startswith("speed/")}
-        for line in writer.read_metrics(workdir)
+        for line in metrics_log.read_metrics(workdir)
     ]
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from au_jax.prediction import model_file
+from au_jax.model_file import file as model_file
 from tests.prediction.models import small_model
 from tests.programs import ROOT
 

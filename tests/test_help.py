@@ -24,6 +24,6 @@ def test_help_loads_nothing_heavy(program):
     assert "flags:" in ended.stdout
     assert "Traceback" not in ended.stderr
     loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
-    assert "au_jax.command_line" in loaded
+    assert "au_jax.runtime.command_line" in loaded
     heavy = {"jax", "sklearn", "orbax", "tensorflow_datasets", "cv2", "torch"}
     assert not loaded & heavy

@@ -18,7 +18,7 @@ for name in sys.argv[1:]:
 """
 
 # Imported by `prepare --beam` only, which says what to install.
-OF_AN_EXTRA = "au_jax.preparation.on_beam"
+OF_AN_EXTRA = "au_jax.preparation.beam"
 
 
 def _modules() -> dict[str, bool]:

@@ -11,10 +11,10 @@ import sys
 import pytest
 import yaml
 
-from au_jax import writer
+from au_jax.workdir import metrics_log
 from tests.programs import ROOT, finish
 from tests.synthetic import write_prepared
-from tests.test_killed import wait_for
+from tests.training.test_killed import wait_for
 
 LAUNCH = ROOT / "launch"
 TINY = ("--config=configs/landmarks.py:tiny", "--config.log_every=1")
@@ -199,4 +199,6 @@ def test_the_command_of_the_pods_trains(data, tmp_path):
     ]
     said = [finish(pod) for pod in pods]
     assert "devices: 2 x cpu" in said[0]
-    assert {line["stage"] for line in writer.read_metrics(workdir)} == {"landmarks"}
+    assert {line["stage"] for line in metrics_log.read_metrics(workdir)} == {
+        "landmarks"
+    }

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from au_jax.prediction import model_file
+from au_jax.model_file import file as model_file
 from tests.prediction.models import small_model
 from tests.programs import ROOT
 from tests.raw_trees import write_picture

@@ -11,11 +11,11 @@ import numpy as np
 from jax.experimental import topologies
 from jax.sharding import AxisType, Mesh
 
-from au_jax import devices
 from au_jax.benchmarking import kernels, operations
 from au_jax.benchmarking.gpus import GPUS, Gpu, least_seconds
-from au_jax.benchmarking.inputs import shapes_of
+from au_jax.benchmarking.workload import shapes_of
 from au_jax.errors import UserError
+from au_jax.runtime import devices
 from au_jax.types import Config
 
 SMALL = 10**6

@@ -8,10 +8,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from au_jax import devices, evaluation
-from au_jax.benchmarking import inputs, kernels, operations, timing
+from au_jax.benchmarking import kernels, operations, timing, workload
 from au_jax.data import pipeline
-from au_jax.data.source import FaceSplit
+from au_jax.data.split import FaceSplit
+from au_jax.evaluation import inference
+from au_jax.runtime import devices
 from au_jax.stages import STAGES
 from au_jax.types import Batch, Config
 
@@ -22,7 +23,7 @@ SIDE = {"cpu": 2048, "gpu": 8192}
 def train(stage: str, config: Config, repeats: int) -> dict[str, Any]:
     """Steps of a stage on random pictures: time, operations, memory."""
     mesh = devices.make_mesh()
-    step, state, batch = inputs.make(stage, config)
+    step, state, batch = workload.make(stage, config)
     needed = operations.count(step, state, batch)
     state, batch = devices.place_state(mesh, state), devices.place_batch(mesh, batch)
 
@@ -57,7 +58,7 @@ def predict(stage: str, config: Config, repeats: int) -> dict[str, Any]:
     shape = (size, crop, crop, 3)
     pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     image = devices.place_images(mesh, pictures)
-    function = evaluation.compile_predict(mesh, module.make_predict(config))
+    function = inference.compile_predict(mesh, module.make_predict(config))
     needed = operations.count(function, params, batch_stats, image)
     first = timing.seconds(lambda: function(params, batch_stats, image))
     rates = _rates(lambda: function(params, batch_stats, image), repeats, size, needed)

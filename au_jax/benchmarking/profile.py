@@ -13,9 +13,9 @@ from typing import Any
 
 import jax
 
-from au_jax import devices
-from au_jax.benchmarking import inputs, kernels
+from au_jax.benchmarking import kernels, workload
 from au_jax.models import convolution
+from au_jax.runtime import devices
 from au_jax.types import Config
 
 Event = tuple[str, float, float]
@@ -25,7 +25,7 @@ Event = tuple[str, float, float]
 def profile(stage: str, config: Config, repeats: int) -> dict[str, Any]:
     """The seconds of one core that each kind of operation takes of a step; means."""
     mesh = devices.make_mesh()
-    step, state, batch = inputs.make(stage, config)
+    step, state, batch = workload.make(stage, config)
     state, batch = devices.place_state(mesh, state), devices.place_batch(mesh, batch)
     compiled: Any = devices.compile_step(mesh, step).lower(state, batch).compile()
     kinds = kinds_of(compiled.as_text())

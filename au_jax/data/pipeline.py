@@ -13,8 +13,8 @@ from typing import Any, cast
 import grain
 import numpy as np
 
-from au_jax.data import transforms, workers
-from au_jax.data.source import FaceSplit
+from au_jax.data import prefetch, transforms
+from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 from au_jax.types import Batch, EvalBatch, Example
 
@@ -111,7 +111,7 @@ def train_batches(
         grain.ReadOptions(min(num_threads, buffer), prefetch_buffer_size=buffer)
     )
     if num_workers:
-        yield from workers.read(iterator, num_workers)
+        yield from prefetch.read(iterator, num_workers)
         return
     batches = iter(iterator)
     try:

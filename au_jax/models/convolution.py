@@ -15,7 +15,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Float
 
-from au_jax import remat
+from au_jax.models import remat
 
 TILE = 4
 """Side of the tiles of the output; those of the input overlap: 6 with a step of 4."""

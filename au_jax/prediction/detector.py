@@ -13,15 +13,14 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from au_jax import pixels
 from au_jax.data import transforms
 from au_jax.errors import UserError
+from au_jax.evaluation.metrics import THRESHOLD
 from au_jax.faces import align
-from au_jax.metrics import THRESHOLD
-from au_jax.prediction import card as cards
-from au_jax.prediction import model_file
-from au_jax.prediction.finding import Face, FaceFinder, whole_face
-from au_jax.stages import STAGES
+from au_jax.faces.finder import Face, FaceFinder, whole_face
+from au_jax.model_file import card as cards
+from au_jax.model_file import file
+from au_jax.stages import STAGES, pixels
 
 # Faces per run of the networks. It never changes, so that XLA runs the same program on
 # every face and no result depends on how many faces came with it.
@@ -45,7 +44,7 @@ class FaceAus:
 class Detector:
     """A loaded model. One object may be used by several threads."""
 
-    def __init__(self, model: str | Path | model_file.Model, path: str | None = None):
+    def __init__(self, model: str | Path | file.Model, path: str | None = None):
         """Loads the model; dlib is loaded with the first picture.
 
         Args:
@@ -56,8 +55,8 @@ class Detector:
         Raises:
             UserError: the file is no model, or has no such path.
         """
-        if not isinstance(model, model_file.Model):
-            model = model_file.load(Path(model))
+        if not isinstance(model, file.Model):
+            model = file.load(Path(model))
         self.model = model
         self.path = chosen_path(model, path)
         limits = model.card["thresholds"]
@@ -148,7 +147,7 @@ class Detector:
         return np.concatenate(found)
 
 
-def chosen_path(model: model_file.Model, path: str | None) -> str:
+def chosen_path(model: file.Model, path: str | None) -> str:
     """The path by which a model answers; the first that it has unless one is given.
 
     Raises:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from au_jax.errors import UserError
-from au_jax.prediction import course, model_file, openface, rows
+from au_jax.model_file import file
+from au_jax.prediction import openface, rows, run
 
 FORMATS = ("csv", "parquet", "openface")
 
@@ -18,28 +19,28 @@ def check_formats(names: Sequence[str]) -> set[str]:
     return set(names)
 
 
-def open_model(path: Path) -> model_file.Model:
+def open_model(path: Path) -> file.Model:
     """A model file, or the networks of a run that validated best on the target."""
     if not path.is_dir():
-        return model_file.load(path)
-    from au_jax.prediction import packing  # imports orbax, which files do not need
+        return file.load(path)
+    from au_jax.model_file import from_run  # imports orbax, which files do not need
 
-    return model_file.with_digest(packing.pack(path, "target"))
+    return file.with_digest(from_run.pack(path, "target"))
 
 
 def write_tables(out: Path, aus: Sequence[int], formats: set[str]) -> None:
     """The tables besides aus.csv, made of it."""
-    table = out / course.TABLE
+    table = out / run.TABLE
     if "parquet" in formats:
         rows.write_parquet(table, out / "aus.parquet", aus)
     if "openface" in formats:
         openface.write(table, out / "openface", aus)
 
 
-def told(summary: course.Summary, out: Path) -> str:
+def told(summary: run.Summary, out: Path) -> str:
     """The end of a run in a few lines."""
     counts = ", ".join(f"{n} {status}" for status, n in sorted(summary.rows.items()))
-    lines = [f"{out / course.TABLE}: {counts} rows"]
+    lines = [f"{out / run.TABLE}: {counts} rows"]
     if summary.frames:
         rate = summary.frames / summary.wall
         parts = dataclasses.asdict(summary.seconds)

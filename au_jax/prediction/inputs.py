@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from au_jax.errors import UserError
-from au_jax.images import UnusableImage, read_image
+from au_jax.media.images import UnusableImage, read_image
 from au_jax.raw.tree import is_video
 
 _IMAGES = ".bmp .dib .jpe .jpeg .jpg .jp2 .pbm .pgm .png .pnm .ppm .tif .tiff .webp"

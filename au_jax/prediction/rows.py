@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
+from au_jax.faces.finder import Face
 from au_jax.faces.landmarks import NUM_LANDMARKS
-from au_jax.prediction.finding import Face
 from au_jax.prediction.inputs import Frame
 
 Status = Literal["ok", "low_confidence", "no_face", "decode_error"]

@@ -7,10 +7,10 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
+from au_jax.faces.finder import Face, whole_face
+from au_jax.faces.tracker import Tracker
 from au_jax.prediction.detector import Detector
-from au_jax.prediction.finding import Face, whole_face
 from au_jax.prediction.inputs import Frame, Source, read
-from au_jax.prediction.tracking import Tracker
 
 _WAITING = 8  # frames that may wait for the networks: memory is bounded by them
 

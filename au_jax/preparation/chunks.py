@@ -17,7 +17,7 @@ from jaxtyping import Float32, UInt8
 
 from au_jax.faces import align
 from au_jax.faces.detect import METHOD, Finder
-from au_jax.images import UnusableImage
+from au_jax.media.images import UnusableImage
 from au_jax.preparation.image_reader import ImageReader
 from au_jax.raw.row import Row
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from au_jax.images import UnusableImage, read_image
+from au_jax.media.images import UnusableImage, read_image
 from au_jax.raw.row import Row
 
 

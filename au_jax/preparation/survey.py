@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from au_jax.preparation import chunks, records
+from au_jax.preparation import chunks, writer
 from au_jax.raw.row import Reject, Row
 
 Item = Row | Reject
@@ -25,7 +25,7 @@ class Survey:
 
 def look_through(items: Iterable[Item], raw: Path, seed: int) -> Survey:
     """Goes over all rows, and over the size and time of their image files."""
-    digest = hashlib.sha256(f"{records.VERSION} {chunks.SETTINGS} {seed}".encode())
+    digest = hashlib.sha256(f"{writer.VERSION} {chunks.SETTINGS} {seed}".encode())
     aus: set[int] = set()
     images = 0
     for item in items:

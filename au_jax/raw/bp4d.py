@@ -1,4 +1,4 @@
-"""BP4D: `F001/T1/0643.jpg` and `AUCoding/AU_OCC/F001_T1.csv` (au_jax/raw/aucoding.py).
+"""BP4D: `F001/T1/0643.jpg` and `AUCoding/AU_OCC/F001_T1.csv` (raw/bp4d_labels.py).
 
 The pictures lie in the raw folder or, as released, in `BP4D-training` below it. Instead
 of them the videos may be there, of BP4D (`2F01_05.avi`) or BP4D+ (`F001_T1.mp4`), in
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from au_jax.errors import UserError
-from au_jax.preparation import splits
-from au_jax.raw.aucoding import Labels, Sequence, label_files, read_labels
+from au_jax.raw import splits
+from au_jax.raw.bp4d_labels import Labels, Sequence, label_files, read_labels
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.tree import is_picture, pictures, walk
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from au_jax.errors import UserError
-from au_jax.preparation import splits
+from au_jax.raw import splits
+from au_jax.raw.label_table import header_problem, number, open_table
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.table import header_problem, number, open_table
 from au_jax.raw.tree import walk
 
 _LABELS = re.compile(r"(SN\d{3})_au(\d+)\.txt", re.IGNORECASE)

@@ -16,12 +16,12 @@ import numpy as np
 from jaxtyping import UInt64
 
 from au_jax.errors import UserError
-from au_jax.preparation.splits import rank
-from au_jax.raw import emotionet_files
-from au_jax.raw.emotionet_files import Entry, Table, labelled, listed
-from au_jax.raw.names import Names
+from au_jax.raw import emotionet_labels
+from au_jax.raw.emotionet_labels import Entry, Table, labelled, listed
+from au_jax.raw.label_table import header_problem
+from au_jax.raw.name_store import Names
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.table import header_problem
+from au_jax.raw.splits import rank
 from au_jax.raw.tree import Tree, picture_finder, pictures, walk
 
 TRAIN_IMAGES = 200_000  # drawn from the unlabelled lists (method.md section 7)
@@ -171,7 +171,7 @@ def _label_files(
             detail = f"not read, for {file.stem}.csv is there: the release has both"
             rejects.append(Reject(str(file), "second_label_file", detail))
         elif file.suffix.lower() in (".csv", ".xlsx"):
-            usable, bad = emotionet_files.tables(tree.raw, file)
+            usable, bad = emotionet_labels.tables(tree.raw, file)
             match = _NAMED.fullmatch(file.stem)
             by_split.setdefault(match[1].lower() if match else "", []).extend(usable)
             rejects += bad

@@ -1,6 +1,6 @@
 """Any folder of pictures or videos, with or without a table of labels.
 
-The table is the one CSV file directly in the folder (au_jax/raw/path_table.py); its
+The table is the one CSV file directly in the folder (au_jax/raw/folder_table.py); its
 `frame` says which frame of a video a row is of, counted from 1. Without one every
 picture and every frame is unlabelled. Without a column `split` people are divided 70,
 10 and 20 %; where `subject` is missing too, pictures and whole videos are.
@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 import cv2
 
 from au_jax.errors import UserError
-from au_jax.preparation import splits
-from au_jax.raw.names import Names
-from au_jax.raw.path_table import Entry, entries, path_problem
+from au_jax.raw import splits
+from au_jax.raw.folder_table import Entry, entries, path_problem
+from au_jax.raw.name_store import Names
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.tree import is_picture, is_video, pictures, walk
 

@@ -18,9 +18,9 @@ from jaxtyping import Float32
 
 from au_jax.errors import UserError
 from au_jax.faces.landmarks import FROM_68
-from au_jax.raw.names import Names
+from au_jax.raw.label_table import clean
+from au_jax.raw.name_store import Names
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.table import clean
 
 _CHOSEN = {49: np.arange(49), 66: np.arange(17, 66), 68: FROM_68}
 _BREAK = re.compile(r"[,;\s]+")

@@ -15,11 +15,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from au_jax.errors import UserError
-from au_jax.preparation import splits
-from au_jax.raw.names import Names
-from au_jax.raw.path_table import path_problem
+from au_jax.raw import splits
+from au_jax.raw.folder_table import path_problem
+from au_jax.raw.label_table import codes, header_problem, open_table
+from au_jax.raw.name_store import Names
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.table import codes, header_problem, open_table
 from au_jax.raw.tree import walk
 
 _PEOPLE = re.compile(r"(?:.*/)?((?:[FM]|SN)\d{3})/(?:(T\d+)/)?[^/]*", re.IGNORECASE)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from au_jax.errors import UserError
-from au_jax.preparation import splits
+from au_jax.raw import splits
+from au_jax.raw.label_table import header_problem, open_table
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.table import header_problem, open_table
 from au_jax.raw.tree import pictures, walk
 
 _AU = re.compile(r"[LRTB]?(\d{1,2})[A-E]?", re.IGNORECASE)

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from au_jax.faces import align
-from au_jax.preparation import assembly, chunks, counts, course, records, workers
+from au_jax.preparation import assemble, chunks, counts, find_faces, writer
+from au_jax.preparation import run as course
 from au_jax.preparation.chunks import Faces
 from au_jax.preparation.survey import Item, Survey
 from au_jax.raw.row import Row
@@ -137,21 +138,21 @@ def run(
     """
     plan = PLANS[name]
     work = jobs(plan, seed, size)
-    settings = f"{VERSION} {chunks.SETTINGS} {records.VERSION} {seed} {size} {plan}"
+    settings = f"{VERSION} {chunks.SETTINGS} {writer.VERSION} {seed} {size} {plan}"
     # A function's text holds its address.
     settings = settings.replace(repr(plan.draw_scene), plan.draw_scene.__name__)
     fingerprint = hashlib.sha256(settings.encode()).hexdigest()
     images = len(work) * plan.tasks * plan.frames
     survey = Survey(AUS, images, fingerprint)
-    final = data_dir / name / records.VERSION
-    done = assembly.stored_report(final)
+    final = data_dir / name / writer.VERSION
+    done = assemble.stored_report(final)
     if done and done["fingerprint"] == fingerprint:
         print(f"{final} is up to date: nothing to do\n{counts.table(done)}")
         return
-    unfinished = final.with_name(f".{records.VERSION}.partial")
+    unfinished = final.with_name(f".{writer.VERSION}.partial")
     with course.own(unfinished) as partial:
         files = [partial / "faces" / f"{fingerprint[:16]}-{j.number}.npz" for j in work]
-        report = assembly.write(
+        report = assemble.write(
             course.pausing(_rendered(work, files, processes), pause),
             partial / "data",
             name,
@@ -168,7 +169,7 @@ def _rendered(
     context = multiprocessing.get_context("spawn")
     pool = concurrent.futures.ProcessPoolExecutor(processes, context, _begin)
     try:
-        with workers.interrupts_held():
+        with find_faces.interrupts_held():
             results = pool.map(_render, work, files)
         for job, faces in zip(work, results, strict=True):
             yield list(job.rows()), faces
@@ -179,7 +180,7 @@ def _rendered(
 def _begin() -> None:
     """Sets up a worker process: Ctrl-C is its parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=workers.end_with_parent, daemon=True).start()
+    threading.Thread(target=find_faces.end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
 
 

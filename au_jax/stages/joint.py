@@ -12,13 +12,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from au_jax import accumulation, losses, remat
 from au_jax.faces.landmarks import NUM_LANDMARKS
+from au_jax.models import remat
 from au_jax.models.layers import scaled
+from au_jax.stages import accumulation, losses
+from au_jax.stages.forward import Constants, Outputs, forward
 from au_jax.stages.joint_terms import make_judges
 from au_jax.stages.networks import infer, make_networks, variables
-from au_jax.stages.separation import Constants, Outputs, forward
-from au_jax.train_state import Optimizers, TrainState, gradient_norms
+from au_jax.stages.state import Optimizers, TrainState, gradient_norms
 from au_jax.types import (
     DOMAINS,
     Array,

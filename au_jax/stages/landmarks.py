@@ -5,9 +5,8 @@ from collections.abc import Callable
 import jax
 from jaxtyping import Float
 
-from au_jax import losses
-from au_jax.stages import head
-from au_jax.train_state import Optimizers, TrainState
+from au_jax.stages import losses, single_branch
+from au_jax.stages.state import Optimizers, TrainState
 from au_jax.types import Array, Batch, Config, Params, Predict, Prediction, Terms
 
 
@@ -18,14 +17,14 @@ def domains(config: Config) -> tuple[str, ...]:
 
 def init(config: Config, key: jax.Array) -> tuple[dict[str, Params], dict[str, Params]]:
     """Fresh parameters and running statistics, by group and network."""
-    return head.init(config, key, "landmark_detector")
+    return single_branch.init(config, key, "landmark_detector")
 
 
 def make_train_step(
     config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
     """One step on L_fl (eq. 1); AU weights are not needed."""
-    return head.make_train_step(
+    return single_branch.make_train_step(
         config,
         optimizers,
         "landmark_detector",
@@ -36,5 +35,5 @@ def make_train_step(
 
 def make_predict(config: Config) -> Predict:
     """Landmarks only: this stage knows no action units."""
-    apply = head.make_apply(config, "landmark_detector")
+    apply = single_branch.make_apply(config, "landmark_detector")
     return lambda *inputs: Prediction({}, apply(*inputs))

@@ -10,9 +10,8 @@ import flax.linen as nn
 import jax
 from jaxtyping import Float
 
-from au_jax import losses
-from au_jax.stages import head
-from au_jax.train_state import Optimizers, TrainState
+from au_jax.stages import losses, single_branch
+from au_jax.stages.state import Optimizers, TrainState
 from au_jax.types import Array, Batch, Config, Params, Predict, Prediction, Terms
 
 
@@ -23,14 +22,14 @@ def domains(config: Config) -> tuple[str, ...]:
 
 def init(config: Config, key: jax.Array) -> tuple[dict[str, Params], dict[str, Params]]:
     """Fresh parameters and running statistics, by group and network."""
-    return head.init(config, key, "au_detector")
+    return single_branch.init(config, key, "au_detector")
 
 
 def make_train_step(
     config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
     """One step on BCE_w of the labelled images (method.md section 4)."""
-    return head.make_train_step(
+    return single_branch.make_train_step(
         config,
         optimizers,
         "au_detector",
@@ -43,5 +42,5 @@ def make_train_step(
 
 def make_predict(config: Config) -> Predict:
     """The direct path; there is no other."""
-    apply = head.make_apply(config, "au_detector")
+    apply = single_branch.make_apply(config, "au_detector")
     return lambda *inputs: Prediction({"direct": nn.sigmoid(apply(*inputs))}, None)

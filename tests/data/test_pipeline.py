@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from au_jax.data import pipeline, records, source, transforms
+from au_jax.data import pipeline, reader, transforms
+from au_jax.data import split as source
 from au_jax.errors import UserError
 from tests.synthetic import write_prepared
 
@@ -139,8 +140,8 @@ def test_evaluation_sees_every_face_once(data_dir: str):
 
 
 def test_damaged_record_ends_the_stream_with_its_name(splits, monkeypatch):
-    parse = records.parse
-    monkeypatch.setattr(records, "parse", lambda raw: parse(raw) | {"image": b""})
+    parse = reader.parse
+    monkeypatch.setattr(reader, "parse", lambda raw: parse(raw) | {"image": b""})
     train = pipeline.make_train(splits[:1], **SETTINGS)
     with pytest.raises(UserError, match=r"record \d+ of split 'train' in .*lab"):
         list(pipeline.train_batches(train, start=0, stop=2))

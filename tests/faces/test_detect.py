@@ -11,7 +11,7 @@ import pytest
 
 from au_jax.errors import UserError
 from au_jax.faces import detect
-from au_jax.images import read_image
+from au_jax.media.images import read_image
 from tests.shared_data import SHARED, needs_shared_data
 
 PHOTOGRAPH = SHARED / "studio" / "F001" / "T1" / "1041.jpg"  # 320 x 320

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from au_jax import losses
 from au_jax.models.projector import Projector
+from au_jax.stages import losses
 
 CHANNELS = 8
 

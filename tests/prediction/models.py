@@ -5,8 +5,8 @@ from typing import Any
 
 import jax
 
-from au_jax.prediction import card as cards
-from au_jax.prediction.model_file import Model, prune, with_digest
+from au_jax.model_file import card as cards
+from au_jax.model_file.file import Model, prune, with_digest
 from au_jax.stages import STAGES
 from tests.stages.small import small_config
 

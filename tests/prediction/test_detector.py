@@ -8,8 +8,8 @@ import pytest
 
 from au_jax import Detector
 from au_jax.faces.landmarks import eye_distance
-from au_jax.images import read_image
-from au_jax.prediction import course
+from au_jax.media.images import read_image
+from au_jax.prediction import run
 from au_jax.prediction.inputs import expand
 from tests.prediction.models import small_model
 from tests.shared_data import CLIPS, PHOTOGRAPHS, needs_shared_data
@@ -34,8 +34,8 @@ def test_threads_find_what_one_thread_finds(detector):
 def landmarks(detector, clip, out, every):
     """By frame and face: the points, the one that a face is searched for in."""
     sources = expand([str(CLIPS / clip)])
-    course.run(detector, sources, out, course.Options(every=every))
-    with (out / course.TABLE).open(newline="") as stream:
+    run.predict(detector, sources, out, run.Options(every=every))
+    with (out / run.TABLE).open(newline="") as stream:
         rows = [row for row in csv.DictReader(stream) if row["status"] == "ok"]
     return {
         (int(row["frame"]), int(row["face_id"])): np.array(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from au_jax.faces.align import align_landmarks, alignment_matrix
-from au_jax.images import UnusableImage
+from au_jax.media.images import UnusableImage
 from au_jax.preparation import chunks
 from au_jax.preparation.image_reader import ImageReader
 from au_jax.raw.row import Row

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from hypothesis import HealthCheck, Phase, given, settings
 
 from au_jax.errors import UserError
-from au_jax.preparation import course
+from au_jax.preparation import run
 from tests.preparation import painted_trees
 from tests.preparation.painted_trees import AUS, LEVELS, columns, faces
 from tests.raw_trees import make_finder
@@ -53,7 +53,7 @@ def test_each_example_has_the_labels_of_its_file(
     (folder / "raw").mkdir(exist_ok=True)
     wanted = {name for name, face in names.items() if face.good}
     prepare = functools.partial(
-        course.run, dataset, folder / "raw", folder / "out", options=options
+        run.prepare, dataset, folder / "raw", folder / "out", options=options
     )
     if not wanted:
         with pytest.raises(UserError):

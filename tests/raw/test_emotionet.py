@@ -7,9 +7,9 @@ import shutil
 import pytest
 
 from au_jax.errors import UserError
-from au_jax.preparation.splits import rank
 from au_jax.raw import emotionet
 from au_jax.raw.row import Reject, Row
+from au_jax.raw.splits import rank
 from tests.raw_trees import emotionet_table, url, write_emotionet, write_picture
 from tests.shared_data import SHARED, needs_shared_data
 

@@ -125,7 +125,7 @@ def test_no_table_means_no_labels(raw):
 
 
 def test_pictures_without_people_are_drawn_by_chance():
-    from au_jax.preparation.splits import by_name
+    from au_jax.raw.splits import by_name
 
     names = [by_name(f"{i}.png", 0) for i in range(20_000)]
     shares = [names.count(split) / len(names) for split in ("train", "val", "test")]

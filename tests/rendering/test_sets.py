@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from au_jax.data import source
+from au_jax.data import split as source
 from au_jax.rendering import sets
 from au_jax.rendering.expression import AUS
 

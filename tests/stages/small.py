@@ -5,8 +5,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from au_jax import optim, train_state
-from au_jax.stages import STAGES
+from au_jax.stages import STAGES, state
+from au_jax.training import optimizers as optim
 from configs import joint as joint_config
 
 
@@ -38,4 +38,4 @@ def build(stage: str, config, num_steps: int = 100):
     init = jax.jit(lambda key: STAGES[stage].init(config, key))
     params, batch_stats = init(jax.random.key(0))
     optimizers = optim.make_optimizers(config, stage, params, num_steps)
-    return train_state.create(params, batch_stats, optimizers), optimizers
+    return state.create(params, batch_stats, optimizers), optimizers

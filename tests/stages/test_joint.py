@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from au_jax import losses
-from au_jax.stages import joint, joint_terms, separation
+from au_jax.stages import forward as separation
+from au_jax.stages import joint, joint_terms, losses
 from au_jax.stages.networks import make_networks
 from tests.stages.small import build, random_batch, small_config
 from tests.trees import assert_trees_close

@@ -15,10 +15,11 @@ import pytest
 from jax.flatten_util import ravel_pytree
 from ml_collections import ConfigDict
 
-from au_jax import optim, train_state
 from au_jax.stages import joint
+from au_jax.stages import state as train_state
 from au_jax.stages.networks import Networks, make_networks
-from au_jax.train_state import TrainState
+from au_jax.stages.state import TrainState
+from au_jax.training import optimizers as optim
 from configs import adld as adld_config
 from configs import joint as joint_config
 from tests import reference_models as reference

@@ -1,0 +1,59 @@
+"""A stage's step as training compiles it, and something to run it on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from au_jax.stages import STAGES, pixels
+from au_jax.stages import state as train_state
+from au_jax.stages.state import TrainState
+from au_jax.training import optimizers as optim
+from au_jax.types import Batch, Config, Terms
+from au_jax.workdir import networks
+
+Step = Callable[[TrainState, Batch], tuple[TrainState, Terms]]
+
+
+def make(stage: str, config: Config) -> tuple[Step, TrainState, Batch]:
+    """The step, a fresh state, and a batch of random pictures and labels."""
+    module = STAGES[stage]
+    params, batch_stats = networks.fresh_networks(stage, config)
+    optimizers = optim.make_optimizers(config, stage, params, num_steps=10**6)
+    weight = np.ones(len(config.data.aus), np.float32)
+    step = module.make_train_step(config, optimizers, weight)
+    state = train_state.create(params, batch_stats, optimizers)
+    domains = len(module.domains(config))
+    return (
+        train_state.guarded(pixels.step_on_pixels(step)),
+        state,
+        random_batch(config, stage, domains),
+    )
+
+
+def shapes_of(stage: str, config: Config) -> tuple[Step, Any, Any]:
+    """The same, state and batch as shapes: nothing is computed."""
+    kept: list[Any] = []
+
+    def build() -> tuple[TrainState, Batch]:
+        step, state, batch = make(stage, config)
+        kept.append(step)
+        return state, batch
+
+    state, batch = jax.eval_shape(build)
+    return kept[0], state, batch
+
+
+def random_batch(config: Config, stage: str, domains: int) -> Batch:
+    """Random pictures and labels in the shapes of a training batch."""
+    random, crop = np.random.default_rng(0), config.data.crop
+    leading, aus = (domains, config[stage].batch_size), len(config.data.aus)
+    image = random.integers(0, 256, (*leading, crop, crop, 3), np.uint8)
+    return Batch(
+        image=image,
+        landmarks=random.uniform(0, 1, (*leading, 49, 2)).astype(np.float32),
+        cells=random.integers(0, (crop // 4) ** 2, (*leading, 49), np.int32),
+        aus=random.integers(0, 2, (*leading, aus)).astype(np.float32),
+        aus_known=np.ones((*leading, aus), bool),
+    )

@@ -1,0 +1,180 @@
+"""One split of a prepared data set, as a random-access source of examples."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import Bool, Float, Int
+
+from au_jax.data import reader
+from au_jax.errors import UserError
+from au_jax.types import SIDE, Example
+
+RENDERED = ("faces_lab", "faces_wild")  # data sets that need no raw folder
+
+
+@dataclasses.dataclass(frozen=True)
+class FaceSplit:
+    """A split whose AU columns are those of `aus`, in that order, by number.
+
+    It holds names only, so it travels to worker processes; the files are opened where
+    examples are read.
+    """
+
+    directory: Path
+    """The version folder: DATA_DIR/NAME/VERSION."""
+    split: str
+    aus: tuple[int, ...]
+    coded_aus: tuple[int, ...]
+    """The AUs that the data set codes; any other is unknown in every example."""
+    length: int
+
+    def __len__(self) -> int:
+        """The number of examples."""
+        return self.length
+
+    def __getitem__(self, index: int) -> Example:
+        """An aligned face.
+
+        Returns:
+            `image` RGB uint8 (200, 200, 3); `landmarks` float32 (49, 2), x and y in
+            aligned pixels; `aus` float32 (a,), 0 where unknown; `aus_known` bool (a,);
+            `path` and `subject`, as text.
+
+        Raises:
+            UserError: the record is damaged.
+        """
+        record = self.record(index)
+        data = np.frombuffer(record["image"], np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        if image is None or image.shape != (SIDE, SIDE, 3):
+            found = "no picture" if image is None else f"a picture of {image.shape}"
+            raise self._damaged(index, f"{found}, from {record['path'].decode()}")
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # quicker than decoding to RGB
+        aus, known = select_aus(
+            record["aus"][None], record["aus_known"][None], self.coded_aus, self.aus
+        )
+        return {
+            "image": image,
+            "landmarks": record["landmarks"],
+            "aus": aus[0],
+            "aus_known": known[0],
+            "path": record["path"].decode(),
+            "subject": record["subject"].decode(),
+        }
+
+    def path(self, index: int) -> str:
+        """The photograph of an example, relative to the raw data."""
+        return self.record(index)["path"].decode()
+
+    def record(self, index: int) -> Example:
+        """An example as it is stored, its image still encoded.
+
+        Raises:
+            UserError: the record is damaged.
+        """
+        if not 0 <= index < self.length:
+            raise IndexError(index)  # ends `for example in split`
+        try:
+            return reader.parse(reader.of(self.directory, self.split)[index])
+        except Exception as error:  # ArrayRecord's and protobuf's: of many types
+            if not self.directory.is_dir():
+                raise UserError(
+                    f"{self.directory} has vanished; when it is back, the same command"
+                    " goes on"
+                ) from error
+            raise self._damaged(index, str(error)) from error
+
+    def _damaged(self, index: int, found: str) -> UserError:
+        return UserError(
+            f"record {index} of split {self.split!r} in {self.directory} is damaged"
+            f" ({' '.join(found.split())}); delete that folder and run au_jax.prepare"
+            " again"
+        )
+
+
+def open_split(
+    data_dir: str | Path, name: str, split: str, aus: Sequence[int]
+) -> FaceSplit:
+    """Opens `split` ("train", "val[:80%]", ...) of the newest version of a data set.
+
+    Raises:
+        UserError: no such data set, no such split in it, or no image in that.
+    """
+    directory = _newest_version(Path(data_dir).expanduser(), name)
+    try:
+        info = tfds.builder_from_directory(directory).info
+        splits: Any = info.splits
+        coded = tuple(int(au) for au in cast(Any, info.metadata)["aus"])
+    except Exception as error:  # whatever is missing or mangled in there
+        raise UserError(
+            f"{directory} is no data set of au_jax.prepare, or is damaged"
+            f" ({type(error).__name__}: {' '.join(str(error).split())})"
+        ) from error
+    sizes = ", ".join(f"{key} ({splits[key].num_examples:,})" for key in splits)
+    try:
+        length = splits[split].num_examples
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"{directory} has no split {split!r}; it has: {sizes}"
+            " and parts of them, such as 'val[:80%]'"
+        ) from error
+    if not length:
+        raise UserError(f"{directory}: split {split!r} is empty; it has: {sizes}")
+    return FaceSplit(directory, split, tuple(aus), coded, length)
+
+
+def labels(
+    split: FaceSplit,
+) -> tuple[Float[np.ndarray, "n a"], Bool[np.ndarray, "n a"]]:
+    """AUs and whether they are known, of all examples; no image is decoded."""
+    rows = [split.record(i) for i in range(len(split))]
+    return select_aus(
+        np.stack([row["aus"] for row in rows]),
+        np.stack([row["aus_known"] for row in rows]),
+        split.coded_aus,
+        split.aus,
+    )
+
+
+def select_aus(
+    aus: np.ndarray,
+    known: np.ndarray,
+    coded: Sequence[int],
+    wanted: Sequence[int],
+) -> tuple[Float[np.ndarray, "n a"], Bool[np.ndarray, "n a"]]:
+    """The columns of the AUs `wanted`, by number; unknown where not coded."""
+    columns, exist = _columns(tuple(coded), tuple(wanted))
+    selected_known = known[:, columns] & exist
+    return (aus[:, columns] * selected_known).astype(np.float32), selected_known
+
+
+@functools.lru_cache(maxsize=16)
+def _columns(
+    coded: tuple[int, ...], wanted: tuple[int, ...]
+) -> tuple[Int[np.ndarray, "a"], Bool[np.ndarray, "a"]]:
+    """Where each AU wanted is among those coded, and whether it is at all."""
+    columns = [coded.index(au) if au in coded else 0 for au in wanted]
+    return np.array(columns, int), np.array([au in coded for au in wanted], bool)
+
+
+def _newest_version(data_dir: Path, name: str) -> Path:
+    """DATA_DIR/NAME/VERSION of the highest version that is complete."""
+    versions = sorted(
+        (tfds.core.Version(path.parent.name), path.parent)
+        for path in (data_dir / name).glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json")
+    )
+    if not versions:
+        command = f"prepare --dataset={name} --raw=DIR"
+        if name in RENDERED:
+            command = "render"
+        raise UserError(
+            f"no data set {name!r} in {data_dir.absolute()}; make it with: python -m"
+            f" au_jax.{command} --data_dir={data_dir}"
+        )
+    return versions[-1][1]

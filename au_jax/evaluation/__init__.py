@@ -1,0 +1,1 @@
+"""Evaluation: a model on a whole split, its scores, its tables."""

@@ -1,0 +1,1 @@
+"""Pictures and videos: which files they are, and their frames as arrays."""

@@ -1,0 +1,1 @@
+"""A model in one file: written, read, made from other formats, exported to others."""

@@ -1,0 +1,1 @@
+"""Results for people: overlays, a live preview, timelines, a report page."""

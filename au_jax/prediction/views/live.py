@@ -1,0 +1,120 @@
+"""A preview of a run in the browser, for this machine alone: http://127.0.0.1:PORT/.
+
+The run leaves its newest frame here; a browser gets it drawn when the picture before is
+through. So a slow one gets fewer pictures, and the run neither waits nor keeps any.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import cv2
+
+from au_jax.errors import UserError
+from au_jax.prediction.inputs import Frame
+from au_jax.prediction.rows import columns
+from au_jax.prediction.views.overlay import annotate
+
+Lines = Sequence[Sequence[str]]
+Show = Callable[[Frame, Lines], None]
+"""Takes a frame with its pixels, and rows of the table with its own among them."""
+
+_HOST = "127.0.0.1"
+_KINDS = {
+    "/": "text/html; charset=utf-8",
+    "/stream": "multipart/x-mixed-replace; boundary=frame",
+}
+_BOUNDARY = b"--frame\r\n"
+_PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><title>Action units, live</title><style>
+body { font: 16px/1.45 system-ui, sans-serif; margin: 1rem; color: #1a1a1a }
+img { max-width: 100% }</style></head><body><main><h1>Action units, live</h1>
+<img src="/stream" alt="The newest frame: faces, landmarks, bars of action units">
+<p>The first one takes seconds, the last one stays; all are in aus.csv.</p></main>"""
+
+
+@contextlib.contextmanager
+def serve(port: int, aus: Sequence[int]) -> Iterator[Show | None]:
+    """Shows what the function that it yields is given; None where the port is 0.
+
+    Raises:
+        UserError: the port is taken, or may not be had.
+    """
+    if not port:
+        yield None
+        return
+    try:
+        server = _Server(port, aus)
+    except OSError as error:
+        raise UserError(f"--live={port}: {error.strerror}; give another port") from None
+    threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
+    print(f"preview: http://{_HOST}:{port}/", flush=True)
+    try:
+        yield server.show
+    finally:
+        with server.changed:
+            server.ended = True
+            server.changed.notify_all()
+        server.shutdown()
+        server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    """A thread for each browser, and what all of them show."""
+
+    def __init__(self, port: int, aus: Sequence[int]):
+        super().__init__((_HOST, port), _Handler)
+        self.changed, self.ended = threading.Condition(), False
+        self._aus, self._number = aus, 0
+        self._newest: tuple[Frame, Lines] | None = None
+
+    def show(self, frame: Frame, lines: Lines) -> None:
+        """Puts a frame in the place of the one before."""
+        with self.changed:
+            self._number, self._newest = self._number + 1, (frame, lines)
+            self.changed.notify_all()
+
+    def jpegs(self) -> Iterator[bytes]:
+        """The newest frame, drawn, as often as there is another."""
+        names, seen = columns(self._aus), 0
+        while True:
+            with self.changed:
+                while self._number == seen and not self.ended:
+                    self.changed.wait()
+                if self._number == seen or self._newest is None:
+                    return
+                seen, (frame, lines) = self._number, self._newest
+            if frame.image is not None:
+                its = [frame.source.file, str(frame.index)]
+                rows = [dict(zip(names, x, strict=True)) for x in lines if x[:2] == its]
+                picture = annotate(frame.image, rows, self._aus)
+                yield cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing: the browser has gone."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = 10  # seconds for which a browser may take nothing
+
+    def do_GET(self) -> None:
+        """The page or the stream; neither for web sites that lead here by a name."""
+        server: Any = self.server
+        hosts = [f"{name}:{server.server_port}" for name in (_HOST, "localhost")]
+        if self.headers["Host"] not in hosts or self.path not in _KINDS:
+            return self.send_error(404)
+        self.send_response(200)
+        self.send_header("Content-Type", _KINDS[self.path])
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.end_headers()
+        self.wfile.write(_PAGE if self.path == "/" else _BOUNDARY)
+        for jpeg in server.jpegs() if self.path == "/stream" else ():
+            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            # Chrome shows a picture when the boundary after it has come.
+            self.wfile.write(head.encode() + jpeg + b"\r\n" + _BOUNDARY)
+
+    def log_message(self, *args: object) -> None:
+        """Nothing: the terminal is the run's."""

@@ -1,0 +1,195 @@
+"""Annotated pictures and videos, made of the table and the inputs.
+
+A pass of its own over what is complete: an interrupted run loses no half-written video.
+"""
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from au_jax.errors import UserError
+from au_jax.faces.landmarks import NUM_LANDMARKS
+from au_jax.prediction.inputs import Source, read
+from au_jax.prediction.views.au_names import colour, in_words
+
+Row = dict[str, str]
+Image = UInt8[np.ndarray, "_ _ 3"]
+
+# In pixels; all but the number of columns grow with pictures of more than 720 lines.
+_PANEL = 340  # a column of bars beside the picture
+_LINE = 22
+_COLUMNS = 8  # faces for which they do not suffice have a box and a number alone
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_DARK, _RAIL, _WHITE = (30, 30, 30), (225, 225, 225), (255, 255, 255)
+
+
+def tables(path: Path) -> Iterator[tuple[str, Iterator[tuple[int, list[Row]]]]]:
+    """Each input of the table with its frames and their rows; each read in order."""
+    with path.open(newline="") as file:
+        for name, part in groupby(csv.DictReader(file), key=lambda row: row["file"]):
+            frames = groupby(part, key=lambda row: int(row["frame"]))
+            yield name, ((index, list(rows)) for index, rows in frames)
+
+
+def write(
+    table: Path,
+    folder: Path,
+    sources: Sequence[Source],
+    aus: Sequence[int],
+    pause: Callable[[], None],
+) -> None:
+    """Writes `folder/0000_NAME.jpg` or `.mp4` for each input, but for cameras."""
+    folder.mkdir(exist_ok=True)
+    kinds = {source.file: source for source in sources}
+    most = {
+        name: max(len(rows) for _, rows in frames) for name, frames in tables(table)
+    }
+    for number, (name, frames) in enumerate(tables(table)):
+        source = kinds[name]
+        stem = f"{number:04d}_{Path(name).stem}"
+        pictures = _annotated(source, frames, aus, most[name], pause)
+        if source.kind == "image":
+            for picture in pictures:
+                data = cv2.imencode(".jpg", picture[..., ::-1])[1]
+                (folder / f"{stem}.jpg").write_bytes(data.tobytes())
+        elif source.kind == "video" and not (folder / f"{stem}.mp4").exists():
+            _write_video(folder, stem, source, pictures)
+
+
+def _annotated(
+    source: Source,
+    frames: Iterator[tuple[int, list[Row]]],
+    aus: Sequence[int],
+    most: int,
+    pause: Callable[[], None],
+) -> Iterator[Image]:
+    """All of one size: the frames of a video have to be."""
+    for frame, (index, rows) in zip(read(source), frames, strict=False):
+        pause()
+        assert frame.index == index
+        if frame.image is not None:
+            yield annotate(frame.image, rows, aus, most)
+
+
+def _write_video(
+    folder: Path, stem: str, source: Source, pictures: Iterator[Image]
+) -> None:
+    """MPEG-4 at the rate of the input."""
+    rate = cv2.VideoCapture(source.file).get(cv2.CAP_PROP_FPS)
+    temporary, writer = folder / f".{stem}.mp4", None
+    for picture in pictures:
+        if writer is None:
+            size = picture.shape[1::-1]
+            code = cv2.VideoWriter.fourcc(*"mp4v")
+            writer = cv2.VideoWriter(str(temporary), code, rate or 25, size)
+            if not writer.isOpened():
+                raise UserError(f"{temporary} cannot be written by this OpenCV")
+        writer.write(np.ascontiguousarray(picture[..., ::-1]))
+    if writer is not None:
+        writer.release()
+        temporary.replace(folder / f"{stem}.mp4")
+
+
+def annotate(
+    image: Image, rows: Sequence[Row], aus: Sequence[int], most: int = 0
+) -> Image:
+    """Boxes and landmarks in the picture, and a panel of AU bars at its right.
+
+    Args:
+        image: RGB.
+        rows: Of its faces, or the one that says why there is none.
+        aus: Their numbers.
+        most: Pictures with fewer faces than that get the same size as with so many.
+    """
+    unit = max(1.0, len(image) / 720)  # large pictures are looked at from afar
+    line, panel = round(_LINE * unit), round(_PANEL * unit)
+    block = line * (len(aus) + 2)
+    faces = max(most, len(rows), 1)
+    height = max(len(image), min(round(900 * unit), faces * block), block)
+    height += height % 2  # codecs want even sides
+    each = height // block
+    columns = min(-(-faces // each), _COLUMNS)
+    width = image.shape[1] + image.shape[1] % 2
+    canvas = np.full((height, width + columns * panel, 3), 255, np.uint8)
+    canvas[: len(image), : image.shape[1]] = image
+    for row in rows:
+        if row["face_id"]:
+            _draw_face(canvas[:, :width], row, unit)
+    for place, row in enumerate(rows[: columns * each]):
+        x = width + place // each * panel + round(10 * unit)
+        _draw_bars(canvas, row, aus, (x, place % each * block + line), unit)
+    return canvas
+
+
+def _draw_face(picture: Image, row: Row, unit: float) -> None:
+    """Lines with white beside them: they are seen on dark and on light pictures."""
+    x, y, w, h = (int(row[f"face_{side}"]) for side in "xywh")
+    ink, thick = colour(int(row["face_id"])), max(1, round(w / 150))
+    for tone, width in ((_WHITE, thick + 3), (ink, thick + 1)):
+        cv2.rectangle(picture, (x, y), (x + w, y + h), tone, width, cv2.LINE_AA)
+    for i in range(NUM_LANDMARKS):
+        if row[f"x_{i}"]:
+            at = round(float(row[f"x_{i}"])), round(float(row[f"y_{i}"]))
+            cv2.circle(picture, at, thick + 1, _WHITE, -1, cv2.LINE_AA)
+            cv2.circle(picture, at, thick, ink, -1, cv2.LINE_AA)
+    side = round(18 * unit)
+    left, top = max(0, x), max(0, y)  # a face may begin outside of the picture
+    wide = side * (1 + len(row["face_id"])) // 2
+    cv2.rectangle(picture, (left, top), (left + wide, top + side), ink, -1)
+    at = (left + side // 4, top + round(14 * unit))
+    _text(picture, row["face_id"], at, _WHITE, unit)
+
+
+def _draw_bars(
+    canvas: Image, row: Row, aus: Sequence[int], at: tuple[int, int], unit: float
+) -> None:
+    """A title and a bar for each AU; the status alone where there is no face."""
+    x, y = at
+    status = row["status"].replace("_", " ")
+    if not row["face_id"]:
+        return _text(canvas, status, at, _DARK, unit)
+    ink = colour(int(row["face_id"]))
+    title = f"face {row['face_id']}" + (f" ({status})" if status != "ok" else "")
+    _text(canvas, title, at, ink, unit)
+    for au in aus:
+        y += round(_LINE * unit)
+        _bar(canvas, row, au, (x, y), ink, unit)
+
+
+def _bar(
+    canvas: Image,
+    row: Row,
+    au: int,
+    at: tuple[int, int],
+    ink: tuple[int, int, int],
+    unit: float,
+) -> None:
+    """A name, and a bar of the probability: full colour where the AU is active."""
+    x, y = at
+    value, active = float(row[f"AU{au:02d}"]), row[f"AU{au:02d}_c"] == "1"
+    _text(canvas, in_words(au), at, _DARK, unit)
+    left, right, top = (
+        x + round(205 * unit),
+        x + round(280 * unit),
+        y - round(11 * unit),
+    )
+    cv2.rectangle(canvas, (left, top), (right, y), _RAIL, -1)
+    end = left + round(value * (right - left))
+    cv2.rectangle(canvas, (left, top), (end, y), ink, -1 if active else round(unit))
+    _text(canvas, f"{value:.2f}", (right + round(8 * unit), y), _DARK, unit)
+
+
+def _text(
+    canvas: Image,
+    text: str,
+    at: tuple[int, int],
+    ink: tuple[int, int, int],
+    unit: float,
+) -> None:
+    thick = max(1, round(unit))
+    cv2.putText(canvas, text, at, _FONT, 0.45 * unit, ink, thick, cv2.LINE_AA)

@@ -1,0 +1,82 @@
+"""A prepared data set, opened to be checked: its splits, AUs and what was rejected."""
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import tensorflow_datasets as tfds
+
+from au_jax.data import reader
+from au_jax.data.split import FaceSplit
+from au_jax.errors import UserError
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set on disk."""
+
+    directory: Path
+    """The version folder: DATA_DIR/NAME/VERSION."""
+    name: str
+    aus: tuple[int, ...]
+    splits: dict[str, FaceSplit]
+    counts: dict[str, Any] | None
+    """What preparation counted (`counts.json`), where it left that."""
+
+    def rejected(self) -> Iterator[dict[str, str]]:
+        """Rows of `rejected.csv` (path, reason, detail); none where it is absent."""
+        file = self.directory / "rejected.csv"
+        if file.is_file():
+            with file.open(newline="", encoding="utf-8") as stream:
+                yield from csv.DictReader(stream)
+
+
+def find(folder: Path) -> list[Path]:
+    """The version folders in DATA_DIR, DATA_DIR/NAME or DATA_DIR/NAME/VERSION, sorted.
+
+    Raises:
+        UserError: there is none.
+    """
+    for pattern in (".", "*", "*/*"):
+        marks = sorted(folder.glob(f"{pattern}/dataset_info.json"))
+        found = [m.parent for m in marks if not m.parent.name.startswith(".")]
+        if found:
+            return found
+    raise UserError(
+        f"--check={folder}: there is no prepared data set (no dataset_info.json); give"
+        " the folder that was --data_dir, or one in it"
+    )
+
+
+def open_prepared(directory: Path) -> Prepared:
+    """Opens a version folder.
+
+    Raises:
+        UserError: its description is damaged, or not of this program.
+    """
+    reader.reopen()
+    try:
+        info = tfds.builder_from_directory(directory).info
+        aus = tuple(int(au) for au in cast(Any, info.metadata)["aus"])
+        sizes = {name: split.num_examples for name, split in info.splits.items()}
+        file = directory / "counts.json"
+        counts = json.loads(file.read_text()) if file.is_file() else None
+    except Exception as error:  # whatever is missing or mangled in there
+        raise UserError(
+            f"{directory} is no data set of au_jax.prepare, or is damaged"
+            f" ({type(error).__name__}: {' '.join(str(error).split())})"
+        ) from error
+    splits = {
+        split: FaceSplit(directory, split, aus, aus, size)
+        for split, size in sorted(sizes.items(), key=lambda item: _place(item[0]))
+    }
+    return Prepared(directory, directory.parent.name, aus, splits, counts)
+
+
+def _place(split: str) -> tuple[int, str]:
+    """Sorts the splits as people name them; any others follow."""
+    order = ("train", "val", "test")
+    return (order.index(split) if split in order else len(order), split)

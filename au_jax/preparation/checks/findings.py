@@ -1,0 +1,186 @@
+"""What is wrong with a prepared data set: errors spoil a training, warnings may."""
+
+import collections
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from au_jax.preparation.checks.dataset import Prepared
+from au_jax.preparation.checks.statistics import Repeated, SplitStatistics
+
+FEW_POSITIVES = 10
+# Shares of the images of a split above which a warning becomes an error.
+SHARED_IMAGES = 0.001
+BAD_LANDMARKS = 0.05
+# Of all files read.
+MANY_REJECTED = 0.2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a person should know before training."""
+
+    error: bool
+    """Whether it would spoil a training."""
+    text: str
+    """What is wrong and what to do, in one line."""
+    where: Sequence[str] = ()
+    """The first places."""
+
+
+def findings(
+    prepared: Prepared, splits: Mapping[str, SplitStatistics], copies: Repeated
+) -> list[Finding]:
+    """All findings, errors first."""
+    found = [
+        *_subjects(splits),
+        *_copies(prepared, splits, copies),
+        *_faults(splits),
+        *_labels(prepared.aus, splits),
+        *_counts(prepared, splits),
+    ]
+    return sorted(found, key=lambda finding: not finding.error)
+
+
+def _subjects(splits: Mapping[str, SplitStatistics]) -> Iterator[Finding]:
+    places: dict[str, list[str]] = {}
+    for name, split in splits.items():
+        for subject in split.subjects:
+            places.setdefault(subject, []).append(name)
+    both = {s: names for s, names in places.items() if s and len(names) > 1}
+    if both:
+        yield Finding(
+            True,
+            f"{len(both)} subjects are in more than one split, so evaluation would be"
+            " on people seen in training; give each subject one split",
+            [f"{s}: {' and '.join(names)}" for s, names in sorted(both.items())][:20],
+        )
+    if "train" not in splits:
+        yield Finding(True, "there is no split train; nothing can be trained on it")
+    for name in {"val", "test"} - set(splits):
+        yield Finding(False, f"there is no split {name}; nothing can be measured on it")
+
+
+def _copies(
+    prepared: Prepared, splits: Mapping[str, SplitStatistics], copies: Repeated
+) -> Iterator[Finding]:
+    within, between, other_labels = [], [], []
+    for group in copies.groups:
+        records = [prepared.splits[split].record(i) for split, i in group]
+        names = [
+            f"{record['path'].decode()} ({split})"
+            for record, (split, _) in zip(records, group, strict=True)
+        ]
+        labels = {(r["aus"].tobytes(), r["aus_known"].tobytes()) for r in records}
+        several = len({split for split, _ in group}) > 1
+        (between if several else within).append(" = ".join(names))
+        if not several and len(labels) > 1:
+            other_labels.append(" = ".join(names))
+    shares = {
+        name: n / splits[name].images for name, n in copies.shared.items() if n
+    }  # a split without images shares none
+    if shares:
+        text = ", ".join(
+            f"{copies.shared[n]} of {n} ({s:.1%})" for n, s in shares.items()
+        )
+        yield Finding(
+            max(shares.values()) > SHARED_IMAGES,
+            f"the same pixels are in several splits: {text}; remove the copies",
+            between[:20],
+        )
+    if within:
+        yield Finding(
+            False,
+            f"{len(within)} images are in one split under several names",
+            within[:20],
+        )
+    if other_labels:
+        yield Finding(
+            False,
+            f"{len(other_labels)} images are in one split under several names with"
+            " different labels; find out which is right",
+            other_labels[:20],
+        )
+
+
+def _faults(splits: Mapping[str, SplitStatistics]) -> Iterator[Finding]:
+    for name, split in splits.items():
+        for fault, n in split.fault_counts.items():
+            share = n / max(split.images, 1)
+            yield Finding(
+                share > BAD_LANDMARKS or fault == "damaged records",
+                f"{name}: {n} images ({share:.1%}) have {fault}"
+                if fault != "damaged records"
+                else f"{name}: {n} records are damaged; prepare the set again",
+                split.faults[fault],
+            )
+
+
+def _labels(
+    aus: Sequence[int], splits: Mapping[str, SplitStatistics]
+) -> Iterator[Finding]:
+    if not any(split.known.any() for split in splits.values()):
+        yield Finding(False, "no image has a label; it can serve as target only")
+        return
+    for name, split in splits.items():
+        if not split.known.any():
+            continue
+        if not split.active.any() or (split.active == split.known).all():
+            state = "active" if split.active.any() else "inactive"
+            yield Finding(
+                name == "train", f"{name}: every label is {state}; is the table right?"
+            )
+            continue
+        unknown = [au for au, n in zip(aus, split.known, strict=True) if not n]
+        if unknown:
+            yield Finding(False, f"{name}: no label for AU {_list(unknown)}")
+        for au, n, known in zip(aus, split.active, split.known, strict=True):
+            if known and min(n, known - n) < FEW_POSITIVES:
+                kind = "active" if n <= known - n else "inactive"
+                few = min(n, known - n)
+                yield Finding(
+                    False, f"{name}: AU {au} is {kind} in {few} of {known} images only"
+                )
+
+
+def _counts(
+    prepared: Prepared, splits: Mapping[str, SplitStatistics]
+) -> Iterator[Finding]:
+    if not prepared.counts:
+        return
+    counted = {k: v["images"] for k, v in prepared.counts["splits"].items()}
+    stored = {name: split.images for name, split in splits.items()}
+    labels = {
+        name: {str(au): int(n) for au, n in zip(prepared.aus, s.active, strict=True)}
+        for name, s in splits.items()
+    }
+    wanted = {
+        name: {au: cell["active"] for au, cell in split["aus"].items()}
+        for name, split in prepared.counts["splits"].items()
+    }
+    if counted != stored or labels != wanted:
+        yield Finding(
+            True,
+            f"counts.json says {counted}, stored are {stored}"
+            + ("" if counted != stored else ", with other labels")
+            + "; prepare the set again",
+        )
+    reasons = collections.Counter(prepared.counts["rejected"])
+    if unread := reasons["bad_label_file"]:
+        files = [
+            f"{row['path']}: {row['detail']}"
+            for row in prepared.rejected()
+            if row["reason"] == "bad_label_file"
+        ]
+        yield Finding(False, f"{unread} label files cannot be read", files[:20])
+    read = prepared.counts["read"]
+    if reasons.total() > MANY_REJECTED * read:
+        reason, n = reasons.most_common(1)[0]
+        yield Finding(
+            False,
+            f"{reasons.total()} of {read} files were rejected, {n} as {reason}; see"
+            " rejected.csv",
+        )
+
+
+def _list(aus: Sequence[int]) -> str:
+    return ", ".join(str(au) for au in aus)

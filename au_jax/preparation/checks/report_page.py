@@ -1,0 +1,197 @@
+"""The report of the check: one HTML file without links, scripts or fonts from outside.
+
+Every plot has its numbers in a table beside it, every picture a text, so that the page
+can be read by keyboard, by screen reader and in black and white.
+"""
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from au_jax.faces import drawing
+from au_jax.media.images import UnusableImage, read_image
+from au_jax.preparation.checks import plots
+from au_jax.preparation.checks.dataset import Prepared
+from au_jax.preparation.checks.findings import Finding
+from au_jax.preparation.checks.statistics import SplitStatistics
+
+SAMPLE = 24  # faces shown of each split
+LISTED = 200  # rejected files named for each reason
+THUMBNAILS = 6  # pictures shown of them
+BANNERS = {
+    "show": "",
+    "blur": "Faces are blurred on purpose (--faces=blur).",
+    "none": "Faces are left out on purpose (--faces=none), the default for sets whose"
+    " agreements forbid to publish them. Only landmarks are drawn.",
+}
+_STYLE = (Path(__file__).parent / "report_page.css").read_text()
+
+Image = UInt8[np.ndarray, "h w 3"]
+
+
+def page(
+    prepared: Prepared,
+    splits: Mapping[str, SplitStatistics],
+    found: Sequence[Finding],
+    show: drawing.Show,
+    raw: Path | None,
+) -> str:
+    """The whole page; the same for the same data set, wherever it lies."""
+    title = f"Data set {prepared.name} {prepared.directory.name}"
+    banner = f'<p class="banner">{escape(BANNERS[show])}</p>' if BANNERS[show] else ""
+    labelled = {name: s for name, s in splits.items() if s.known.any()}
+    parts = [
+        "<!doctype html>",
+        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<style>{_STYLE}</style></head><body>",
+        f"<header><h1>{escape(title)}</h1>{banner}</header><main>",
+        *_findings(found),
+        "<h2>Splits</h2>",
+        table(("split", "images", "subjects", "images per task"), _split_rows(splits)),
+        "<h2>Action units</h2>",
+        *([] if labelled else ["<p>No image has a label.</p>"]),
+        *(_aus(prepared.aus, name, split) for name, split in labelled.items()),
+        "<h2>Faces drawn at random</h2>",
+        *(_faces(prepared, name, show) for name in splits),
+        *_rejected(prepared, show, raw),
+        "</main></body></html>\n",
+    ]
+    return "\n".join(parts)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table whose first column names its rows."""
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
+    body = "\n".join(
+        f'<tr><th scope="row">{escape(str(row[0]))}</th>'
+        + "".join(f"<td>{escape(str(cell))}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _findings(found: Sequence[Finding]) -> Iterator[str]:
+    yield "<h2>Findings</h2>"
+    if not found:
+        yield '<p class="good">Nothing wrong was found.</p>'
+        return
+    yield "<ul>"
+    for finding in found:
+        kind = "error" if finding.error else "warning"
+        places = "".join(f"<li>{escape(place)}</li>" for place in finding.where)
+        yield f'<li><strong class="{kind}">{kind}</strong> {escape(finding.text)}'
+        if places:
+            yield f"<details><summary>Where</summary><ul>{places}</ul></details>"
+        yield "</li>"
+    yield "</ul>"
+
+
+def _split_rows(splits: Mapping[str, SplitStatistics]) -> Iterator[Sequence[object]]:
+    for name, split in splits.items():
+        subjects = len(split.subjects.keys() - {""}) or "unknown"
+        tasks = [f"{task} {n}" for task, n in sorted(split.tasks.items()) if task]
+        yield name, split.images, subjects, ", ".join(tasks) or "no tasks"
+
+
+def _aus(aus: Sequence[int], name: str, split: SplitStatistics) -> str:
+    """One split's labels: a plot, the numbers, and which AUs go together."""
+    rows = [
+        (f"AU {au}", active, known - active, split.images - known, f"{rate:.1%}")
+        for au, active, known in zip(aus, split.active, split.known, strict=True)
+        for rate in [active / known if known else 0.0]
+    ]
+    header = ("AU", "active", "inactive", "not known", "active of known")
+    return "\n".join(
+        (
+            f"<h3>{escape(name)}</h3>",
+            plots.label_bars(name, aus, split.known, split.active, split.images),
+            f"<details><summary>Numbers of {escape(name)}</summary>",
+            table(header, rows),
+            "</details>",
+            f"<details><summary>AUs active together in {escape(name)}</summary>",
+            "<p>Of the images in which the AU of the row is active, the percentage"
+            " in which that of the column is, too.</p>",
+            plots.together_table(aus, split.together),
+            "</details>",
+        )
+    )
+
+
+def _faces(prepared: Prepared, name: str, show: drawing.Show) -> str:
+    """A contact sheet: random aligned faces with landmarks and labels."""
+    split = prepared.splits[name]
+    draw = np.random.default_rng(0).permutation(len(split))[:SAMPLE]
+    figures = []
+    for index in sorted(int(i) for i in draw):
+        try:
+            example = split[index]
+        except Exception as error:  # damaged: among the findings already
+            figures.append(f"<figure><p>{escape(str(error))}</p></figure>")
+            continue
+        known = zip(prepared.aus, example["aus"], example["aus_known"], strict=True)
+        aus = {au: bool(on) for au, on, is_known in known if is_known}
+        face = drawing.draw_face(example["image"], example["landmarks"], None, show)
+        text = drawing.label_text(aus)
+        figures.append(
+            f'<figure><img alt="face, {text}" src="{data_url(face)}" width="200"'
+            f' height="200"><figcaption><strong>{text}</strong><br>'
+            f"{escape(example['path'])}</figcaption></figure>"
+        )
+    sheet = f'<div class="sheet">{"".join(figures)}</div>'
+    return f"<h3>{escape(name)}: {len(draw)} of {len(split)}</h3>\n{sheet}"
+
+
+def _rejected(
+    prepared: Prepared, show: drawing.Show, raw: Path | None
+) -> Iterator[str]:
+    """Every reason with its files, and a few of their pictures."""
+    counts: dict[str, int] = {}
+    rows: dict[str, list[tuple[str, str]]] = {}
+    for row in prepared.rejected():
+        reason = row["reason"]
+        counts[reason] = counts.get(reason, 0) + 1
+        if counts[reason] <= LISTED:
+            rows.setdefault(reason, []).append((row["path"], row["detail"]))
+    yield "<h2>Rejected files</h2>"
+    if not counts:
+        yield "<p>None.</p>"
+        return
+    yield table(("reason", "files"), sorted(counts.items()))
+    for reason in sorted(counts):
+        yield f"<details><summary>{escape(reason)}: {counts[reason]}</summary>"
+        if raw is not None and show != "none":
+            yield _thumbnails(raw, [path for path, _ in rows[reason]], show)
+        yield table(("file", "what was found"), rows[reason])
+        if counts[reason] > LISTED:
+            yield f"<p>{counts[reason] - LISTED} more are in rejected.csv.</p>"
+        yield "</details>"
+
+
+def _thumbnails(raw: Path, paths: Sequence[str], show: drawing.Show) -> str:
+    figures = []
+    for path in paths:
+        try:
+            picture = drawing.draw_face(read_image(raw / path), show=show, side=160)
+        except (UnusableImage, cv2.error, OSError, ValueError):
+            continue  # a label row, or a file that cannot be shown
+        figures.append(
+            f'<figure><img alt="rejected picture" src="{data_url(picture)}" width="160"'
+            f' height="160"><figcaption>{escape(path)}</figcaption></figure>'
+        )
+        if len(figures) == THUMBNAILS:
+            break
+    return f'<div class="sheet">{"".join(figures)}</div>' if figures else ""
+
+
+def data_url(image: Image) -> str:
+    """The picture inside the page."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"

@@ -1,0 +1,105 @@
+"""The check of prepared data sets: what is in them, and whether it would train."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from au_jax.faces import drawing
+from au_jax.preparation import counts
+from au_jax.preparation.checks import dataset, report_page
+from au_jax.preparation.checks.dataset import Prepared
+from au_jax.preparation.checks.findings import Finding, findings
+from au_jax.preparation.checks.statistics import SplitStatistics, count, repeated
+
+
+def check(
+    folder: Path,
+    raw: Path | None = None,
+    faces: str | None = None,
+    pause: Callable[[], None] = lambda: None,
+) -> int:
+    """Checks every data set in `folder`, and prints its counts and findings.
+
+    Returns:
+        The exit code: 1 when something would spoil a training.
+
+    Raises:
+        UserError: there is no data set in the folder.
+    """
+    directories = dataset.find(folder)
+    if faces:
+        drawing.choose(faces, "")
+    code = 0
+    for directory in directories:
+        opened = dataset.open_prepared(directory)
+        splits = {name: count(s, pause) for name, s in opened.splits.items()}
+        print(f"{directory}\n{counts.table(_report(opened, splits))}")
+        code |= conclude(opened, splits, raw, faces)
+    return code
+
+
+def check_one(
+    directory: Path,
+    raw: Path,
+    faces: str | None,
+    pause: Callable[[], None],
+) -> int:
+    """As `run` for the set that preparation has just written and printed."""
+    opened = dataset.open_prepared(directory)
+    splits = {name: count(s, pause) for name, s in opened.splits.items()}
+    return conclude(opened, splits, raw, faces)
+
+
+def conclude(
+    opened: Prepared,
+    splits: Mapping[str, SplitStatistics],
+    raw: Path | None,
+    faces: str | None,
+) -> int:
+    """Prints the findings and writes `report.html`; the exit code."""
+    found = findings(opened, splits, repeated(splits))
+    _print(found)
+    show = drawing.choose(faces, opened.name)
+    file = opened.directory / "report.html"
+    part = file.with_name(".report.html.part")
+    part.write_text(
+        report_page.page(opened, splits, found, show, raw), encoding="utf-8"
+    )
+    part.replace(file)
+    print(f"report: {file} (faces: {show})")
+    return int(any(finding.error for finding in found))
+
+
+def _print(found: Sequence[Finding]) -> None:
+    if not found:
+        print("check: nothing wrong was found")
+    for finding in found:
+        print(f"{'error' if finding.error else 'warning'}: {finding.text}")
+        for place in finding.where[:3]:
+            print(f"    {place}")
+        if len(finding.where) > 3:
+            print("    ... more in report.html")
+
+
+def _report(opened: Prepared, splits: Mapping[str, SplitStatistics]) -> dict[str, Any]:
+    """The counts of what is stored, in the form of counts.json."""
+    kept = sum(split.images for split in splits.values())
+    stored = opened.counts or {"read": kept, "rejected": {}}
+    return {
+        "read": stored["read"],
+        "kept": kept,
+        "rejected": stored["rejected"],
+        "splits": {
+            name: {
+                "images": split.images,
+                "subjects": len(split.subjects.keys() - {""}),
+                "aus": {
+                    str(au): {"known": int(known), "active": int(active)}
+                    for au, known, active in zip(
+                        opened.aus, split.known, split.active, strict=True
+                    )
+                },
+            }
+            for name, split in splits.items()
+        },
+    }

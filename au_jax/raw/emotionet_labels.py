@@ -1,0 +1,157 @@
+"""The label files of EmotioNet: tables as CSV or XLSX, and lists of URLs.
+
+A table has the columns `URL` and `'AU 1'`, ..., or, in the older XLSX of several
+sheets, no header: the URL comes first and AU n in the column n + 1, counted from 0.
+"""
+
+import contextlib
+import csv
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from au_jax.errors import UserError
+from au_jax.raw.label_table import (
+    LARGEST_AU,
+    au_columns,
+    clean,
+    codes,
+    open_table,
+    rows,
+)
+from au_jax.raw.row import Reject
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
+Codes = Mapping[int, bool] | str  # or what is wrong with them
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a line of a label file says."""
+
+    where: str
+    url: str
+    aus: Codes
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file, or a sheet of an XLSX file."""
+
+    file: PurePosixPath
+    sheet: str = ""
+
+    def __str__(self) -> str:
+        """As messages name it."""
+        return f"{self.file}, sheet {self.sheet}" if self.sheet else str(self.file)
+
+
+def tables(raw: Path, file: PurePosixPath) -> tuple[list[Table], list[Reject]]:
+    """The usable tables of a CSV or XLSX file, and what is wrong with the others."""
+    try:
+        found = [Table(file, sheet) for sheet in _sheets(raw / file)]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        return [], [Reject(str(file), "bad_label_file", f"no XLSX file: {error}")]
+    usable, rejects = [], []
+    for table in found:
+        try:
+            first = next((cells for _, cells in _lines(raw, table)), None)
+            if first is None and table.sheet:
+                continue  # spreadsheets come with empty sheets
+            _columns(first or [])
+        except (ValueError, csv.Error, OSError) as error:
+            rejects.append(Reject(str(table), "bad_label_file", str(error)))
+        else:
+            usable.append(table)
+    return usable, rejects
+
+
+def labelled(raw: Path, table: Table) -> Iterator[Entry]:
+    """The rows of a table."""
+    lines = _lines(raw, table)
+    at, columns, header = 0, {}, True
+    for where, cells in lines:
+        if not columns:
+            at, columns, header = _columns(cells)
+            if header:
+                continue
+        try:
+            aus: Codes = codes(cells, columns, unknown=("999", "9"))
+        except ValueError as error:
+            aus = str(error)
+        yield Entry(where, clean(cells[at]) if at < len(cells) else "", aus)
+
+
+def listed(raw: Path, lists: Iterable[PurePosixPath]) -> Iterator[Entry]:
+    """The rows of the unlabelled lists."""
+    for file in lists:
+        with open_table(raw / file) as stream:
+            for number, line in enumerate(stream, start=1):
+                if line.strip():
+                    where = f"{file} line {number}"
+                    yield Entry(where, clean(line.split("\t")[0]), {})
+
+
+def _columns(first: Sequence[str]) -> tuple[int, dict[int, int], bool]:
+    """Column of the URL, the AU of each AU column, and whether `first` is a header.
+
+    Raises:
+        ValueError: it is neither a header nor begins with a URL.
+    """
+    names = [clean(cell).lower() for cell in first]
+    if "url" in names:
+        return names.index("url"), au_columns(first), True
+    if names and re.match(r"https?://", names[0]):
+        aus = {au + 1: au for au in range(1, min(len(first) - 1, LARGEST_AU + 1))}
+        if not aus:
+            raise ValueError("no column after the URL holds an AU")
+        return 0, aus, False
+    raise ValueError("the header names no column URL")
+
+
+def _lines(raw: Path, table: Table) -> Iterator[tuple[str, list[str]]]:
+    """The lines that are not empty, and where each is."""
+    if not table.sheet:
+        for number, cells in rows(raw / table.file):
+            if any(clean(cell) for cell in cells):
+                yield f"{table} line {number}", cells
+        return
+    with _open(raw / table.file) as book:
+        for number, values in enumerate(book[table.sheet].values, start=1):
+            cells = ["" if value is None else str(value) for value in values]
+            if any(clean(cell) for cell in cells):
+                yield f"{table} row {number}", cells
+
+
+def _sheets(file: Path) -> list[str]:
+    """The names of the sheets of an XLSX file; [""] for a CSV file."""
+    if file.suffix.lower() == ".csv":
+        return [""]
+    with _open(file) as book:
+        return [sheet.title for sheet in book.worksheets]
+
+
+@contextlib.contextmanager
+def _open(file: Path) -> Iterator["Workbook"]:
+    """An XLSX file: stored values only, nothing is computed, no link is followed."""
+    try:
+        import openpyxl  # late: rendered faces need no spreadsheets
+    except ImportError:
+        raise UserError(
+            f"{file} is a spreadsheet, which takes openpyxl: pip install openpyxl"
+        ) from None
+    with warnings.catch_warnings():  # of styles that it does not know
+        warnings.simplefilter("ignore", UserWarning)
+        book = openpyxl.load_workbook(
+            file, read_only=True, data_only=True, keep_links=False
+        )
+    try:
+        yield book
+    finally:
+        book.close()

@@ -1,0 +1,124 @@
+"""Tables of people's own labels: one row for each picture, named by its path.
+
+The header names the columns, in any order: `path` (relative to the folder), and if
+wanted `subject`, `split` (train, val or test), `task`, `frame`, and AUs as `AU1`,
+`AU 2` or `AU04`. Codes are 1 and 0; blank, 9, 999 and -1 mean not coded. Cells are
+separated by commas, semicolons or tabs.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from au_jax.errors import UserError
+from au_jax.raw.label_table import au_columns, clean, codes, number, rows
+
+COLUMNS = ("path", "subject", "split", "task", "frame")
+SPLITS = ("train", "val", "test")
+_AU = re.compile(r"au[ _]*\d")  # a bare number is no AU here
+_UNKNOWN = ("999", "9", "-1")
+
+
+@dataclass(frozen=True)
+class Header:
+    """Which column is what."""
+
+    named: Mapping[str, int]
+    """Those of `COLUMNS` that are there."""
+    aus: Mapping[int, int]
+    """Column -> AU number."""
+    width: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table."""
+
+    where: str
+    path: str
+    """As PurePosixPath writes it; may lie anywhere until `problem` is looked at."""
+    subject: str
+    split: str
+    """Blank where the table has no such column."""
+    task: str
+    frame: int
+    aus: Mapping[int, bool]
+    problem: str
+    """What is wrong with the row; blank if nothing."""
+
+
+def read_header(file: Path) -> Header:
+    """Reads the first line.
+
+    Raises:
+        UserError: no column `path`, a column twice, or a file that cannot be read.
+    """
+    try:
+        cells = next((cells for _, cells in rows(file)), [])
+    except (OSError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else ""
+        raise UserError(f"{file}: {problem or error}") from None
+    names = [clean(cell).lower() for cell in cells]
+    if "path" not in names:
+        raise UserError(
+            f"{file}: its header names no column path (separated by , or ; or tab)"
+        )
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if twice:
+        raise UserError(f"{file}: its header names the column {twice[0]} twice")
+    units = [name if _AU.match(name) else "" for name in names]
+    try:
+        aus = au_columns(units) if any(units) else {}
+    except ValueError as error:
+        raise UserError(f"{file}: {error}") from None
+    named = {name: names.index(name) for name in COLUMNS if name in names}
+    return Header(named, aus, len(names))
+
+
+def entries(file: Path) -> Iterator[Entry]:
+    """The rows of the table, in order; blank lines are left out.
+
+    Raises:
+        UserError: as `read_header`.
+    """
+    header = read_header(file)
+    lines = rows(file)
+    next(lines)
+    for at, cells in lines:
+        if any(clean(cell) for cell in cells):
+            yield _entry(f"{file.name} line {at}", cells, header)
+
+
+def _entry(where: str, cells: list[str], header: Header) -> Entry:
+    def cell(name: str) -> str:
+        index = header.named.get(name, len(cells))
+        return clean(cells[index]) if index < len(cells) else ""
+
+    path, split = cell("path"), cell("split").lower()
+    aus: Mapping[int, bool] = {}
+    frame = 0
+    problem = path_problem(path)
+    if "split" in header.named and split not in SPLITS and not problem:
+        problem = f"split {split!r} is not train, val or test"
+    try:
+        aus = codes(cells, header.aus, _UNKNOWN)
+        frame = int(number(cell("frame")) or 0)
+    except ValueError as error:
+        problem = problem or str(error)
+    if len(cells) > header.width and any(clean(c) for c in cells[header.width :]):
+        problem = problem or "the row has more cells than the header"
+    path = str(PurePosixPath(path.replace("\\", "/"))) if path else ""
+    return Entry(where, path, cell("subject"), split, cell("task"), frame, aus, problem)
+
+
+def path_problem(path: str) -> str:
+    """Why a path in a table is not followed; blank if it is."""
+    if not path:
+        return "no path"
+    if "://" in path:
+        return "an address; only files in the folder are read"
+    parts = PurePosixPath(path.replace("\\", "/"))
+    if parts.is_absolute() or ".." in parts.parts or re.match(r"[A-Za-z]:", path):
+        return "the path leaves the folder; give it relative to --raw"
+    return ""

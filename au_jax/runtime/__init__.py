@@ -1,0 +1,1 @@
+"""What every program stands on: command line, console, signals, files, devices."""

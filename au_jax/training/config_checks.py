@@ -1,0 +1,99 @@
+"""Checks the values of a config before anything is loaded or compiled."""
+
+import difflib
+import math
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from au_jax.errors import UserError
+from au_jax.runtime.command_line import flatten
+from au_jax.stages import STAGES
+from au_jax.types import DOMAINS
+
+Check = tuple[Callable[[Any], bool], str]
+
+AT_LEAST_0: Check = (lambda x: x >= 0, "at least 0")
+AT_LEAST_1: Check = (lambda x: x >= 1, "at least 1")
+ABOVE_0: Check = (lambda x: 0 < x < math.inf, "above 0")
+SPLITS: Check = (
+    lambda x: len(x) == 2 and all(isinstance(name, str) for name in x),
+    "two splits: for training and for validation",
+)
+
+# By key, in which * stands for anything.
+CHECKS: dict[str, Check] = {
+    "log_every": AT_LEAST_1,
+    "checkpoint_every": AT_LEAST_1,
+    "accumulation": AT_LEAST_1,
+    "max_steps_per_epoch": AT_LEAST_0,
+    "data.source_splits": SPLITS,
+    "data.target_splits": SPLITS,
+    "data.aus": (
+        lambda x: (
+            0 < len(x) == len(set(x))
+            and all(isinstance(au, int) and 1 <= au <= 60 for au in x)
+        ),
+        "one or more different AUs, each from 1 to 60",
+    ),
+    "data.crop": (
+        # Four halvings, and the smallest map that the domain discriminators take.
+        lambda x: x >= 128 and x % 16 == 0,
+        "a multiple of 16, at least 128",
+    ),
+    "data.num_workers": AT_LEAST_0,
+    "model.width": ABOVE_0,
+    "model.reduction": AT_LEAST_1,
+    "model.upsample": AT_LEAST_1,
+    "loss.*": (lambda x: 0 <= x < math.inf, "at least 0"),
+    "*.learning_rate": ABOVE_0,
+    "optim.*.b1": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
+    "optim.*.b2": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
+    "*.epochs": AT_LEAST_1,
+    "*.batch_size": AT_LEAST_1,
+    "*.decay": (
+        lambda x: len(x) > 0 and all(0 < factor < math.inf for factor in x),
+        "one or more factors above 0",
+    ),
+}
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "stages": tuple(STAGES),
+    "on_nonfinite": ("stop", "skip"),
+    "model.dtype": ("float32", "bfloat16"),
+    "supervised.domain": DOMAINS,
+}
+
+
+def check_values(config: ConfigDict) -> None:
+    """Raises a `UserError` of one line for the first value that cannot work."""
+    for key, value in flatten(config).items():
+        for pattern, (holds, wanted) in CHECKS.items():
+            if fnmatchcase(key, pattern) and not _holds(holds, value):
+                raise UserError(f"config.{key}={value!r} must be {wanted}")
+        if key in NAMES:
+            _check_names(key, value)
+
+
+def _holds(check: Callable[[Any], bool], value: Any) -> bool:
+    try:
+        return check(value)
+    except TypeError:  # not even of the right type
+        return False
+
+
+def _check_names(key: str, value: Any) -> None:
+    values = (value,) if isinstance(value, str) else tuple(value)
+    known = NAMES[key]
+    if not values:
+        raise UserError(f"config.{key} is empty; there are: {', '.join(known)}")
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}? there" if near else "there"
+            if "," in str(name):
+                hint = f"write --config.{key}=A --config.{key}=B; there"
+            names = ", ".join(known)
+            raise UserError(f"config.{key}: {name!r} is not known; {hint} are: {names}")

@@ -1,0 +1,117 @@
+"""What a stage is to do, and how far it is: a function of config and workdir."""
+
+import dataclasses
+from collections.abc import Generator, Mapping
+from pathlib import Path
+
+import jax
+
+from au_jax.data import pipeline
+from au_jax.data.split import FaceSplit
+from au_jax.errors import UserError
+from au_jax.stages import STAGES
+from au_jax.types import Batch, Config
+from au_jax.workdir import checkpoints
+from au_jax.workdir.checkpoints import Position
+
+Splits = Mapping[str, FaceSplit]
+"""By domain."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StagePlan:
+    """One stage, before anything of it is loaded or compiled."""
+
+    name: str
+    config: Config
+    folder: Path
+    """Of its checkpoints: WORKDIR/NAME."""
+    streams: tuple[FaceSplit, ...]
+    """The training splits that it reads side by side."""
+    epoch: int
+    """Steps per epoch."""
+    position: Position | None
+    """Of the latest checkpoint."""
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of the whole stage."""
+        return self.config[self.name].epochs * self.epoch
+
+    @property
+    def done(self) -> int:
+        """Steps that the latest checkpoint has behind it."""
+        return self.position.step if self.position else 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do, the last validation included."""
+        return self.done >= self.num_steps and not self.validation_is_due
+
+    @property
+    def validation_is_due(self) -> bool:
+        """Whether the run was stopped between the end of an epoch and its scores."""
+        if self.position is None or self.position.validated:
+            return False
+        return self.done % self.epoch == 0
+
+    @property
+    def images_per_step(self) -> int:
+        """Over all domains and processes."""
+        return len(self.streams) * self.config[self.name].batch_size
+
+
+def make_plan(name: str, config: Config, train: Splits, workdir: Path) -> StagePlan:
+    """The plan of a stage; raises a `UserError` where an epoch has no whole batch."""
+    streams = tuple(train[domain] for domain in STAGES[name].domains(config))
+    return StagePlan(
+        name=name,
+        config=config,
+        folder=workdir / name,
+        streams=streams,
+        epoch=steps_per_epoch(name, config, len(streams[0])),
+        position=checkpoints.position(workdir / name),
+    )
+
+
+def make_batches(plan: StagePlan) -> Generator[Batch, None, None]:
+    """The training batches that are left: a function of the config and the step."""
+    dataset = pipeline.make_train(
+        plan.streams,
+        crop=plan.config.data.crop,
+        batch_size=plan.config[plan.name].batch_size,
+        seed=plan.config.seed,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+    )
+    return pipeline.train_batches(
+        dataset,
+        start=plan.done,
+        stop=plan.num_steps,
+        num_workers=plan.config.data.num_workers,
+    )
+
+
+def image_names(plan: StagePlan, step: int) -> list[str]:
+    """The photographs of the batch of step `step`, counted from 1."""
+    paths = pipeline.batch_paths(
+        plan.streams,
+        batch_size=plan.config[plan.name].batch_size,
+        seed=plan.config.seed,
+        step=step - 1,
+    )
+    return [path for domain in paths for path in domain]
+
+
+def steps_per_epoch(name: str, config: Config, images: int) -> int:
+    """Whole batches of the source; at most `max_steps_per_epoch`, if that is set."""
+    batch_size = config[name].batch_size
+    steps = images // batch_size
+    if config.max_steps_per_epoch:
+        steps = min(steps, config.max_steps_per_epoch)
+    if not steps:
+        raise UserError(
+            f"config.{name}.batch_size={batch_size}, but the training split has only"
+            f" {images} images"
+        )
+    return steps

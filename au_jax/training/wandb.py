@@ -1,0 +1,56 @@
+"""Metrics on Weights & Biases, for those who ask: `config.wandb` names the project."""
+
+import contextlib
+import importlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from au_jax.errors import UserError
+from au_jax.runtime.files import write_whole
+from au_jax.types import Config
+from au_jax.workdir.resume import as_json
+
+
+def load() -> Any:
+    """The package; raises a `UserError` where it is not installed."""
+    try:
+        return importlib.import_module("wandb")
+    except ImportError:
+        raise UserError(
+            "config.wandb needs a package that is not installed: pip install wandb"
+        ) from None
+
+
+@contextlib.contextmanager
+def opened(config: Config, workdir: Path, wandb: Any) -> Iterator[Any]:
+    """The wandb run of a workdir, the same one whenever the training goes on.
+
+    Args:
+        config: Of the run; its `wandb` is the project.
+        workdir: The run is named after it; its id is kept there.
+        wandb: The package.
+
+    Raises:
+        UserError: wandb refuses, for example because nobody is logged in.
+    """
+    path = workdir / "wandb_id"
+    if not path.exists():
+        write_whole(path, secrets.token_hex(8))
+    try:
+        run = wandb.init(
+            project=config.wandb,
+            id=path.read_text(),
+            name=workdir.absolute().name,
+            dir=str(workdir),
+            config=as_json(config),
+            resume="allow",
+        )
+    except wandb.Error as error:
+        text = " ".join(str(error).split())
+        raise UserError(f"config.wandb={config.wandb}: {text}") from error
+    try:
+        yield run
+    finally:
+        run.finish()

@@ -1,0 +1,145 @@
+"""Prepared data sets as sources: what is read, and what the errors say."""
+
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from au_jax.data import reader
+from au_jax.data import split as source
+from au_jax.errors import UserError
+from tests.synthetic import write_prepared
+
+AUS = (1, 2, 4, 6, 12, 17)
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = str(tmp_path_factory.mktemp("prepared"))
+    write_prepared(folder, "lab", {"train": 6, "val": 10}, AUS, unknown=0.3)
+    return folder
+
+
+def stored(data_dir: str, split: str) -> list[dict]:
+    """The same rows as TFDS itself reads and decodes them."""
+    builder = tfds.builder_from_directory(f"{data_dir}/lab/1.0.0")
+    return list(builder.as_data_source(split))
+
+
+def test_reads_what_tfds_reads(data_dir: str):
+    split = source.open_split(data_dir, "lab", "train", AUS)
+    rows = stored(data_dir, "train")
+    assert len(split) == len(rows) == 6
+    for i, row in enumerate(rows):
+        face = split[i]
+        np.testing.assert_array_equal(face["image"], row["image"])
+        np.testing.assert_array_equal(face["landmarks"], row["landmarks"])
+        np.testing.assert_array_equal(face["aus"], row["aus"])
+        np.testing.assert_array_equal(face["aus_known"], row["aus_known"])
+        assert face["path"] == split.path(i) == row["path"].decode()
+        assert face["subject"] == row["subject"].decode()
+
+
+def test_labels_are_selected_by_au_number(data_dir: str):
+    split = source.open_split(data_dir, "lab", "train", (12, 5, 1))
+    assert split.coded_aus == AUS
+    for i, row in enumerate(stored(data_dir, "train")):
+        known = [row["aus_known"][4], False, row["aus_known"][0]]
+        aus = [row["aus"][4], 0, row["aus"][0]]
+        np.testing.assert_array_equal(split[i]["aus_known"], known)
+        np.testing.assert_array_equal(split[i]["aus"], np.multiply(aus, known))
+
+
+def test_labels_of_a_whole_split(data_dir: str):
+    split = source.open_split(data_dir, "lab", "val", (17, 9, 2))
+    aus, known = source.labels(split)
+    assert aus.dtype == np.float32
+    np.testing.assert_array_equal(aus, [face["aus"] for face in split])
+    np.testing.assert_array_equal(known, [face["aus_known"] for face in split])
+    assert 0 < known[:, 0].sum() < 10
+    assert not known[:, 1].any()
+
+
+def test_part_of_a_split(data_dir: str):
+    whole = source.open_split(data_dir, "lab", "val", AUS)
+    part = source.open_split(data_dir, "lab", "val[:80%]", AUS)
+    assert [part.path(i) for i in range(8)] == [whole.path(i) for i in range(8)]
+    assert len(part) == 8
+
+
+def test_survives_pickling(data_dir: str):
+    split = source.open_split(data_dir, "lab", "train", AUS)
+    copy = pickle.loads(pickle.dumps(split))
+    np.testing.assert_array_equal(copy[2]["image"], split[2]["image"])
+
+
+def test_takes_the_newest_version(data_dir: str, tmp_path):
+    for version in ("1.9.0", "1.10.0"):
+        shutil.copytree(f"{data_dir}/lab/1.0.0", tmp_path / "lab" / version)
+    (tmp_path / "lab" / "incomplete.ABC_2.0.0").mkdir()
+    split = source.open_split(tmp_path, "lab", "train", AUS)
+    assert split.directory == tmp_path / "lab/1.10.0"
+
+
+def test_absent_data_set_names_the_command(tmp_path):
+    with pytest.raises(UserError) as error:
+        source.open_split(tmp_path, "lab", "train", AUS)
+    assert f"no data set 'lab' in {tmp_path}" in str(error.value)
+    command = f"python -m au_jax.prepare --dataset=lab --raw=DIR --data_dir={tmp_path}"
+    assert command in str(error.value)
+
+
+@pytest.mark.parametrize("split", ["tset", "val[:x%]", "val[20:30]"])
+def test_absent_split_names_the_others(data_dir: str, split: str):
+    with pytest.raises(
+        UserError, match=r"has no split .* it has: train \(6\), val \(10\)"
+    ):
+        source.open_split(data_dir, "lab", split, AUS)
+
+
+def test_empty_split(data_dir: str):
+    with pytest.raises(UserError, match=r"'val\[:1%\]' is empty.* val \(10\)"):
+        source.open_split(data_dir, "lab", "val[:1%]", AUS)
+
+
+def test_another_kind_of_data_set(data_dir: str, tmp_path):
+    shutil.copytree(f"{data_dir}/lab", tmp_path / "lab")
+    (tmp_path / "lab/1.0.0/metadata.json").unlink()
+    with pytest.raises(UserError, match=r"no data set of au_jax\.prepare"):
+        source.open_split(tmp_path, "lab", "train", AUS)
+
+
+def test_damaged_record_is_named(data_dir: str, tmp_path):
+    shutil.copytree(f"{data_dir}/lab", tmp_path / "lab")
+    (file,) = (tmp_path / "lab/1.0.0").glob("lab-train.array_record-*")
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 64] = bytes(64)
+    file.write_bytes(content)
+    split = source.open_split(tmp_path, "lab", "train", AUS)
+    with pytest.raises(UserError, match=r"record \d of split 'train' .* is damaged"):
+        source.labels(split)
+    with pytest.raises(UserError, match=r"record \d of split 'train' .* is damaged"):
+        list(split)
+
+
+def test_data_set_that_vanished_is_named(data_dir: str, tmp_path):
+    shutil.copytree(f"{data_dir}/lab", tmp_path / "lab")
+    split = source.open_split(tmp_path, "lab", "train", AUS)
+    shutil.rmtree(tmp_path / "lab")
+    with pytest.raises(UserError, match=r"lab/1\.0\.0 has vanished; when it is back"):
+        split[0]
+
+
+@pytest.mark.parametrize("encoded", [b"", b"no picture"])
+def test_a_picture_that_cannot_be_decoded(data_dir: str, encoded: bytes, monkeypatch):
+    split = source.open_split(data_dir, "lab", "train", AUS)
+    path = split.path(1)
+    parse = reader.parse
+    monkeypatch.setattr(reader, "parse", lambda raw: parse(raw) | {"image": encoded})
+    with pytest.raises(
+        UserError, match=rf"record 1 .* damaged .no picture, from {path}"
+    ):
+        split[1]

@@ -1,0 +1,27 @@
+"""Expected: F1 by scikit-learn over every possible threshold."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from au_jax.errors import UserError
+from au_jax.evaluation.calibration import best_threshold, run
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_threshold_is_better(seed):
+    rng = np.random.default_rng(seed)
+    active = rng.random(60) < 0.3
+    values = np.round(rng.random(60) * 0.6 + 0.3 * active, 2).astype(np.float32)
+    found = f1_score(active, values >= best_threshold(values, active))
+    every = [f1_score(active, values >= t) for t in np.linspace(0, 1, 1001)]
+    assert found == pytest.approx(max(every))
+
+
+def test_nothing_active():
+    assert best_threshold(np.ones(3, np.float32), np.zeros(3, bool)) == 0.5
+
+
+def test_thresholds_are_not_chosen_where_they_are_tested(tmp_path):
+    with pytest.raises(UserError, match="give another --split"):
+        run(tmp_path, "test", "test", None)

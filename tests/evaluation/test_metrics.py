@@ -1,0 +1,124 @@
+"""Scores, against scikit-learn, definitions written out, and counts done by hand."""
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn
+
+from au_jax.evaluation import metrics
+from tests.synthetic import face_points
+
+NAN = float("nan")
+
+
+def drawn(n: int = 60, unknown: float = 0.2) -> tuple[np.ndarray, ...]:
+    """Probabilities with ties, labels and which of them are known, for three AUs."""
+    rng = np.random.default_rng(0)
+    probabilities = np.round(rng.random((n, 3)), 1)
+    aus = (rng.random((n, 3)) < 0.2 + 0.6 * probabilities).astype(np.float32)
+    return probabilities, aus, rng.random((n, 3)) >= unknown
+
+
+def test_counts_by_hand():
+    """Of six images: 2 hits, 1 miss, 1 false alarm, 1 correct rejection, 1 unknown."""
+    probabilities = np.array([[0.9], [0.6], [0.2], [0.7], [0.1], [0.9]])
+    aus = np.array([[1.0], [1.0], [1.0], [0.0], [0.0], [0.0]])
+    known = np.array([[True], [True], [True], [True], [True], [False]])
+    found = metrics.score(probabilities, aus, known)
+    assert (found.images.tolist(), found.positives.tolist()) == ([5], [3])
+    assert found.f1[0] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
+    assert found.accuracy[0] == pytest.approx(3 / 5)
+    # Of the 3 x 2 pairs of a positive and a negative, .9 and .2 > .1, ... : 4 of 6.
+    assert found.auc[0] == pytest.approx(4 / 6)
+    # Precision at each positive, from the top: 1/1, 2/3, 3/4, each a third of recall.
+    assert found.average_precision[0] == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
+
+
+def test_f1_and_accuracy_are_those_of_scikit_learn():
+    probabilities, aus, known = drawn()
+    probabilities[:, 2] = aus[:, 2] = 0  # an AU without positives and predictions
+    found = metrics.score(probabilities, aus, known)
+    for a in range(3):
+        p, y = probabilities[known[:, a], a] > 0.5, aus[known[:, a], a] == 1
+        assert found.f1[a] == pytest.approx(sklearn.f1_score(y, p, zero_division=0))
+        assert found.accuracy[a] == pytest.approx(sklearn.accuracy_score(y, p))
+
+
+def test_thresholds_of_each_au():
+    probabilities, aus, known = drawn()
+    limits = (0.2, 0.5, 0.8)[: aus.shape[1]]
+    scores = metrics.score(probabilities, aus, known, limits)
+    for a, limit in enumerate(limits):
+        true = aus[known[:, a], a] > 0
+        found = probabilities[known[:, a], a] > limit
+        assert scores.f1[a] == pytest.approx(sklearn.f1_score(true, found))
+        assert scores.accuracy[a] == pytest.approx((true == found).mean())
+
+
+def test_auc_is_the_share_of_pairs_in_order():
+    """Its definition: positives above negatives, ties count half."""
+    probabilities, aus, known = drawn()
+    for a, auc in enumerate(metrics.score(probabilities, aus, known).auc):
+        p, y = probabilities[known[:, a], a], aus[known[:, a], a] == 1
+        difference = p[y][:, None] - p[~y][None]
+        share = (difference > 0).mean() + 0.5 * (difference == 0).mean()
+        assert auc == pytest.approx(share)
+
+
+def test_average_precision_is_the_area_under_the_steps():
+    """Sum over thresholds of (recall step) * precision, ties taken together."""
+    probabilities, aus, known = drawn()
+    found = metrics.score(probabilities, aus, known).average_precision
+    for a, average_precision in enumerate(found):
+        p, y = probabilities[known[:, a], a], aus[known[:, a], a] == 1
+        area, recall = 0.0, 0.0
+        for threshold in sorted(set(p), reverse=True):
+            taken = p >= threshold
+            reached = (taken & y).sum() / y.sum()
+            area += (reached - recall) * (taken & y).sum() / taken.sum()
+            recall = reached
+        assert average_precision == pytest.approx(area)
+
+
+def test_what_is_not_known_does_not_count():
+    probabilities, aus, known = drawn()
+    first = metrics.score(probabilities, aus, known)
+    changed = np.where(known, aus, 1 - aus)
+    second = metrics.score(np.where(known, probabilities, 0.99), changed, known)
+    for name in ("f1", "accuracy", "average_precision", "auc", "images", "positives"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+
+
+def test_values_that_do_not_exist():
+    """AUs: no positives, no labels known, only positives."""
+    aus = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    known = np.array([[True, False, True], [True, False, True]])
+    found = metrics.score(np.array([[0.1, 0.9, 0.9], [0.2, 0.9, 0.4]]), aus, known)
+    np.testing.assert_array_equal(found.f1, [0, NAN, 2 / 3])
+    np.testing.assert_array_equal(found.accuracy, [1, NAN, 0.5])
+    np.testing.assert_array_equal(found.average_precision, [NAN] * 3)
+    np.testing.assert_array_equal(found.auc, [NAN] * 3)
+    assert found.mean("f1") == pytest.approx(1 / 3)
+    assert np.isnan(found.mean("auc"))
+
+
+def test_always_active():
+    """Recall is 1 and precision the share of positives r, so F1 = 2 r / (1 + r)."""
+    _, aus, known = drawn()
+    found = metrics.always_active(aus, known)
+    rate = found.positives / found.images
+    np.testing.assert_allclose(found.f1, 2 * rate / (1 + rate))
+    np.testing.assert_allclose(found.accuracy, rate)
+    np.testing.assert_allclose(found.average_precision, rate)
+    np.testing.assert_allclose(found.auc, 0.5)
+
+
+def test_landmark_errors():
+    """Every point 3 right and 4 down: 5 pixels, in percent of the eye distance."""
+    true = np.stack([face_points(np.random.default_rng(i)) for i in range(3)])
+    eyes = true[:, 25:31].mean(axis=1) - true[:, 19:25].mean(axis=1)
+    wanted = 100 * 5 / np.hypot(*eyes.T)
+    found = true + np.array([3, 4])
+    np.testing.assert_allclose(metrics.landmark_errors(found, true), wanted)
+    # The unit of length does not matter.
+    scaled = metrics.landmark_errors(found / 176, true / 176)
+    np.testing.assert_allclose(scaled, wanted)

@@ -1,0 +1,143 @@
+"""Expected: the array that was encoded; lossless kinds exactly, JPEG nearly."""
+
+import base64
+import struct
+
+import cv2
+import numpy as np
+import pytest
+
+from au_jax.media.images import UnusableImage, decode_image, is_truncated, read_image
+from tests.raw_trees import picture
+
+BGR = picture(3)
+RGB = BGR[..., ::-1]
+
+
+def encoded(kind: str, image: np.ndarray = BGR, *options: int) -> bytes:
+    return cv2.imencode(kind, image, options)[1].tobytes()
+
+
+def exif(orientation: int, thumbnail: bytes = b"") -> bytes:
+    """An APP1 segment with the orientation, and a thumbnail of its own behind it."""
+    entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
+    body = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + entry + bytes(4) + thumbnail
+    return b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
+
+
+@pytest.mark.parametrize("kind", [".png", ".bmp", ".tiff", ".webp"])
+def test_lossless_kinds(kind):
+    options = [cv2.IMWRITE_WEBP_QUALITY, 101] if kind == ".webp" else []
+    np.testing.assert_array_equal(decode_image(encoded(kind, BGR, *options)), RGB)
+
+
+def test_jpeg():
+    error = decode_image(encoded(".jpg")).astype(int) - RGB
+    assert np.abs(error).mean() < 3
+
+
+def test_grey_gets_three_channels():
+    grey = BGR[..., 0]
+    image = decode_image(encoded(".png", grey))
+    np.testing.assert_array_equal(image, np.stack([grey] * 3, axis=-1))
+    assert decode_image(encoded(".jpg", grey)).shape == (*grey.shape, 3)
+
+
+def test_sixteen_bits_become_eight():
+    image = decode_image(encoded(".png", BGR.astype(np.uint16) * 257))
+    np.testing.assert_array_equal(image, RGB)
+
+
+def test_alpha_is_dropped():
+    alpha = np.full((*BGR.shape[:2], 1), 7, np.uint8)
+    image = decode_image(encoded(".png", np.concatenate([BGR, alpha], axis=-1)))
+    np.testing.assert_array_equal(image, RGB)
+
+
+CMYK_JPEG = """
+/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAQCwwODAoQDg0OEhEQExgoGhgWFhgxIyUdKDozPTw5Mzg3QEhcTkBEV0U3
+OFBtUVdfYmdoZz5NcXlwZHhcZWdj/8AAFAgAEAAQBEMRAE0RAFkRAEsRAP/EABYAAQEBAAAAAAAAAAAAAAAAAAAG
+B//EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAOBEMATQBZAEsAAD8ApE6jmgAAAAP/2Q==
+"""  # 16 x 16 pixels of RGB 200, 60, 30, written by Pillow
+
+
+def test_cmyk_becomes_rgb():
+    image = decode_image(base64.b64decode(CMYK_JPEG))
+    assert image.shape == (16, 16, 3)
+    np.testing.assert_allclose(image.reshape(-1, 3), [[200, 60, 30]] * 256, atol=4)
+
+
+def test_exif_turns_the_picture_upright():
+    data = encoded(".jpg")
+    turned = decode_image(data[:2] + exif(6) + data[2:])  # 6: turn right by 90 degrees
+    np.testing.assert_array_equal(turned, np.rot90(decode_image(data), -1))
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_a_cut_jpeg_is_truncated_wherever_it_is_cut(progressive):
+    data = encoded(".jpg", BGR, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
+    data = data[:2] + exif(1, thumbnail=data) + data[2:]  # with an end marker inside
+    decode_image(data)
+    for length in range(2, len(data) - 1, 97):
+        with pytest.raises(UnusableImage) as error:
+            decode_image(data[:length])
+        assert error.value.reason == "truncated"
+
+
+def test_a_whole_jpeg_is_never_truncated():
+    # Markers and stuffed bytes may stand anywhere before the end, in some of these.
+    for seed in range(300):
+        data = encoded(".jpg", picture(seed, 30, 30))
+        assert not is_truncated(data)
+        assert is_truncated(data[:-1])
+
+
+@pytest.mark.parametrize(
+    "end", [b"\xff\x00", b"\xff\x00a", b"ab", b"\xff", b"\xff\xd0"]
+)
+def test_an_end_marker_after_any_bytes(end):
+    start = encoded(".jpg")[:-40]
+    assert is_truncated(start + end)
+    assert not is_truncated(start + end + b"\xff\xd9")
+
+
+def test_a_jpeg_filled_up_with_zeros_is_truncated():
+    data = encoded(".jpg")
+    with pytest.raises(UnusableImage, match="truncated"):
+        decode_image(data[: len(data) // 2] + bytes(len(data) // 2))
+
+
+def test_a_cut_png_is_truncated():
+    data = encoded(".png")
+    with pytest.raises(UnusableImage, match="truncated"):
+        decode_image(data[: len(data) // 2])
+
+
+def test_what_follows_the_end_does_not_matter():
+    data = encoded(".jpg")
+    np.testing.assert_array_equal(decode_image(data + b"trailer"), decode_image(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty"),
+        (b"<html>404 Not Found</html>", "unreadable"),
+        (b"\xff\xd8\xff\xd9", "unreadable"),
+        (b"\xff\xd8", "truncated"),
+        (b"BM" + bytes(60), "unreadable"),
+    ],
+)
+def test_what_is_no_picture(data, reason, tmp_path):
+    file = tmp_path / "0001.jpg"
+    file.write_bytes(data)
+    with pytest.raises(UnusableImage) as error:
+        read_image(file)
+    assert error.value.reason == reason
+
+
+def test_a_missing_file_and_a_folder(tmp_path):
+    with pytest.raises(UnusableImage, match="missing"):
+        read_image(tmp_path / "0001.jpg")
+    with pytest.raises(UnusableImage, match="unreadable"):
+        read_image(tmp_path)

@@ -1,0 +1,175 @@
+"""Models of ADLD snapshots.
+
+Expected: the forward pass of the reference file (an independent implementation in
+PyTorch), whose parameters its README says how to draw; and what each test broke.
+"""
+
+import collections
+import functools
+import pickle
+
+import numpy as np
+import pytest
+
+from au_jax.errors import UserError
+from au_jax.model_file import from_adld
+from au_jax.stages import joint
+from au_jax.workdir.networks import network_shapes
+from configs import adld as adld_config
+from tests import reference_models as reference
+from tests.references import reference_files
+
+FILES = {  # of a snapshot, and their networks in the reference
+    "base_net": "base.",
+    "land_enc": "land.",
+    "au_enc": "au.",
+    "invar_shape_enc": "tex.",
+    "feat_gen": "gen.",
+}
+
+
+def config_of(case):
+    config = adld_config.get_config()
+    config.data.crop = case.crop
+    return config
+
+
+@functools.cache
+def state_dicts(case):
+    """The arrays of each file, in PyTorch's layout, with the names of the reference."""
+    config = config_of(case)
+    params, _ = network_shapes("joint", config)
+    stream = np.random.RandomState(case.seed)
+    found = {name: collections.OrderedDict() for name in FILES}
+    for leaf in reference.adld_leaves(len(config.data.aus)):
+        shape = params
+        for part in leaf.path:
+            shape = shape[part]
+        value = reference.draw(stream, leaf.kind, shape.shape)
+        for name, prefix in FILES.items():
+            if leaf.reference.startswith(prefix):
+                _put(found[name], leaf, value)
+    return found
+
+
+def _put(state, leaf, value):
+    if value.ndim > 1:  # out, in, height, width
+        value = np.moveaxis(value, (-1, -2), (0, 1))
+    if leaf.kind == "slope":
+        value = value.reshape(1)
+    state[leaf.reference.partition(".")[2]] = value
+    if leaf.path[-2:] == ("norm", "bias"):
+        stem = leaf.reference.partition(".")[2].removesuffix("bias")
+        state[f"{stem}running_mean"] = np.zeros_like(value)
+        state[f"{stem}running_var"] = np.ones_like(value)
+        state[f"{stem}num_batches_tracked"] = np.array(0)
+
+
+def without_counts(state):
+    return {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+
+
+@pytest.fixture(params=reference_files("adld_*.npz"), ids=lambda path: path.stem)
+def snapshot(request, tmp_path, monkeypatch):
+    """A folder of two snapshots, the second of which is not whole; files by name."""
+    case = reference.parse(request.param)
+    dicts = {
+        f"{name}_7.pth": without_counts(state)
+        for name, state in state_dicts(case).items()
+    }
+    for name in [*dicts, "base_net_8.pth", "base_net_x.pth"]:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(from_adld, "_state_dict", lambda file: dicts[file.name])
+    return tmp_path, case, dicts, dict(np.load(request.param))
+
+
+def test_the_forward_pass_is_that_of_the_reference(snapshot):
+    folder, case, _, numbers = snapshot
+    config = config_of(case)
+    model = from_adld.read(folder, config)
+    assert model.card["training"] == {"method": "ADLD", "snapshot": 7}
+    batch, _ = reference.inputs(case, joint=False)
+    predict = joint.make_predict(config)
+    found = predict(model.params, model.batch_stats, batch["image"][1])
+    wanted = 1 / (1 + np.exp(-numbers["eval/au_logits_target"]))
+    np.testing.assert_allclose(found.aus["reconstructed"], wanted, atol=1e-4)
+
+
+def test_a_snapshot_that_is_not_whole(snapshot):
+    folder, case, *_ = snapshot
+    (folder / "feat_gen_7.pth").unlink()
+    with pytest.raises(UserError, match="no whole snapshot: base_net_N"):
+        from_adld.read(folder, config_of(case))
+    with pytest.raises(UserError, match="is not a folder"):
+        from_adld.read(folder / "base_net_7.pth", config_of(case))
+
+
+def test_other_networks(snapshot):
+    folder, case, dicts, _ = snapshot
+    config = config_of(case)
+    config.data.aus = (1, 2, 4)
+    with pytest.raises(UserError, match=r"au_enc_7.pth has .* name the AUs"):
+        from_adld.read(folder, config)
+    config = config_of(case)
+    config.model.width = 0.5
+    with pytest.raises(UserError, match=r"0.weight of shape \(3, 3, 3, 32\) stands"):
+        from_adld.read(folder, config)
+    name, array = next(iter(dicts["feat_gen_7.pth"].items()))
+    dicts["feat_gen_7.pth"][name] = array * np.nan
+    with pytest.raises(UserError, match=r"feat_gen_7.pth: entry .* no numbers"):
+        from_adld.read(folder, config_of(case))
+
+
+@pytest.fixture
+def torch():
+    reason = "PyTorch, which reads the snapshots, is absent"
+    return pytest.importorskip("torch", reason=reason)
+
+
+@pytest.mark.parametrize("as_zip", [True, False])  # False: as PyTorch 0.4 wrote them
+def test_files_of_pytorch(torch, tmp_path, as_zip):
+    case = reference.Case(0, 128, 2)
+    wanted = state_dicts(case)["base_net"]
+    tensors = collections.OrderedDict(
+        (name, torch.from_numpy(np.ascontiguousarray(array)))
+        for name, array in wanted.items()
+    )
+    file = tmp_path / "base_net_1.pth"
+    torch.save(tensors, file, _use_new_zipfile_serialization=as_zip)
+    found = from_adld._state_dict(file)
+    assert list(found) == list(without_counts(wanted))
+    for name, array in found.items():
+        np.testing.assert_array_equal(array, wanted[name])
+
+
+class Hostile:
+    """A pickle that would write a file when it is loaded."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return open, (str(self.target), "w")
+
+
+def test_nothing_is_executed(torch, tmp_path):
+    trace = tmp_path / "trace"
+    for name, write in (("pickle", pickle.dump), ("torch", torch.save)):
+        file = tmp_path / name
+        with file.open("wb") as stream:
+            write({"0.weight": Hostile(trace)}, stream)
+        with pytest.raises(UserError, match="is no state dict of PyTorch") as error:
+            from_adld._state_dict(file)
+        assert "\n" not in str(error.value)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"PK\x03\x04"])
+def test_what_is_no_state_dict(torch, tmp_path, content):
+    file = tmp_path / "base_net_1.pth"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="is no state dict of PyTorch"):
+        from_adld._state_dict(file)
+    torch.save([1, 2], file)
+    with pytest.raises(UserError, match="is no state dict of PyTorch"):
+        from_adld._state_dict(file)

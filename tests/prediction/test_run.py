@@ -1,0 +1,227 @@
+"""Expected: rows as the clips' tables say; a result does not depend on its company.
+
+The clips and photographs are needed: no drawn face passes for one with dlib.
+"""
+
+import csv
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from au_jax import Detector
+from au_jax.errors import UserError
+from au_jax.media.images import read_image
+from au_jax.prediction import openface, rows, run
+from au_jax.prediction.inputs import Source, expand
+from tests.prediction.models import small_model
+from tests.shared_data import CLIPS, PHOTOGRAPHS, needs_shared_data
+
+
+def _predict(detector, inputs, out, pause=lambda: None, **options):
+    sources = expand([str(path) for path in inputs])
+    summary = run.predict(detector, sources, out, run.Options(**options), pause)
+    with (out / run.TABLE).open(newline="") as file:
+        return summary, list(csv.DictReader(file))
+
+
+def _cut(clip, path, frames):
+    """The first frames of a clip, without loss."""
+    capture = cv2.VideoCapture(str(clip))
+    pictures = [capture.read()[1] for _ in range(frames)]
+    size = pictures[0].shape[1::-1]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"FFV1"), 25, size)
+    for picture in pictures:
+        writer.write(picture)
+    writer.release()
+    return [cv2.cvtColor(p, cv2.COLOR_BGR2RGB) for p in pictures]
+
+
+@needs_shared_data
+def test_company_does_not_change_a_result(detector):
+    pictures = [read_image(path) for path in PHOTOGRAPHS[:5]]
+    together = detector(pictures)
+    for picture, faces in zip(pictures, together, strict=True):
+        alone = detector([picture])[0]
+        assert len(faces) == len(alone) == 1
+        np.testing.assert_array_equal(faces[0].probabilities, alone[0].probabilities)
+
+
+@needs_shared_data
+def test_each_face_has_its_own_aus(detector):
+    """A public tool gives all faces of a picture the values of one."""
+    one, two = (read_image(path) for path in PHOTOGRAPHS[:2])
+    both = np.concatenate([one, two], axis=1)
+    faces = sorted(detector([both])[0], key=lambda found: found.face.box[0])
+    assert len(faces) == 2
+    left, right = (found.probabilities for found in faces)
+    assert np.abs(left - right).max() > 1e-4
+    for found, picture in zip(faces, (one, two), strict=True):
+        (alone,) = detector([picture])[0]
+        shift = found.face.landmarks - alone.face.landmarks
+        assert np.ptp(shift[:, 0]) <= 4  # dlib's boxes lie on a coarse grid
+    assert np.isfinite([left, right]).all()
+
+
+@needs_shared_data
+def test_a_video_gives_what_its_pictures_give(detector, tmp_path):
+    pictures = _cut(CLIPS / "one_face.mp4", tmp_path / "cut.avi", 6)
+    _, found = _predict(detector, [tmp_path / "cut.avi"], tmp_path / "out", every=1)
+    for row, faces in zip(found, detector(pictures), strict=True):
+        values = [float(row[f"AU{au:02d}"]) for au in detector.model.aus]
+        np.testing.assert_allclose(values, faces[0].probabilities, atol=1e-6)
+    stamps = [float(row["timestamp"]) for row in found]
+    assert stamps == [0, 0.04, 0.08, 0.12, 0.16, 0.2]
+
+
+@needs_shared_data
+def test_an_interrupted_run_goes_on(detector, tmp_path):
+    _cut(CLIPS / "two_faces.mp4", tmp_path / "cut.avi", 40)
+    inputs = [PHOTOGRAPHS[0], tmp_path / "cut.avi", CLIPS / "truncated.mp4"]
+    whole, expected = _predict(detector, inputs, tmp_path / "whole")
+    chunks = 0
+
+    def pause():
+        nonlocal chunks
+        chunks += 1
+        if chunks == 3:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        _predict(detector, inputs, out, pause)
+    table = out / run.TABLE
+    assert 1 < table.read_bytes().count(b"\n") < len(expected)
+    with table.open("ab") as file:  # a kill between the table and its position
+        file.write(b"half a li")
+    summary, found = _predict(detector, inputs, out)
+    assert found == expected
+    assert summary.rows == whole.rows
+    assert _predict(detector, inputs, out)[0].frames == 0
+    with pytest.raises(UserError, match="other options"):
+        _predict(detector, inputs, out, every=7)
+    with pytest.raises(UserError, match="other inputs"):
+        _predict(detector, inputs[:1], out)
+
+
+@needs_shared_data
+def test_every_input_has_its_rows(detector, tmp_path):
+    folder = tmp_path / "in" / "deep"
+    folder.mkdir(parents=True)
+    shutil.copy(PHOTOGRAPHS[0], folder / "face.JPG")
+    (folder / "empty.png").touch()
+    (folder / "text.jpg").write_text("no picture")
+    (folder / "notes.txt").write_text("not an input")
+    cv2.imwrite(str(folder / "plain.png"), np.full((200, 200, 3), 90, np.uint8))
+    shutil.copy(CLIPS / "truncated.mp4", folder)
+    summary, found = _predict(detector, [tmp_path / "in"], tmp_path / "out")
+    assert {row["file"].rpartition("/")[2]: row["status"] for row in found} == {
+        "empty.png": "decode_error",
+        "face.JPG": "ok",
+        "plain.png": "no_face",
+        "text.jpg": "decode_error",
+        "truncated.mp4": "decode_error",
+    }
+    assert not summary.all_ok
+    assert list(found[0]) == rows.columns(detector.model.aus)
+
+
+@needs_shared_data
+@pytest.mark.parametrize("clip", ["one_face", "two_faces", "face_leaves"])
+def test_faces_of_clips(detector, tmp_path, clip):
+    """The clips' own tables say how many faces each frame has."""
+    with (CLIPS / f"{clip}.csv").open() as file:
+        true = list(csv.DictReader(file))
+    _, found = _predict(detector, [CLIPS / f"{clip}.mp4"], tmp_path)
+    wrong = 0
+    for frame in range(100):
+        expected = sum(r["frame"] == str(frame) and r["face"] != "-1" for r in true)
+        seen = [r for r in found if r["frame"] == str(frame)]
+        wrong += len([r for r in seen if r["face_id"]]) != expected
+    assert wrong <= 8  # a face half out of the picture
+    assert {r["face_id"] for r in found} - {""} <= {"0", "1"}
+
+
+@needs_shared_data
+def test_other_tables(detector, tmp_path):
+    pandas = pytest.importorskip("pyarrow.csv", reason="pyarrow is not installed")
+    from pyarrow import parquet
+
+    inputs = [PHOTOGRAPHS[0], CLIPS / "no_face.mp4"]
+    _, found = _predict(detector, inputs, tmp_path)
+    aus, table = detector.model.aus, tmp_path / run.TABLE
+    rows.write_parquet(table, tmp_path / "aus.parquet", aus)
+    columnar = parquet.read_table(tmp_path / "aus.parquet").to_pydict()
+    assert columnar["status"] == [row["status"] for row in found]
+    assert columnar["frame"] == [int(row["frame"]) for row in found]
+    assert columnar["AU01"][0] == pytest.approx(float(found[0]["AU01"]))
+    assert columnar["AU01"][1] is None
+    openface.write(table, tmp_path / "openface", aus)
+    # As analysis scripts read OpenFace 2: by its names, frames with success alone.
+    name = PHOTOGRAPHS[0].stem
+    read = pandas.read_csv(tmp_path / "openface" / f"{name}.csv").to_pydict()
+    assert read["frame"] == [1]
+    assert read["success"] == [1]
+    assert 0.5 < read["confidence"][0] <= 1
+    assert read["AU12_r"][0] == pytest.approx(5 * float(found[0]["AU12"]), abs=1e-3)
+    assert read["AU12_c"][0] == int(found[0]["AU12_c"])
+    assert read["x_30"][0] == float(found[0]["x_13"])  # 30 of 68: the tip of the nose
+    empty = pandas.read_csv(tmp_path / "openface" / "no_face.csv").to_pydict()
+    assert set(empty["success"]) == {0}
+
+
+def test_whole_pictures_need_no_dlib(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "dlib", None)
+    detector = Detector(small_model(), path="direct")
+    noise = np.random.default_rng(0).integers(0, 256, (90, 80, 3), np.uint8)
+    ((face,),) = detector([noise], whole=True)
+    assert face.face.box == (0, 0, 79, 89)
+    assert face.probabilities.shape == face.decisions.shape == (6,)
+    with pytest.raises(UserError, match=r"uint8 array.*give \[picture\]"):
+        detector(noise)
+
+
+def test_names_that_stand_for_nothing(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for name, said in (
+        ("absent.jpg", "no such"),
+        ("*.tiff", "no file"),
+        ("folder", "no picture"),
+    ):
+        with pytest.raises(UserError, match=said):
+            expand([str(tmp_path / name)])
+    (tmp_path / "a.jpg").touch()
+    twice = expand([str(tmp_path), str(tmp_path / "*.jpg")])
+    assert twice == [Source(str(tmp_path / "a.jpg"), "image")]
+
+
+@needs_shared_data
+def test_a_camera_is_recorded_until_it_is_interrupted(detector, tmp_path, monkeypatch):
+    _cut(CLIPS / "one_face.mp4", tmp_path / "cut.avi", 8)
+    opened = cv2.VideoCapture
+    camera = lambda _: opened(str(tmp_path / "cut.avi"))
+    frames = 0
+
+    def pause():
+        nonlocal frames
+        frames += 1
+        if frames == 5:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cv2, "VideoCapture", camera)
+        summary, found = _predict(detector, ["0"], tmp_path / "out", pause)
+    assert summary.frames == len(found) == 5
+    assert [row["file"] for row in found] == ["0"] * 5
+    assert min(summary.seconds.detection, summary.seconds.landmarks) > 0
+    # The recording is complete: the same call opens no camera and adds nothing.
+    assert _predict(detector, ["0"], tmp_path / "out")[1] == found
+
+
+def test_a_camera_is_the_only_input(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(UserError, match="camera 0 has no end"):
+        expand(["0", str(tmp_path / "a.jpg")])
+    with pytest.raises(UserError, match="camera 0 has no end"):
+        expand(["0", "1"])

@@ -1,0 +1,180 @@
+"""Expected: what each test put into the data set, or broke in it."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from au_jax.errors import UserError
+from au_jax.preparation import writer as records
+from au_jax.preparation.checks import run
+from au_jax.preparation.checks.statistics import landmark_faults
+from au_jax.preparation.chunks import encode
+from au_jax.raw.row import Row
+from tests.raw_trees import FACE, picture
+
+AUS = (1, 12)
+
+
+def write(folder, rows, name="faces_lab"):
+    """A data set of (split, subject, picture's seed, AU 1, landmarks)."""
+    target = folder / name / "1.0.0"
+    target.mkdir(parents=True)
+    writer = records.Writer(target, name, AUS)
+    for i, (split, subject, seed, au, landmarks) in enumerate(rows):
+        row = Row(f"{i}.jpg", split, subject, "T1", i, {1: au})
+        jpeg = encode(picture(seed, 200, 200))
+        writer.add({split: [records.example(row, jpeg, landmarks, AUS)]})
+    writer.close()
+    return folder
+
+
+def good(splits=("train", "val", "test"), images=24):
+    return [
+        (split, f"{split}-{i % 2}", 100 * s + i, i % 2 == 0, FACE)
+        for s, split in enumerate(splits)
+        for i in range(images)
+    ]
+
+
+def test_a_good_set(tmp_path, capsys):
+    folder = write(tmp_path, good())
+    assert run.check(folder) == 0
+    printed = capsys.readouterr().out
+    assert "train: 24 images of 2 subjects" in printed
+    assert re.search(r"AU 1 +12 / 24 +12 / 24 +12 / 24\n", printed)
+    assert "error" not in printed
+    assert "train: no label for AU 12" in printed
+
+
+def test_label_files_that_cannot_be_read_are_named(tmp_path, capsys):
+    folder = write(tmp_path, good())
+    place = folder / "faces_lab" / "1.0.0"
+    rejected = ["path,reason,detail", "F001_T1.csv,bad_label_file,no header"]
+    (place / "rejected.csv").write_text("\n".join(rejected) + "\n")
+    stored = {
+        split: {
+            "images": 24,
+            "subjects": 2,
+            "aus": {"1": {"active": 12}, "12": {"active": 0}},
+        }
+        for split in ("train", "val", "test")
+    }
+    report = {
+        "read": 73,
+        "kept": 72,
+        "rejected": {"bad_label_file": 1},
+        "splits": stored,
+    }
+    (place / "counts.json").write_text(json.dumps(report))
+    assert run.check(folder) == 0
+    printed = capsys.readouterr().out
+    assert (
+        "warning: 1 label files cannot be read\n    F001_T1.csv: no header" in printed
+    )
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (("val", "train-0", 999, True, FACE), "1 subjects are in more than one split"),
+        (("test", "test-0", 0, True, FACE), "same pixels are in several splits"),
+    ],
+)
+def test_leaks_are_errors(tmp_path, capsys, extra, message):
+    assert run.check(write(tmp_path, [*good(), extra])) == 1
+    assert re.search(f"error: .*{message}", capsys.readouterr().out)
+
+
+def test_contradicting_copies_are_named(tmp_path, capsys):
+    rows = [*good(), ("train", "train-0", 0, False, FACE)]
+    assert run.check(write(tmp_path, rows)) == 0
+    printed = capsys.readouterr().out
+    assert "with different labels" in printed
+    assert "0.jpg (train) = 72.jpg (train)" in printed
+
+
+def test_no_training_split(tmp_path, capsys):
+    assert run.check(write(tmp_path, good(("val", "test")))) == 1
+    assert "there is no split train" in capsys.readouterr().out
+
+
+def test_labels_that_never_change(tmp_path, capsys):
+    rows = [(s, p, seed, s != "train", f) for s, p, seed, _, f in good()]
+    assert run.check(write(tmp_path, rows)) == 1
+    assert "train: every label is inactive" in capsys.readouterr().out
+
+
+def mirrored():
+    return np.stack([199 - FACE[:, 0], FACE[:, 1]], axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "fault"),
+    [
+        (FACE + 100, "outside"),
+        (100 + (FACE - 100) * 0.2, "eyes nearer"),
+        (mirrored(), "mirrored"),
+        (199 - FACE, "mirrored"),  # as alignment turns mirrored ones
+        (FACE * np.nan, "no numbers"),
+    ],
+)
+def test_implausible_landmarks(tmp_path, capsys, landmarks, fault):
+    assert landmark_faults(FACE) == []
+    assert any(fault in found for found in landmark_faults(landmarks))
+    rows = [
+        (s, p, seed, a, landmarks.astype(np.float32)) for s, p, seed, a, _ in good()
+    ]
+    assert run.check(write(tmp_path, rows)) == 1
+    assert re.search(
+        rf"train: 24 images \(100.0%\) have .*{fault}", capsys.readouterr().out
+    )
+
+
+def test_counts_that_do_not_agree(tmp_path, capsys):
+    folder = write(tmp_path, good())
+    wrong = {"images": 25, "subjects": 2, "aus": {}}
+    counts = {"read": 99, "kept": 73, "rejected": {}, "splits": {"train": wrong}}
+    (folder / "faces_lab" / "1.0.0" / "counts.json").write_text(json.dumps(counts))
+    assert run.check(folder) == 1
+    assert "counts.json says {'train': 25}" in capsys.readouterr().out
+
+
+def test_damaged_records(tmp_path, capsys):
+    folder = write(tmp_path, good())
+    file = next((folder / "faces_lab" / "1.0.0").glob("*train*"))
+    data = bytearray(file.read_bytes())
+    data[len(data) // 3 : len(data) // 2] = bytes(len(data) // 2 - len(data) // 3)
+    file.write_bytes(data)
+    assert run.check(folder) == 1
+    assert "records are damaged" in capsys.readouterr().out
+
+
+def test_nothing_to_check(tmp_path):
+    with pytest.raises(UserError, match="no prepared data set"):
+        run.check(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "faces", "banner"),
+    [
+        ("faces_lab", None, ""),
+        ("bp4d", None, "left out on purpose"),
+        ("bp4d", "blur", "blurred on purpose"),
+    ],
+)
+def test_the_page_loads_nothing_and_hides_licensed_faces(tmp_path, name, faces, banner):
+    folder = write(tmp_path, good(), name)
+    (folder / name / "1.0.0" / "rejected.csv").write_text(
+        "path,reason,detail\n<script>.jpg,no_face,no face found\n"
+    )
+    assert run.check(folder, faces=faces) == 0
+    page = (folder / name / "1.0.0" / "report.html").read_text()
+    assert banner in page
+    assert ('class="banner"' in page) == bool(banner)
+    assert not re.search(r"<script|(?:src|href)=\"(?!data:)|url\(|@import", page)
+    assert "&lt;script&gt;.jpg" in page
+    assert (
+        len(re.findall("<img ", page)) == len(re.findall('<img alt="[^"]', page)) == 72
+    )

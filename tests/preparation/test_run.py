@@ -1,0 +1,149 @@
+"""Expected: what was drawn into the trees that each test makes."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from au_jax.errors import UserError
+from au_jax.preparation import run
+from tests.raw_trees import make_finder, write_bp4d, write_emotionet, write_picture
+
+
+def prepare(raw, out, dataset="bp4d", processes=1, seed=0, finder=make_finder):
+    return run.prepare(dataset, raw, out, processes, seed, finder)
+
+
+def rejected(out, dataset="bp4d"):
+    with (out / dataset / "1.0.0" / "rejected.csv").open(newline="") as stream:
+        return {row["path"]: row["reason"] for row in csv.DictReader(stream)}
+
+
+def counts(out, dataset="bp4d"):
+    return json.loads((out / dataset / "1.0.0" / "counts.json").read_text())
+
+
+def files(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def source(out, split, dataset="bp4d"):
+    builder = tfds.builder_from_directory(str(out / dataset / "1.0.0"))
+    return builder.as_data_source(split)
+
+
+@pytest.fixture
+def raw(tmp_path):
+    return write_bp4d(tmp_path / "raw", tasks=("T1", "T2"), frames=range(40))
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+def test_bp4d(raw, out, capsys):
+    folder = raw / "F001" / "T1"
+    (folder / "0003.jpg").write_bytes((folder / "0003.jpg").read_bytes()[:300])
+    (folder / "0004.jpg").write_bytes(b"")
+    (folder / "0005.jpg").unlink()
+    write_picture(folder / "0041.jpg")
+    prepare(raw, out)
+    assert rejected(out) == {
+        "F001/T1/0003.jpg": "truncated",
+        "F001/T1/0004.jpg": "empty",
+        "F001/T1/0005.jpg": "no_image",
+        "F001/T1/0041.jpg": "no_label",
+    }
+    report = counts(out)
+    assert (report["read"], report["kept"]) == (241, 237)
+    assert report["rejected"] == {
+        "empty": 1, "no_image": 1, "no_label": 1, "truncated": 1
+    }  # fmt: skip
+    sources = {split: source(out, split) for split in ("train", "val", "test")}
+    assert sum(len(s) for s in sources.values()) == 237
+    subjects = {
+        name: {s[i]["subject"] for i in range(len(s))} for name, s in sources.items()
+    }
+    assert len(set.union(*subjects.values())) == 3
+    assert all(len(some) == 1 for some in subjects.values())
+    for name, split in report["splits"].items():
+        examples = [sources[name][i] for i in range(len(sources[name]))]
+        known = np.sum([e["aus_known"] for e in examples], axis=0)
+        active = np.sum([e["aus"] for e in examples], axis=0)
+        for i, au in enumerate((1, 2, 12)):
+            assert split["aus"][str(au)] == {"known": known[i], "active": active[i]}
+    assert "read 241, kept 237, rejected 4" in capsys.readouterr().out
+    assert [file.name for file in (out / "bp4d").iterdir()] == ["1.0.0"]
+
+
+def test_emotionet(tmp_path, out):
+    raw = write_emotionet(tmp_path / "raw")
+    (raw / "images" / "N_0000000001" / "N_0000000001_00010.jpg").unlink()
+    prepare(raw, out, "emotionet")
+    builder = tfds.builder_from_directory(str(out / "emotionet" / "1.0.0"))
+    assert builder.info.metadata["aus"] == [1, 12]
+    assert {k: s.num_examples for k, s in builder.info.splits.items()} == {
+        "val": 4, "test": 4, "train": 3
+    }  # fmt: skip
+    assert rejected(out, "emotionet") == {
+        "N_0000000001/N_0000000001_00010.jpg": "no_image"
+    }
+
+
+def test_only_unlabelled_pictures(tmp_path, out):
+    raw = write_emotionet(tmp_path / "raw")
+    for table in raw.glob("*.csv"):
+        table.unlink()
+    prepare(raw, out, "emotionet")
+    assert source(out, "train", "emotionet")[0]["aus"].shape == (0,)
+
+
+def test_the_number_of_processes_does_not_matter(raw, out, tmp_path):
+    prepare(raw, out, processes=1)
+    prepare(raw, tmp_path / "two", processes=2)
+    assert files(out / "bp4d" / "1.0.0") == files(tmp_path / "two" / "bp4d" / "1.0.0")
+
+
+def test_no_usable_picture(raw, out):
+    with pytest.raises(UserError, match=r"none of the 240 .*0000.jpg: no_face"):
+        prepare(raw, out, finder=lambda: lambda image: None)
+    assert not (out / "bp4d" / "1.0.0").exists()
+
+
+def test_mistakes_in_the_settings(raw, out, tmp_path):
+    with pytest.raises(UserError, match="did you mean emotionet"):
+        prepare(raw, out, dataset="EmotionNet")
+    with pytest.raises(
+        UserError, match="There are: bp4d, bp4dplus, disfa, emotionet, rafau"
+    ):
+        prepare(raw, out, dataset="imagenet")
+    with pytest.raises(UserError, match="nowhere is not a folder"):
+        prepare(tmp_path / "nowhere", out)
+    with pytest.raises(UserError, match="lies in --raw"):
+        prepare(raw, raw / "out")
+    with pytest.raises(UserError, match="at least one process"):
+        prepare(raw, out, processes=0)
+    out.write_text("a file")
+    with pytest.raises(UserError, match="cannot write to"):
+        prepare(raw, out)
+
+
+def test_something_else_in_the_place_is_left_alone(raw, out):
+    folder = out / "bp4d" / "1.0.0"
+    folder.mkdir(parents=True)
+    (folder / "features.json").write_text("{}")
+    with pytest.raises(UserError, match="not written by this program"):
+        prepare(raw, out)
+    assert [file.name for file in folder.iterdir()] == ["features.json"]
+
+
+def test_a_full_disk(raw, out, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", "somewhere")
+
+    monkeypatch.setattr("au_jax.preparation.chunks.save", full)
+    with pytest.raises(UserError, match="somewhere: No space left"):
+        prepare(raw, out)

@@ -1,0 +1,86 @@
+"""Expected: what was written, read back with TFDS itself."""
+
+import pathlib
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import tensorflow_datasets as tfds
+
+from au_jax.preparation import writer as records
+from au_jax.raw.row import Row
+from tests.raw_trees import FACE, picture
+
+ROOT = pathlib.Path(__file__).parents[2]
+AUS = (1, 2, 12)
+
+
+def rows():
+    return [
+        Row("F001/T1/0007.jpg", "train", "F001", "T1", 7, {1: True, 2: False}),
+        Row("Ä/00001.jpg", "train", frame=1),
+        Row("F002/T1/0008.jpg", "test", "F002", "T1", 8, {12: True}),
+    ]
+
+
+def write(folder):
+    folder.mkdir()
+    writer = records.Writer(folder, "bp4d", AUS)
+    for i, row in enumerate(rows()):
+        jpeg = cv2.imencode(".jpg", picture(i, 200, 200))[1].tobytes()
+        writer.add({row.split: [records.example(row, jpeg, FACE + i, AUS)]})
+    writer.add({})
+    writer.close()
+
+
+def test_read_back(tmp_path):
+    write(tmp_path / "1.0.0")
+    builder = tfds.builder_from_directory(str(tmp_path / "1.0.0"))
+    assert dict(builder.info.metadata) == {
+        "aus": [1, 2, 12],
+        "align": {"size": 200, "enlarge": 2.8},
+    }
+    assert set(builder.info.splits) == {"train", "test"}  # none for val
+    source = builder.as_data_source("train")
+    assert len(source) == 2
+    first, second = source[0], source[1]
+    jpeg = cv2.imencode(".jpg", picture(0, 200, 200))[1]
+    rgb = cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB)
+    np.testing.assert_array_equal(first["image"], rgb)
+    np.testing.assert_array_equal(first["landmarks"], FACE)
+    assert first["landmarks"].dtype == np.float32
+    assert first["aus"].dtype == np.int8
+    assert first["aus_known"].dtype == np.bool_
+    assert first["aus"].tolist() == [1, 0, 0]
+    assert first["aus_known"].tolist() == [True, True, False]
+    assert (first["subject"], first["task"], first["frame"]) == (b"F001", b"T1", 7)
+    assert second["path"].decode() == "Ä/00001.jpg"
+    assert not second["aus_known"].any()
+    third = builder.as_data_source("test")[0]
+    assert third["aus"].tolist() == [0, 0, 1]
+
+
+OTHER_PROCESS = """
+import pathlib, sys
+from tests.preparation.test_records import write
+write(pathlib.Path(sys.argv[1]))
+"""
+
+
+def test_equal_bytes_in_another_process(tmp_path):
+    """Protobuf's own order of an example's features differs between processes."""
+    write(tmp_path / "a")
+    other = [sys.executable, "-c", OTHER_PROCESS, str(tmp_path / "b")]
+    subprocess.run(other, cwd=ROOT, check=True)
+    for file in sorted((tmp_path / "a").iterdir()):
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+
+
+def test_several_files_keep_the_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "EXAMPLES_PER_FILE", 1)
+    write(tmp_path / "1.0.0")
+    builder = tfds.builder_from_directory(str(tmp_path / "1.0.0"))
+    assert builder.info.splits["train"].num_shards == 2
+    frames = [example["frame"] for example in builder.as_data_source("train")]
+    assert frames == [7, 1]

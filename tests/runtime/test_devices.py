@@ -1,0 +1,59 @@
+"""Two devices do what one does: batch spread, state replicated, global statistics."""
+
+import jax
+import numpy as np
+import pytest
+
+from au_jax.errors import UserError
+from au_jax.runtime import devices
+from au_jax.stages import STAGES
+from tests.stages.small import build, random_batch, small_config
+from tests.trees import assert_trees_close
+
+ONES = np.ones(6, np.float32)
+
+
+@pytest.mark.parametrize(
+    "stage", ["landmarks", pytest.param("joint", marks=pytest.mark.slow)]
+)
+def test_step_on_two_devices_equals_step_on_one(stage):
+    config = small_config()
+    batch = random_batch(config, batch_size=4)
+    mesh = devices.make_mesh()
+    assert mesh.devices.size == 2
+
+    def run(step, place):
+        state, optimizers = build(stage, config)
+        step = step(STAGES[stage].make_train_step(config, optimizers, ONES))
+        for _ in range(2):
+            state, terms = step(place(state), batch_on(batch))
+        return state, terms
+
+    batch_on = lambda batch: devices.place_batch(mesh, batch)
+    spread = run(
+        lambda step: devices.compile_step(mesh, step),
+        lambda state: devices.place_state(mesh, state),
+    )
+    assert all(
+        leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(spread[0].params)
+    )
+    batch_on = lambda batch: batch
+    single = run(jax.jit, lambda state: state)
+    # Statistics are over the global batch, gradients are its mean.
+    found, wanted = ((state.batch_stats, terms) for state, terms in (spread, single))
+    assert_trees_close(found, wanted, rtol=2e-3, atol=2e-4)
+
+
+def test_batch_lies_in_equal_parts_on_the_devices():
+    mesh = devices.make_mesh()
+    batch = random_batch(small_config(), batch_size=4)
+    placed = devices.place_batch(mesh, batch)
+    shapes = {shard.data.shape for shard in placed["image"].addressable_shards}
+    assert shapes == {(2, 2, 128, 128, 3)}
+    np.testing.assert_array_equal(placed["cells"], batch["cells"])
+
+
+def test_a_batch_that_cannot_be_spread_is_refused():
+    devices.check_batch_size("joint.batch_size", 4)
+    with pytest.raises(UserError, match="multiple of 2"):
+        devices.check_batch_size("joint.batch_size", 3)

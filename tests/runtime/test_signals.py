@@ -1,0 +1,100 @@
+"""Expected: what signals do to a program, sent by the test itself."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from au_jax.runtime import signals
+
+
+def press():
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_is_not_raised_where_it_may_be_dropped():
+    before = signal.getsignal(signal.SIGINT)
+    with signals.noted() as pause:
+        pause()
+        press()  # as within a callback that drops what is raised
+        with pytest.raises(KeyboardInterrupt):
+            pause()
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_the_second_ctrl_c_is_immediate():
+    with signals.noted():
+        press()
+        with pytest.raises(KeyboardInterrupt):
+            press()
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("number", signals.STOPPING)
+def test_a_request_to_stop_is_noted_and_raised_where_asked(number, capfd):
+    before = signal.getsignal(number)
+    with signals.requests() as asked:
+        asked.check()
+        signal.raise_signal(number)
+        signal.raise_signal(number)  # too soon after the first to be another one
+        wait_until(lambda: asked.stop)
+        with pytest.raises(signals.Stopped) as stopped:
+            asked.check()
+    assert stopped.value.number == number
+    assert not asked.save
+    assert signal.getsignal(number) == before
+    assert capfd.readouterr().err.count("again to end at once") == 1
+
+
+def test_a_request_to_save_stops_nothing():
+    with signals.requests() as asked:
+        signal.raise_signal(signal.SIGUSR1)
+        wait_until(lambda: asked.save)
+        asked.check()
+
+
+# Its main thread is inside of one call that runs no handler, like a compilation.
+BUSY = """
+import hashlib
+from au_jax import interrupts
+with interrupts.requests() as asked:
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
+"""
+
+
+def test_the_second_signal_ends_a_program_that_is_busy():
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUSY],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    time.sleep(signals.ONE_SIGNAL + 0.2)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=20)[1]
+    assert process.returncode == 143
+    assert said.count("again to end at once") == 1
+
+
+def test_children_do_not_see_the_signals_of_the_group():
+    mask = "import signal; print(*sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())))"
+    command = [sys.executable, "-c", f"{mask}; import os; print(os.getppid())"]
+    with signals.kept_from_children():
+        said = subprocess.run(command, capture_output=True, text=True).stdout
+    numbers = " ".join(str(int(number)) for number in sorted(signals.SIGNALS))
+    assert said.splitlines() == [numbers, str(os.getpid())]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()

@@ -1,0 +1,81 @@
+"""A batch in parts: numpy's means, and steps on one part that was given twice."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from au_jax.stages import STAGES, accumulation
+from tests.stages.small import build, random_batch, small_config
+from tests.trees import assert_trees_close
+
+ONES = np.ones(6, np.float32)
+
+
+def test_parts_take_every_nth_row():
+    x = np.arange(2 * 6).reshape(2, 6)
+    found = accumulation.split({"x": jnp.asarray(x)}, 3)["x"]
+    np.testing.assert_array_equal(found, [x[:, p::3] for p in range(3)])
+
+
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+def test_results_are_averaged_and_the_carry_is_handed_on(backend, monkeypatch):
+    """Both forms of the loop; the second is what a GPU would run."""
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    x = np.random.default_rng(0).normal(size=(1, 8, 5)).astype(np.float32)
+
+    def function(carry, part):
+        return 0.5 * carry + part["x"].sum(), {"largest": part["x"].max()}
+
+    def run(x):
+        return accumulation.mean(function, jnp.float32(1), {"x": x}, 4)
+
+    carry, found = jax.jit(run)(x)
+    parts = [x[:, p::4] for p in range(4)]
+    wanted = 1.0
+    for part in parts:
+        wanted = 0.5 * wanted + part.sum()
+    np.testing.assert_allclose(carry, wanted, rtol=1e-5)
+    largest = np.mean([part.max() for part in parts])
+    np.testing.assert_allclose(found["largest"], largest, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "stage", ["landmarks", pytest.param("joint", marks=pytest.mark.slow)]
+)
+def test_two_equal_parts_step_as_one_of_them(stage):
+    """Equal parts have equal batch statistics, so their mean is what one of them has.
+
+    But for the running statistics: they see it twice. Their momentum is .9 (.99 in
+    CBAM); where a pass moves them n times, the next one adds .9^n of what it added.
+    """
+    config, joint = small_config(), stage == "joint"
+    batch = random_batch(config, batch_size=2)
+    state, optimizers = build(stage, config)
+    make = STAGES[stage].make_train_step
+    single, terms = jax.jit(make(config, optimizers, ONES))(state, batch)
+    config.accumulation = 2
+    doubled = jax.tree.map(lambda x: np.repeat(x, 2, axis=1), batch)
+    found, mean_terms = jax.jit(make(config, optimizers, ONES))(state, doubled)
+    # The gradients, as Adam's first moments: both programs round differently.
+    for group in state.params:
+        moments = (s.opt_state[group][0].mu for s in (found, single))
+        assert_trees_close(*moments, rtol=1e-3, atol=1e-4)
+    losses = {name: value for name, value in terms.items() if "/" not in name}
+    assert_trees_close({k: mean_terms[k] for k in losses}, losses, rtol=1e-3, atol=1e-5)
+
+    def first_of(old, new):
+        return new - old
+
+    moved_once = jax.tree.map(first_of, state.batch_stats, single.batch_stats)
+    moved_twice = jax.tree.map(first_of, state.batch_stats, found.batch_stats)
+    for path, once in jax.tree_util.tree_leaves_with_path(moved_once):
+        twice = moved_twice
+        for key in path:
+            twice = twice[key.key]
+        name = jax.tree_util.keystr(path)
+        momentum = 0.99 if "CBAM" in name else 0.9
+        passes = {"['au_detector']": 4, "['feature_encoder']": 2} if joint else {}
+        n = next((n for network, n in passes.items() if network in name), 1)
+        wanted = once * (1 + momentum**n)
+        np.testing.assert_allclose(twice, wanted, rtol=2e-3, atol=1e-5)

@@ -1,0 +1,126 @@
+"""Expected: by hand; a step whose loss is NaN must leave no trace but its count."""
+
+import contextlib
+import logging
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from au_jax.data.split import FaceSplit
+from au_jax.errors import UserError
+from au_jax.evaluation import inference
+from au_jax.stages import state as train_state
+from au_jax.training import term_log
+from au_jax.training.progress import StageProgress
+from au_jax.training.term_log import TermLog
+from au_jax.types import Prediction
+from au_jax.workdir.metrics_log import Writer, read_metrics
+from tests.trees import assert_trees_equal
+
+
+def toy_step(optimizers):
+    """Learns p towards batch["image"]; the statistics move whatever happens."""
+
+    def step(state, batch):
+        def loss(params):
+            return jnp.mean((params["task"]["p"] - batch["image"]) ** 2)
+
+        value, gradients = jax.value_and_grad(loss)(state.params)
+        state = state.apply_gradients(optimizers, gradients)
+        stats = {"task": {"mean": jnp.mean(batch["image"])}}
+        state = state.replace(step=state.step + 1, batch_stats=stats)
+        return state, {"total": value, **train_state.gradient_norms(gradients)}
+
+    return step
+
+
+def test_a_bad_step_changes_only_the_step_count():
+    optimizers = {"task": optax.adam(0.1)}
+    params = {"task": {"p": jnp.zeros(3)}}
+    stats = {"task": {"mean": jnp.zeros(())}}
+    state = train_state.create(params, stats, optimizers)
+    step = jax.jit(train_state.guarded(toy_step(optimizers)))
+    good, _ = step(state, {"image": jnp.ones(3)})
+    assert not np.array_equal(good.params["task"]["p"], params["task"]["p"])
+    after, terms = step(good, {"image": jnp.array([1.0, jnp.nan, 1.0])})
+    assert np.isnan(terms["total"])
+    assert int(after.step) == 2
+    assert_trees_equal(after.replace(step=good.step), good)
+
+
+def test_answers_that_are_not_finite_are_not_scored():
+    aus = {"direct": np.array([[0.5, np.nan]])}
+    split = FaceSplit(pathlib.Path("bp4d/1.0.0"), "val", (1, 2), (1, 2), 1)
+    with pytest.raises(UserError, match="direct output is not finite for split 'val'"):
+        inference.check_finite(Prediction(aus, None), split)
+
+
+def log(metrics, on_nonfinite):
+    return TermLog(
+        metrics,
+        StageProgress("joint", 0, 4, images_per_step=1),
+        {},
+        every=2,
+        num_steps=4,
+        on_nonfinite=on_nonfinite,
+        paths=lambda step: [f"F001/{step}.jpg"],
+        notes={},
+    )
+
+
+def add_all(terms):
+    for step, value in enumerate((1.0, 2.0, np.inf, 4.0), start=1):
+        found = {"total": np.float32(value), "au": np.float32(1)}
+        terms.add(step, jax.tree.map(np.asarray, found))
+    terms.drain()
+
+
+def test_stopping_names_the_term_the_step_and_the_images(tmp_path):
+    with (
+        contextlib.closing(Writer(tmp_path, "joint")) as metrics,
+        pytest.raises(UserError) as caught,
+    ):
+        add_all(log(metrics, "stop"))
+    said = str(caught.value)
+    assert said.startswith("joint: total not finite at step 3; ")
+    assert said.endswith("images F001/3.jpg")
+
+
+def test_the_term_is_named_and_not_what_follows_from_it(tmp_path):
+    nan, one = np.asarray(np.nan), np.asarray(1.0)
+    bad = {"total": nan, "au": one, "landmark": nan, "gradient_norm/task/x": nan}
+    with contextlib.closing(Writer(tmp_path, "joint")) as metrics:
+        terms = log(metrics, "stop")
+        terms.add(1, bad)
+        with pytest.raises(UserError, match=r"^joint: landmark not finite at step 1; "):
+            terms.drain()
+
+
+def test_skipping_ends_where_no_step_is_good_any_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(term_log, "MOST_IN_A_ROW", 3)
+    with contextlib.closing(Writer(tmp_path, "joint")) as metrics:
+        terms = log(metrics, "skip")
+        for step, value in enumerate((np.nan, np.nan, 1, np.nan, np.nan), start=1):
+            terms.add(step, {"total": np.asarray(value)})
+        terms.drain()
+        terms.add(6, {"total": np.asarray(np.nan)})
+        with pytest.raises(UserError, match="step 6, and so it was for 3 steps"):
+            terms.drain()
+
+
+def test_skipping_counts_the_step_and_leaves_it_out_of_the_means(tmp_path, caplog):
+    with (
+        contextlib.closing(Writer(tmp_path, "joint")) as metrics,
+        caplog.at_level(logging.WARNING, "au_jax"),
+    ):
+        terms = log(metrics, "skip")
+        add_all(terms)
+    lines = read_metrics(tmp_path)
+    found = [(line["step"], line["total"], line["skipped_steps"]) for line in lines]
+    assert found == [(2, 1.5, 0.0), (4, 4.0, 1.0)]
+    assert terms.notes() == {"window": [], "skipped": 1}
+    assert "F001/3.jpg" in caplog.text

@@ -1,0 +1,211 @@
+"""Whole runs on drawn faces: train, go on, evaluate."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import optax
+import pytest
+from ml_collections import ConfigDict
+
+from au_jax.errors import UserError
+from au_jax.evaluation import calibration, faces_png, inference, metrics
+from au_jax.evaluation import run as evaluation_run
+from au_jax.evaluation.run import evaluate
+from au_jax.faces import drawing
+from au_jax.training.run import train
+from au_jax.workdir import networks
+from configs import joint as joint_config
+from configs import supervised as supervised_config
+from tests.synthetic import write_prepared
+from tests.trees import assert_trees_equal
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prepared")
+    write_prepared(folder, "bp4d")
+    write_prepared(folder, "emotionet", labelled_train=False)
+    return str(folder)
+
+
+def tiny(data_dir, get_config=joint_config.get_config, variant="tiny"):
+    config = get_config(variant)
+    config.data.data_dir = data_dir
+    config.max_steps_per_epoch = 2
+    return config
+
+
+def read_metrics(workdir):
+    text = (workdir / "metrics.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.slow
+def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
+    config = tiny(data_dir)
+    config.stages = ("landmarks", "joint", "finetune", "supervised")
+    train(config, tmp_path)
+    lines = read_metrics(tmp_path)
+    assert {line["stage"] for line in lines} == set(config.stages)
+    assert all(line["step"] == 2 for line in lines)
+    joint = next(line for line in lines if line["stage"] == "joint")
+    assert {name for name, weight in config.loss.items() if weight} <= set(joint)
+
+    evaluate(tmp_path, "test", None)
+    result = json.loads((tmp_path / "eval.json").read_text())
+    assert [section["title"].split(":")[0] for section in result["sections"]] == [
+        "source (bp4d), supervised (the floor)",
+        "source (bp4d), direct path",
+        "target (emotionet), supervised (the floor)",
+        "target (emotionet), reconstructed path",
+        "target (emotionet), direct path",
+    ]
+    assert result["sections"][0]["images"] == [8] * 6
+    assert set(result["landmark_error_percent"]) == {"source", "target"}
+    assert (tmp_path / "eval.md").read_text().count("always active: F1") == 5
+    assert "AU17" in capsys.readouterr().out
+    names = [line["name"].split(",")[0] for line in result["summary"]]
+    assert names[:2] == ["always active", "supervised"]
+    assert set(names[2:]) <= {"joint", "finetune"}
+    last = result["summary"][-1]
+    assert last["target"]["f1"] == result["sections"][3]["mean"]["f1"]
+    calibration.run(tmp_path, "val", "test", None)
+    evaluate(tmp_path, "test", None)
+    result = json.loads((tmp_path / "eval.json").read_text())
+    (shown,) = (s for s in result["sections"] if "calibrated" in s)
+    assert shown["title"].startswith("target (emotionet), reconstructed path")
+    chosen = json.loads((tmp_path / "thresholds.json").read_text())["thresholds"]
+    assert shown["calibrated"]["thresholds"] == list(chosen.values())
+    assert shown["calibrated"]["auc"] == shown["auc"]
+    assert "path: chosen on val" in (tmp_path / "eval.md").read_text()
+    assert [section["title"].split(" ")[1] for section in result["sections"]] == [
+        *2 * ["(bp4d),"],
+        *3 * ["(emotionet),"],
+    ]
+    sheet = cv2.imread(str(tmp_path / "faces.png"))
+    assert sheet is not None
+    # Licensed sets: no face, only points and text.
+    assert np.median(sheet) in (drawing.EMPTY, 255)
+    colours = [len(np.unique(sheet.reshape(-1, 3), axis=0))]
+    for faces in ("blur", "show"):
+        stages = {"source": "joint", "target": "joint"}
+        faces_png.write(config, tmp_path, "test", stages, faces)
+        shown = cv2.imread(str(tmp_path / "faces.png"))
+        colours.append(len(np.unique(shown.reshape(-1, 3), axis=0)))
+    assert colours[0] < colours[1] < colours[2]
+
+
+def test_joint_starts_from_the_networks_of_stage_one(data_dir, tmp_path):
+    config = tiny(data_dir)
+    config.stages = ("landmarks",)
+    train(config, tmp_path)
+    config.stages = ("landmarks", "joint")
+    params, batch_stats = networks.initial_networks("joint", config, tmp_path)
+    found, found_stats, _ = networks.best_networks(
+        "landmarks", "source", config, tmp_path
+    )
+    for name in ("feature_encoder", "landmark_detector"):
+        for ours, theirs in ((params, found), (batch_stats, found_stats)):
+            pair = (ours["task"][name], theirs["task"][name])
+            assert_trees_equal(*pair)
+
+
+def test_going_on_equals_never_having_stopped(data_dir, tmp_path):
+    config = tiny(data_dir)
+    config.stages = ("landmarks",)
+    for epochs in (1, 2):
+        config.landmarks.epochs = epochs
+        train(config, tmp_path / "stopped")
+    train(config, tmp_path / "whole")
+    pair = (
+        networks.best_networks("landmarks", "source", config, tmp_path / folder)
+        for folder in ("stopped", "whole")
+    )
+    assert_trees_equal(*pair)
+    steps = [
+        (line["step"], line["total"])
+        for folder in ("stopped", "whole")
+        for line in read_metrics(tmp_path / folder)
+        if "total" in line
+    ]
+    assert steps[: len(steps) // 2] == steps[len(steps) // 2 :]
+
+
+def test_a_checkpoint_of_another_version_is_one_line(data_dir, tmp_path, monkeypatch):
+    config = tiny(data_dir)
+    config.stages = ("landmarks",)
+    train(config, tmp_path)
+    config.landmarks.epochs = 2
+    # As it was once: a moment per parameter.
+    monkeypatch.setattr(optax, "flatten", lambda optimizer: optimizer)
+    with pytest.raises(UserError, match="/landmarks/2 is of another version"):
+        train(config, tmp_path)
+
+
+@pytest.mark.parametrize("variant", ["source,tiny", "target,tiny"])
+def test_supervised_learns_from_the_domain_it_is_told(data_dir, tmp_path, variant):
+    config = tiny(data_dir, supervised_config.get_config, variant)
+    train(config, tmp_path)
+    evaluate(tmp_path, "test", None)
+    result = json.loads((tmp_path / "eval.json").read_text())
+    assert len(result["sections"]) == 2  # there is no reconstructed path
+    assert result["landmark_error_percent"] == {}
+
+
+def test_absent_data_are_named_with_the_command_that_makes_them(tmp_path):
+    config = tiny(str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match=r"au_jax\.prepare --dataset=bp4d"):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_au_that_the_source_does_not_code_is_refused(data_dir, tmp_path):
+    config = tiny(data_dir)
+    config.data.aus = (1, 2, 43)
+    with pytest.raises(UserError, match="AU 43"):
+        train(config, tmp_path)
+
+
+def make_evaluation(**f1):
+    values = np.array([0.5, 0.5])
+    return inference.Evaluation(
+        {
+            path: metrics.AuScores(
+                f1=np.array([value, value]),
+                accuracy=values,
+                average_precision=values,
+                auc=values,
+                images=np.array([4, 4]),
+                positives=np.array([2, 2]),
+            )
+            for path, value in f1.items()
+        },
+        3.0,
+    )
+
+
+def test_checkpoints_are_chosen_by_the_path_that_is_tested():
+    both = make_evaluation(direct=0.4, reconstructed=0.6)
+    assert round(inference.selection_score("source", both), 3) == 0.4
+    assert round(inference.selection_score("target", both), 3) == 0.6
+    direct = make_evaluation(direct=0.4)
+    assert round(inference.selection_score("target", direct), 3) == 0.4
+    assert inference.selection_score("source", inference.Evaluation({}, 3.0)) == -3
+
+
+def test_finetuning_counts_only_where_it_improved(monkeypatch):
+    def best(scores):
+        monkeypatch.setattr(
+            evaluation_run, "stages_with_checkpoints", lambda *_: scores
+        )
+        return evaluation_run.best_stage(ConfigDict(), Path("run"), "target")
+
+    assert best({"landmarks": -3, "joint": 0.4, "finetune": 0.5}) == "finetune"
+    assert best({"landmarks": -3, "joint": 0.5, "finetune": 0.5}) == "joint"
+    assert best({"landmarks": -3, "joint": 0.5}) == "joint"
+    assert best({"landmarks": -3, "joint": 0.5, "supervised": 0.9}) == "joint"
+    assert best({"supervised": 0.9}) == "supervised"
+    with pytest.raises(UserError, match="no checkpoint"):
+        best({})

@@ -1,0 +1,44 @@
+"""Stopped while validating; expected: what a run writes that was never stopped."""
+
+import signal
+
+import pytest
+
+from au_jax.runtime.signals import Requests, Stopped
+from au_jax.training import pauses
+from au_jax.training.run import train
+from au_jax.workdir import checkpoints
+from au_jax.workdir.checkpoints import Position
+from configs import supervised as supervised_config
+from tests.programs import arrays, metrics
+from tests.synthetic import write_prepared
+from tests.trees import assert_trees_equal
+
+
+def test_stopped_in_validation_the_next_start_validates(tmp_path, monkeypatch):
+    for name in ("bp4d", "emotionet"):
+        write_prepared(tmp_path / "prepared", name)
+    config = supervised_config.get_config("tiny")
+    config.data.data_dir = str(tmp_path / "prepared")
+    config.max_steps_per_epoch = 2
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    train(config, whole)
+    assert checkpoints.position(whole / "supervised") == Position(2, validated=True)
+
+    requests = Requests()
+
+    def interrupted(*arguments):
+        requests.stop = signal.SIGTERM
+        *_, pause = arguments
+        pause()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pauses.validation, "validate", interrupted)
+        with pytest.raises(Stopped):
+            train(config, stopped, requests)
+    assert checkpoints.position(stopped / "supervised") == Position(2, validated=False)
+
+    train(config, stopped)
+    assert checkpoints.position(stopped / "supervised") == Position(2, validated=True)
+    assert metrics(stopped) == metrics(whole)
+    assert_trees_equal(*(arrays(run, "supervised", "2") for run in (stopped, whole)))

@@ -1,0 +1,63 @@
+"""The log never makes a device wait: no outside reference, but JAX's transfer guard."""
+
+import jax
+import numpy as np
+import pytest
+
+from au_jax.training import optimizers
+from au_jax.training.progress import StageProgress
+from au_jax.training.term_log import IN_FLIGHT, TermLog
+from au_jax.workdir.metrics_log import Writer, read_metrics
+from configs import joint
+
+
+@pytest.fixture
+def make_log(tmp_path):
+    def make(every):
+        rates = optimizers.learning_rates(joint.get_config(), "joint", ["task"], 6)
+        return TermLog(
+            Writer(tmp_path, "joint"),
+            StageProgress("joint", 0, 6, images_per_step=1),
+            rates,
+            every=every,
+            num_steps=6,
+            on_nonfinite="stop",
+            paths=lambda step: [],
+            notes={},
+        )
+
+    return make
+
+
+def test_a_report_gives_the_device_nothing_to_compute(make_log, tmp_path):
+    """It would wait for the steps in flight. (The guard ignores reading on a CPU.)"""
+    log = make_log(every=1)
+    terms = {"total": jax.device_put(np.float32(1))}
+    with jax.transfer_guard("disallow"):
+        for step in range(1, 7):
+            log.add(step, terms)
+        log.drain()
+    log.writer.close()
+    found = [line["learning_rate/task"] for line in read_metrics(tmp_path)]
+    np.testing.assert_allclose(
+        found, np.repeat([1e-4, 2e-4 / 3, 1e-4 / 3], 2), rtol=1e-6
+    )
+
+
+def test_terms_are_read_only_when_later_steps_are_on_their_way(make_log):
+    read = []
+
+    class Term(np.ndarray):
+        """Of a step, its number, that takes its time: when is it asked for?"""
+
+        def __array__(self, dtype=None, copy=None):
+            read.append(int(self.view(np.ndarray)))
+            return np.ones((), np.float32)
+
+    log = make_log(every=1)
+    for step in range(1, 7):
+        log.add(step, {"total": np.asarray(step).view(Term)})
+        assert read == list(range(1, step - IN_FLIGHT + 1))
+    log.drain()
+    assert read == [1, 2, 3, 4, 5, 6]
+    log.writer.close()

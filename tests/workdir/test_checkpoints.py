@@ -1,0 +1,141 @@
+"""Which checkpoints are kept, and that they give back what was saved."""
+
+import math
+import resource
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from au_jax.errors import UserError
+from au_jax.stages import state as train_state
+from au_jax.workdir import checkpoints
+from tests.trees import assert_trees_equal
+
+DOMAINS = ("source", "target")
+DEVICE = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+
+def make_state(value: float, step: int) -> train_state.TrainState:
+    params = {"task": {"encoder": {"kernel": jnp.full((2, 3), value)}}}
+    stats = {"task": {"encoder": {"mean": jnp.full((3,), value)}}}
+    state = train_state.create(params, stats, {"task": optax.adam(1e-3)})
+    return state.replace(step=jnp.int32(step))
+
+
+def save_all(directory, scores):
+    with checkpoints.open_manager(directory, DOMAINS) as manager:
+        for step, (source, target) in enumerate(scores, start=1):
+            found = {"source": source, "target": target}
+            checkpoints.save(manager, make_state(float(step), step), found, {})
+
+
+def test_keeps_the_latest_two_and_the_best_of_each_domain(tmp_path):
+    save_all(tmp_path, [(0.1, 0.9), (0.8, 0.2), (0.3, 0.3), (0.2, 0.1), (0.4, 0.2)])
+    with checkpoints.open_manager(tmp_path, DOMAINS) as manager:
+        assert sorted(manager.all_steps()) == [1, 2, 4, 5]
+        assert checkpoints.best_step(manager, "source") == (2, 0.8)
+        assert checkpoints.best_step(manager, "target") == (1, 0.9)
+
+
+def test_a_score_that_does_not_exist_ranks_last(tmp_path):
+    save_all(tmp_path, [(0.1, math.nan), (0.1, 0.0), (0.1, math.nan)])
+    with checkpoints.open_manager(tmp_path, DOMAINS) as manager:
+        assert checkpoints.best_step(manager, "target") == (2, 0.0)
+
+
+def test_gives_back_the_state_it_was_given(tmp_path):
+    save_all(tmp_path, [(0.0, 0.0), (0.0, 0.0)])
+    shapes = train_state.parts(make_state(0.0, 0))
+    with checkpoints.open_manager(tmp_path, DOMAINS) as manager:
+        found = checkpoints.restore(manager, 2, shapes, DEVICE)
+    assert_trees_equal(found, make_state(2.0, 2))
+
+
+def test_networks_alone_can_be_read(tmp_path):
+    save_all(tmp_path, [(0.0, 0.0)])
+    template = make_state(0.0, 0)
+    with checkpoints.open_manager(tmp_path, DOMAINS) as manager:
+        params, stats = checkpoints.restore_networks(
+            manager, 1, template.params, template.batch_stats
+        )
+    assert_trees_equal(params, make_state(1.0, 1).params)
+    assert_trees_equal(stats, make_state(1.0, 1).batch_stats)
+
+
+def test_another_shape_is_refused(tmp_path):
+    save_all(tmp_path, [(0.0, 0.0)])
+    other = {"task": {"encoder": {"kernel": jnp.zeros((5, 3))}}}
+    with (
+        checkpoints.open_manager(tmp_path, DOMAINS) as manager,
+        pytest.raises(ValueError, match="shape"),
+    ):
+        checkpoints.restore_networks(manager, 1, other, make_state(0.0, 0).batch_stats)
+
+
+def test_checkpoints_without_scores_are_kept_only_while_they_are_the_latest(tmp_path):
+    with checkpoints.open_manager(tmp_path, DOMAINS) as manager:
+        for step, score in enumerate([None, 0.5, None, None, None, None], start=1):
+            scores = None if score is None else dict.fromkeys(DOMAINS, score)
+            checkpoints.save(manager, make_state(0.0, step), scores, {"step": step})
+    with checkpoints.open_manager(tmp_path, DOMAINS, read_only=True) as manager:
+        assert sorted(manager.all_steps()) == [2, 5, 6]
+        assert checkpoints.best_step(manager, "source") == (2, 0.5)
+    assert checkpoints.position(tmp_path) == checkpoints.Position(6, validated=False)
+    assert checkpoints.read_notes(tmp_path, 6) == {"step": 6}
+
+
+def test_scores_can_be_added_to_a_checkpoint_that_has_none(tmp_path):
+    for scores in (None, dict.fromkeys(DOMAINS, 0.5)):
+        with checkpoints.open_manager(tmp_path, DOMAINS) as manager:
+            checkpoints.save(manager, make_state(0.0, 3), scores, {})
+        validated = scores is not None
+        assert checkpoints.position(tmp_path) == checkpoints.Position(3, validated)
+
+
+def test_killed_while_scores_are_added_the_checkpoint_before_counts(
+    tmp_path, monkeypatch
+):
+    def kill(_):
+        raise KeyboardInterrupt  # stands for a kill: nothing after it is done
+
+    save_all(tmp_path, [(0.5, 0.5)])
+    save_and_wait(tmp_path, {})
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.shutil, "rmtree", kill)
+        with pytest.raises(KeyboardInterrupt):
+            save_and_wait(tmp_path, {})
+    assert checkpoints.position(tmp_path) == checkpoints.Position(1, validated=True)
+    save_and_wait(tmp_path, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
+
+
+def test_where_there_is_no_checkpoint_there_is_no_position(tmp_path):
+    assert checkpoints.position(tmp_path / "nowhere") is None
+    assert checkpoints.position(tmp_path) is None
+
+
+def save_and_wait(directory, notes):
+    with checkpoints.open_manager(directory, DOMAINS) as manager:
+        checkpoints.save(manager, make_state(1.0, 2), None, notes)
+        checkpoints.wait(manager)
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint(tmp_path):
+    save_all(tmp_path, [(0.5, 0.5)])
+    # Files may grow to 1 KB from here on: for orbax the disk is full.
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(UserError) as caught:
+            save_and_wait(tmp_path, {"window": "x" * 5000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = str(caught.value)
+    assert said.startswith(f"cannot write a checkpoint to {tmp_path}: ")
+    assert said.endswith("the same command goes on from step 1")
+    assert "\n" not in said
+    assert checkpoints.position(tmp_path) == checkpoints.Position(1, validated=True)
+    save_and_wait(tmp_path, {})
+    assert checkpoints.position(tmp_path) == checkpoints.Position(2, validated=False)

@@ -1,0 +1,71 @@
+"""Starting from another run; expected: the numbers of that run's checkpoint."""
+
+import logging
+
+import pytest
+
+from au_jax.errors import UserError
+from au_jax.training.run import train
+from au_jax.workdir import networks
+from configs import joint as joint_config
+from configs import supervised as supervised_config
+from tests.synthetic import write_prepared
+from tests.trees import assert_trees_equal
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """A data folder, and the workdir of a run of stage 1 on it."""
+    folder = tmp_path_factory.mktemp("other")
+    write_prepared(folder / "prepared", "bp4d")
+    write_prepared(folder / "prepared", "emotionet", labelled_train=False)
+    config = joint_config.get_config("tiny")
+    config.data.data_dir = str(folder / "prepared")
+    config.max_steps_per_epoch = 2
+    config.stages = ("landmarks",)
+    train(config, folder / "run")
+    return folder / "prepared", folder / "run"
+
+
+def supervised(other, init_from):
+    config = supervised_config.get_config("tiny")
+    config.data.data_dir = str(other[0])
+    config.init_from = str(init_from)
+    return config
+
+
+@pytest.mark.parametrize("stage", ["", "landmarks"])
+def test_a_stage_starts_from_what_it_has_in_common(other, stage, tmp_path, caplog):
+    _, run = other
+    config = supervised(other, run / stage)
+    with caplog.at_level(logging.INFO, "au_jax"):
+        params, stats = networks.initial_networks("supervised", config, tmp_path)
+    theirs, their_stats, step = networks.best_networks(
+        "landmarks", "source", networks.read_config(run), run
+    )
+    shared = set(params["task"]) & set(theirs["task"])
+    assert "feature_encoder" in shared
+    assert "au_detector" in set(params["task"]) - shared
+    for name in shared:
+        assert_trees_equal(params["task"][name], theirs["task"][name])
+        assert_trees_equal(stats["task"].get(name), their_stats["task"].get(name))
+    assert step == 2
+    assert f"{run / 'landmarks'}, step 2: task/" in caplog.text
+    for name in shared:
+        assert f"task/{name}" in caplog.text
+
+
+def test_other_shapes_are_refused(other, tmp_path):
+    config = supervised(other, other[1])
+    config.model.width = 0.25
+    with pytest.raises(UserError, match="feature_encoder has other shapes") as error:
+        networks.initial_networks("supervised", config, tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("folder", ["prepared", "nowhere", "run/joint"])
+def test_a_folder_without_checkpoint_is_named_at_once(other, folder, tmp_path):
+    config = supervised(other, other[1].parent / folder)
+    with pytest.raises(UserError, match=f"init_from=.*{folder} holds no checkpoint"):
+        train(config, tmp_path / "new")
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,58 @@
+"""Which changes of a config a run survives; expected: what can change its numbers."""
+
+import pytest
+
+from au_jax.errors import UserError
+from au_jax.workdir import checkpoints, resume
+from configs import joint as joint_config
+
+
+def stored():
+    return resume.as_json(joint_config.get_config())
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("data.crop", 128, "config.data.crop was 176, now 128"),
+        ("data.aus", (1, 2), "config.data.aus was 1,2,4,6,12,17, now 1,2"),
+        ("joint.batch_size", 8, "config.joint.batch_size was 16, now 8"),
+        ("landmarks.epochs", 3, "config.landmarks.epochs was 20, now 3"),
+        # The learning rate falls by shares of the epochs: these are other rates.
+        ("joint.epochs", 24, "config.joint.epochs was 12, now 24"),
+        ("stages", ("joint",), "config.stages was landmarks,joint, now joint"),
+    ],
+)
+def test_what_changes_results_is_named(key, value, line):
+    config = joint_config.get_config()
+    with config.ignore_type():
+        config.update_from_flattened_dict({key: value})
+    assert resume.changed(stored(), config, "joint") == [line]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stage"),
+    [
+        ("log_every", 7, "joint"),
+        ("data.num_workers", 4, "joint"),
+        ("finetune.learning_rate", 2e-5, "joint"),  # of a stage that comes later
+        ("stages", ("landmarks", "joint", "finetune"), "joint"),
+        ("joint.batch_size", 8, "landmarks"),
+        ("landmarks.epochs", 40, "landmarks"),  # at a constant learning rate
+    ],
+)
+def test_what_changes_no_result_is_free(key, value, stage):
+    config = joint_config.get_config()
+    config.update_from_flattened_dict({key: value})
+    assert resume.changed(stored(), config, stage) == []
+
+
+def test_a_workdir_belongs_to_one_program(tmp_path):
+    with (
+        resume.locked(tmp_path),
+        pytest.raises(UserError, match="another program is training"),
+        resume.locked(tmp_path),
+    ):
+        pass
+    with resume.locked(tmp_path):
+        assert checkpoints.position(tmp_path / "joint") is None
