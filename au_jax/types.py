@@ -63,8 +63,17 @@ class EvalBatch(TypedDict):
     valid: Bool[Array, "b"]
 
 
+class Variables(NamedTuple):
+    """Everything that a stage's networks compute with; both are keyed by group."""
+
+    params: dict[str, Params]
+    """Parameters: group -> network -> the tree that Linen calls "params"."""
+    batch_stats: dict[str, Params]
+    """Running statistics: group -> network -> Linen's "batch_stats"."""
+
+
 class Prediction(NamedTuple):
-    """What a model says of a batch of images."""
+    """The answers of a model for a batch of images."""
 
     aus: dict[str, Float[Array, "b a"]]
     """Probabilities by path ("direct", "reconstructed")."""
@@ -72,5 +81,5 @@ class Prediction(NamedTuple):
     """x, y in units of the crop side; None where the model finds none."""
 
 
-Predict = Callable[[dict[str, Params], dict[str, Params], Array], Prediction]
-"""Of parameters and running statistics by group, and images (b, h, w, 3) in -1..1."""
+PredictFn = Callable[[Variables, Array], Prediction]
+"""`(variables, image) -> prediction`; image is (b, h, w, 3), -1..1."""

@@ -53,15 +53,15 @@ def train(stage: str, config: Config, repeats: int) -> dict[str, Any]:
 def predict(stage: str, config: Config, repeats: int) -> dict[str, Any]:
     """The networks of a stage on random pictures, as `eval` and `predict` run them."""
     module, mesh = STAGES[stage], devices.make_mesh()
-    params, batch_stats = module.init(config, jax.random.key(config.seed))
+    variables = module.init(config, jax.random.key(config.seed))
     size, crop = config.eval.batch_size, config.data.crop
     shape = (size, crop, crop, 3)
     pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     image = devices.place_images(mesh, pictures)
     function = inference.compile_predict(mesh, module.make_predict(config))
-    needed = operations.count(function, params, batch_stats, image)
-    first = timing.seconds(lambda: function(params, batch_stats, image))
-    rates = _rates(lambda: function(params, batch_stats, image), repeats, size, needed)
+    needed = operations.count(function, variables, image)
+    first = timing.seconds(lambda: function(variables, image))
+    rates = _rates(lambda: function(variables, image), repeats, size, needed)
     return {"batch_size": size, "first_batch_seconds": first, **rates}
 
 

@@ -1,6 +1,5 @@
 """A stage's step as training compiles it, and something to run it on."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -8,22 +7,20 @@ import numpy as np
 
 from au_jax.stages import STAGES, pixels
 from au_jax.stages import state as train_state
-from au_jax.stages.state import TrainState
+from au_jax.stages.state import TrainState, TrainStep
 from au_jax.training import optimizers as optim
-from au_jax.types import Batch, Config, Terms
+from au_jax.types import Batch, Config
 from au_jax.workdir import networks
 
-Step = Callable[[TrainState, Batch], tuple[TrainState, Terms]]
 
-
-def make(stage: str, config: Config) -> tuple[Step, TrainState, Batch]:
+def make(stage: str, config: Config) -> tuple[TrainStep, TrainState, Batch]:
     """The step, a fresh state, and a batch of random pictures and labels."""
     module = STAGES[stage]
-    params, batch_stats = networks.fresh_networks(stage, config)
-    optimizers = optim.make_optimizers(config, stage, params, num_steps=10**6)
+    variables = networks.fresh_networks(stage, config)
+    optimizers = optim.make_optimizers(config, stage, variables.params, num_steps=10**6)
     weight = np.ones(len(config.data.aus), np.float32)
     step = module.make_train_step(config, optimizers, weight)
-    state = train_state.create(params, batch_stats, optimizers)
+    state = train_state.create(variables, optimizers)
     domains = len(module.domains(config))
     return (
         train_state.guarded(pixels.step_on_pixels(step)),
@@ -32,7 +29,7 @@ def make(stage: str, config: Config) -> tuple[Step, TrainState, Batch]:
     )
 
 
-def shapes_of(stage: str, config: Config) -> tuple[Step, Any, Any]:
+def shapes_of(stage: str, config: Config) -> tuple[TrainStep, Any, Any]:
     """The same, state and batch as shapes: nothing is computed."""
     kept: list[Any] = []
 

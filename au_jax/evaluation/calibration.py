@@ -16,6 +16,7 @@ from au_jax.evaluation.report import percent
 from au_jax.evaluation.run import best_stage
 from au_jax.runtime import devices
 from au_jax.stages import STAGES
+from au_jax.types import Variables
 from au_jax.workdir import thresholds
 from au_jax.workdir.networks import best_networks, read_config
 from au_jax.workdir.thresholds import Thresholds
@@ -57,7 +58,7 @@ def run(workdir: Path, calibrate: str, split: str, data_dir: str | None) -> None
     stage, aus = best_stage(config, workdir, "target"), tuple(config.data.aus)
     *networks, step = best_networks(stage, "target", config, workdir)
     mesh = devices.make_mesh()
-    params, batch_stats = jax.device_put(networks, devices.replicated(mesh))
+    variables = jax.device_put(Variables(*networks), devices.replicated(mesh))
     predict = inference.compile_predict(mesh, STAGES[stage].make_predict(config))
 
     def found(name: str) -> inference.Found:
@@ -65,7 +66,7 @@ def run(workdir: Path, calibrate: str, split: str, data_dir: str | None) -> None
         data = data_split.open_split(folder, config.data.target, name, aus)
         size = config.eval.batch_size
         return inference.predict_split(
-            predict, params, batch_stats, data, mesh, config.data.crop, size
+            predict, variables, data, mesh, config.data.crop, size
         )
 
     chosen = found(calibrate)

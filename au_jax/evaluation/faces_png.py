@@ -14,7 +14,7 @@ from au_jax.evaluation import inference
 from au_jax.faces import drawing
 from au_jax.runtime import devices
 from au_jax.stages import STAGES
-from au_jax.types import DOMAINS, Config, Prediction
+from au_jax.types import DOMAINS, Config, Prediction, Variables
 from au_jax.workdir.networks import best_networks
 
 COLUMNS = 6  # faces of each domain, in a row
@@ -74,7 +74,7 @@ def _row(
 ) -> UInt8[np.ndarray, "h w 3"]:
     mesh = devices.make_mesh()
     *networks, _ = best_networks(stage, domain, config, workdir)
-    params, batch_stats = jax.device_put(networks, devices.replicated(mesh))
+    variables = jax.device_put(Variables(*networks), devices.replicated(mesh))
     predict = inference.compile_predict(mesh, STAGES[stage].make_predict(config))
     # Evenly over the split: neighbours are often frames of one sequence.
     chosen = set(np.linspace(0, len(data) - 1, COLUMNS + 2).astype(int)[1:-1].tolist())
@@ -87,7 +87,7 @@ def _row(
         if not wanted:
             continue
         image = devices.place_images(mesh, np.asarray(batch["image"]))
-        found = jax.device_get(predict(params, batch_stats, image))
+        found = jax.device_get(predict(variables, image))
         for i in wanted:
             face = np.asarray(batch["image"][i])
             picture = _face(face, np.asarray(batch["landmarks"][i]), found, i, show)

@@ -12,7 +12,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.runtime import devices
 from au_jax.stages import pixels
-from au_jax.types import Params, Predict, Prediction
+from au_jax.types import PredictFn, Prediction, Variables
 from au_jax.workdir.thresholds import Thresholds
 
 
@@ -39,7 +39,7 @@ class Evaluation:
         return values
 
 
-def compile_predict(mesh: jax.sharding.Mesh, predict: Predict) -> Predict:
+def compile_predict(mesh: jax.sharding.Mesh, predict: PredictFn) -> PredictFn:
     """Prediction on bytes, spread over the mesh; its results are on every device."""
     return jax.jit(
         pixels.predict_on_pixels(predict), out_shardings=devices.replicated(mesh)
@@ -59,9 +59,8 @@ class Found:
 
 
 def predict_split(
-    predict: Predict,
-    params: dict[str, Params],
-    batch_stats: dict[str, Params],
+    predict: PredictFn,
+    variables: Variables,
     split: FaceSplit,
     mesh: jax.sharding.Mesh,
     crop: int,
@@ -77,7 +76,7 @@ def predict_split(
     for batch in pipeline.make_eval(split, crop=crop, batch_size=batch_size):
         pause()
         image = devices.place_images(mesh, np.asarray(batch["image"]))
-        prediction = jax.device_get(predict(params, batch_stats, image))
+        prediction = jax.device_get(predict(variables, image))
         valid = batch["valid"]
         check_finite(prediction, split)
         for path, probabilities in prediction.aus.items():
@@ -108,9 +107,8 @@ def check_finite(prediction: Prediction, split: FaceSplit) -> None:
 
 
 def evaluate(
-    predict: Predict,
-    params: dict[str, Params],
-    batch_stats: dict[str, Params],
+    predict: PredictFn,
+    variables: Variables,
     split: FaceSplit,
     *,
     mesh: jax.sharding.Mesh,
@@ -123,9 +121,7 @@ def evaluate(
 
     With `calibrated` thresholds of this model, also the scores at these.
     """
-    found = predict_split(
-        predict, params, batch_stats, split, mesh, crop, batch_size, pause
-    )
+    found = predict_split(predict, variables, split, mesh, crop, batch_size, pause)
     scores = {
         path: metrics.score(values, found.aus, found.known)
         for path, values in found.probabilities.items()

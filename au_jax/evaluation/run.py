@@ -12,7 +12,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation import faces_png, inference, metrics, report, report_json
 from au_jax.runtime import devices
 from au_jax.stages import STAGES
-from au_jax.types import DOMAINS, Config
+from au_jax.types import DOMAINS, Config, Variables
 from au_jax.workdir import thresholds
 from au_jax.workdir.networks import best_networks, read_config, stages_with_checkpoints
 from au_jax.workdir.thresholds import Thresholds
@@ -104,11 +104,10 @@ def _evaluate(
     *networks, step = best_networks(stage, domain, config, workdir)
     if calibrated and (calibrated.stage, calibrated.step) != (stage, step):
         calibrated = None
-    params, batch_stats = jax.device_put(networks, devices.replicated(mesh))
+    variables = jax.device_put(Variables(*networks), devices.replicated(mesh))
     found = inference.evaluate(
         inference.compile_predict(mesh, STAGES[stage].make_predict(config)),
-        params,
-        batch_stats,
+        variables,
         data,
         mesh=mesh,
         crop=config.data.crop,

@@ -9,7 +9,7 @@ from au_jax.model_file.file import Model
 from au_jax.prediction.detector import chosen_path
 from au_jax.stages import STAGES
 from au_jax.stages.pixels import normalise
-from au_jax.types import Array
+from au_jax.types import Array, Variables
 
 
 def program(model: Model, path: str | None = None) -> Callable[[Array], Array]:
@@ -27,6 +27,7 @@ def program(model: Model, path: str | None = None) -> Callable[[Array], Array]:
     predict = STAGES[model.card["stage"]].make_predict(cards.network_config(model.card))
 
     def run(faces: UInt8[Array, "b c c 3"]) -> Float[Array, "b a"]:
-        return predict(model.params, model.batch_stats, normalise(faces)).aus[path]
+        variables = Variables(model.params, model.batch_stats)
+        return predict(variables, normalise(faces)).aus[path]
 
     return run

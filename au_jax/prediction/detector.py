@@ -21,6 +21,7 @@ from au_jax.faces.finder import Face, FaceFinder, whole_face
 from au_jax.model_file import card as cards
 from au_jax.model_file import file
 from au_jax.stages import STAGES, pixels
+from au_jax.types import Variables
 
 # Faces per run of the networks. It never changes, so that XLA runs the same program on
 # every face and no result depends on how many faces came with it.
@@ -63,11 +64,11 @@ class Detector:
         if model.card.get("thresholds_path") not in ("", None, self.path):
             limits = [THRESHOLD] * len(limits)  # they were chosen on the other path
         self.thresholds = np.array(limits, np.float32)
-        networks = jax.device_put((model.params, model.batch_stats))
+        networks = jax.device_put(Variables(model.params, model.batch_stats))
         predict = STAGES[model.card["stage"]].make_predict(
             cards.network_config(model.card)
         )
-        run = jax.jit(lambda networks, x: predict(*networks, x).aus[self.path])
+        run = jax.jit(lambda networks, x: predict(networks, x).aus[self.path])
         self._run = lambda images: run(networks, images)
         self._finder: FaceFinder | None = None
         self._lock = threading.Lock()

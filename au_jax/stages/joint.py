@@ -18,17 +18,18 @@ from au_jax.models.layers import scaled
 from au_jax.stages import accumulation, losses
 from au_jax.stages.forward import Constants, Outputs, forward
 from au_jax.stages.joint_terms import make_judges
-from au_jax.stages.networks import infer, make_networks, variables
-from au_jax.stages.state import Optimizers, TrainState, gradient_norms
+from au_jax.stages.networks import fresh_network, infer, make_networks
+from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
 from au_jax.types import (
     DOMAINS,
     Array,
     Batch,
     Config,
     Params,
-    Predict,
+    PredictFn,
     Prediction,
     Terms,
+    Variables,
 )
 
 PLAYERS = ("task", "generator")
@@ -47,7 +48,7 @@ def active_weights(config: Config) -> dict[str, float]:
     return {name: weight for name, weight in config.loss.items() if weight}
 
 
-def init(config: Config, key: jax.Array) -> tuple[dict[str, Params], dict[str, Params]]:
+def init(config: Config, key: jax.Array) -> Variables:
     """Fresh parameters and running statistics, by group and network."""
     networks = make_networks(config)
     crop, f = config.data.crop, config.data.crop // 4
@@ -56,7 +57,7 @@ def init(config: Config, key: jax.Array) -> tuple[dict[str, Params], dict[str, P
     batch_stats = {"task": {}}
 
     def add(group: str, name: str, module: nn.Module, *inputs: Array) -> None:
-        params[group][name], stats = variables(module, next(keys), *inputs)
+        params[group][name], stats = fresh_network(module, next(keys), *inputs)
         if stats:
             batch_stats[group][name] = stats
 
@@ -86,12 +87,12 @@ def init(config: Config, key: jax.Array) -> tuple[dict[str, Params], dict[str, P
     add("discriminator", "landmark", networks.landmark_discriminator, features)
     for domain in DOMAINS:
         add("discriminator", domain, networks.domain_discriminator, features)
-    return params, batch_stats
+    return Variables(params, batch_stats)
 
 
 def make_train_step(
     config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
-) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
+) -> TrainStep:
     """One joint step: discriminators first, then the players against the updated ones.
 
     The players run forward once: `jax.vjp` keeps that pass, and the gradient of their
@@ -143,18 +144,15 @@ def make_train_step(
     return train_step
 
 
-def make_predict(config: Config) -> Predict:
+def make_predict(config: Config) -> PredictFn:
     """Both test paths of method.md section 7, and the landmarks.
 
     "direct" is AU(E_f(I)); "reconstructed" is AU(G_st(A, B)) of its own A and B.
     """
     networks = make_networks(config)
 
-    def predict(
-        params: dict[str, Params],
-        batch_stats: dict[str, Params],
-        image: Float[Array, "b h w 3"],
-    ) -> Prediction:
+    def predict(variables: Variables, image: Float[Array, "b h w 3"]) -> Prediction:
+        params, batch_stats = variables
         players = params["task"] | params["generator"]
 
         def apply(name: str, *inputs: Array) -> Any:

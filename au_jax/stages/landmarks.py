@@ -1,13 +1,11 @@
 """Stage 1: E_f and the landmark branch, alone, on the source (method.md section 5)."""
 
-from collections.abc import Callable
-
 import jax
 from jaxtyping import Float
 
 from au_jax.stages import losses, single_branch
-from au_jax.stages.state import Optimizers, TrainState
-from au_jax.types import Array, Batch, Config, Params, Predict, Prediction, Terms
+from au_jax.stages.state import Optimizers, TrainStep
+from au_jax.types import Array, Config, PredictFn, Prediction, Variables
 
 
 def domains(config: Config) -> tuple[str, ...]:
@@ -15,14 +13,14 @@ def domains(config: Config) -> tuple[str, ...]:
     return ("source",)
 
 
-def init(config: Config, key: jax.Array) -> tuple[dict[str, Params], dict[str, Params]]:
+def init(config: Config, key: jax.Array) -> Variables:
     """Fresh parameters and running statistics, by group and network."""
     return single_branch.init(config, key, "landmark_detector")
 
 
 def make_train_step(
     config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
-) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
+) -> TrainStep:
     """One step on L_fl (eq. 1); AU weights are not needed."""
     return single_branch.make_train_step(
         config,
@@ -33,7 +31,7 @@ def make_train_step(
     )
 
 
-def make_predict(config: Config) -> Predict:
+def make_predict(config: Config) -> PredictFn:
     """Landmarks only: this stage knows no action units."""
     apply = single_branch.make_apply(config, "landmark_detector")
     return lambda *inputs: Prediction({}, apply(*inputs))

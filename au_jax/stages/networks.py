@@ -50,7 +50,7 @@ def make_networks(config: Config) -> Networks:
     )
 
 
-def variables(
+def fresh_network(
     module: nn.Module, key: jax.Array, *inputs: Array
 ) -> tuple[Params, Params]:
     """Fresh parameters and running statistics ({} if it keeps none)."""

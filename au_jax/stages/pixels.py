@@ -5,13 +5,11 @@ compiled programs begin with what makes -1..1 of them: a quarter of the bytes to
 and nothing for the host to compute.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from au_jax.stages.state import TrainState
-from au_jax.types import Array, Batch, Params, Predict, Prediction, Terms
+from au_jax.stages.state import TrainState, TrainStep
+from au_jax.types import Array, Batch, PredictFn, Prediction, Terms, Variables
 
 
 def normalise(image: UInt8[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
@@ -19,9 +17,7 @@ def normalise(image: UInt8[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
     return image.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
-def step_on_pixels(
-    train_step: Callable[[TrainState, Batch], tuple[TrainState, Terms]],
-) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
+def step_on_pixels(train_step: TrainStep) -> TrainStep:
     """A stage's step, for batches whose images are bytes."""
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
@@ -30,14 +26,10 @@ def step_on_pixels(
     return step
 
 
-def predict_on_pixels(predict: Predict) -> Predict:
+def predict_on_pixels(predict: PredictFn) -> PredictFn:
     """A stage's prediction, for images that are bytes."""
 
-    def on_pixels(
-        params: dict[str, Params],
-        batch_stats: dict[str, Params],
-        image: UInt8[Array, "b h w 3"],
-    ) -> Prediction:
-        return predict(params, batch_stats, normalise(image))
+    def on_pixels(variables: Variables, image: UInt8[Array, "b h w 3"]) -> Prediction:
+        return predict(variables, normalise(image))
 
     return on_pixels

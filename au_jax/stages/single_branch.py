@@ -9,14 +9,12 @@ from jaxtyping import Float
 from au_jax.models import remat
 from au_jax.models.layers import scaled
 from au_jax.stages import accumulation
-from au_jax.stages.networks import infer, make_networks, update_stats, variables
-from au_jax.stages.state import Optimizers, TrainState, gradient_norms
-from au_jax.types import Array, Batch, Config, Params, Terms
+from au_jax.stages.networks import fresh_network, infer, make_networks, update_stats
+from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
+from au_jax.types import Array, Batch, Config, Params, Terms, Variables
 
 
-def init(
-    config: Config, key: jax.Array, head: str
-) -> tuple[dict[str, Params], dict[str, Params]]:
+def init(config: Config, key: jax.Array, head: str) -> Variables:
     """Fresh parameters and running statistics of E_f and the network `head`."""
     networks = make_networks(config)
     crop, f = config.data.crop, config.data.crop // 4
@@ -26,8 +24,8 @@ def init(
     }
     params, batch_stats = {}, {}
     for (name, x), k in zip(inputs.items(), jax.random.split(key), strict=True):
-        params[name], batch_stats[name] = variables(getattr(networks, name), k, x)
-    return {"task": params}, {"task": batch_stats}
+        params[name], batch_stats[name] = fresh_network(getattr(networks, name), k, x)
+    return Variables({"task": params}, {"task": batch_stats})
 
 
 def make_train_step(
@@ -36,7 +34,7 @@ def make_train_step(
     head: str,
     term: str,
     loss: Callable[[Array, Batch], Array],
-) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
+) -> TrainStep:
     """One step on a single loss of the head's output, named `term`."""
     networks = make_networks(config)
 
@@ -70,18 +68,14 @@ def make_train_step(
 
 def make_apply(
     config: Config, head: str
-) -> Callable[
-    [dict[str, Params], dict[str, Params], Float[Array, "b h w 3"]],
-    Float[Array, "b *out"],
-]:
+) -> Callable[[Variables, Float[Array, "b h w 3"]], Float[Array, "b *out"]]:
     """The head's output on images, in inference mode."""
     networks = make_networks(config)
 
     def apply(
-        params: dict[str, Params],
-        batch_stats: dict[str, Params],
-        image: Float[Array, "b h w 3"],
+        variables: Variables, image: Float[Array, "b h w 3"]
     ) -> Float[Array, "b *out"]:
+        params, batch_stats = variables
         x = image
         for name in ("feature_encoder", head):
             module = getattr(networks, name)

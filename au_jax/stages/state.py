@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from au_jax.types import Batch, Params, Terms
+from au_jax.types import Batch, Params, Terms, Variables
 
 Optimizers = Mapping[str, optax.GradientTransformation]
 """One optimizer per parameter group."""
@@ -27,6 +27,11 @@ class TrainState(flax.struct.PyTreeNode):
     batch_stats: dict[str, Params]
     opt_state: dict[str, optax.OptState]
 
+    @property
+    def variables(self) -> Variables:
+        """The networks, without the state of their optimizers."""
+        return Variables(self.params, self.batch_stats)
+
     def apply_gradients(
         self, optimizers: Optimizers, gradients: Mapping[str, Params]
     ) -> "TrainState":
@@ -41,12 +46,15 @@ class TrainState(flax.struct.PyTreeNode):
         return self.replace(params=params, opt_state=opt_state)
 
 
-def create(
-    params: dict[str, Params], batch_stats: dict[str, Params], optimizers: Optimizers
-) -> TrainState:
+def create(variables: Variables, optimizers: Optimizers) -> TrainState:
     """The state before the first step."""
+    params, batch_stats = variables
     opt_state = {group: optimizers[group].init(p) for group, p in params.items()}
     return TrainState(jnp.zeros((), jnp.int32), params, batch_stats, opt_state)
+
+
+TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Terms]]
+"""`(state, batch) -> (state after the step, loss terms and gradient norms)`."""
 
 
 def parts(state: TrainState) -> dict[str, Any]:
@@ -68,9 +76,7 @@ def gradient_norms(gradients: Mapping[str, Params]) -> Terms:
     }
 
 
-def guarded(
-    train_step: Callable[[TrainState, Batch], tuple[TrainState, Terms]],
-) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
+def guarded(train_step: TrainStep) -> TrainStep:
     """A step that changes nothing but the step count where a term is not finite.
 
     The terms include the norms of all gradients, so one bad gradient is enough.

@@ -4,15 +4,13 @@ On source labels it is what adaptation has to beat; on target labels, what it mi
 reach (`config.supervised.domain`).
 """
 
-from collections.abc import Callable
-
 import flax.linen as nn
 import jax
 from jaxtyping import Float
 
 from au_jax.stages import losses, single_branch
-from au_jax.stages.state import Optimizers, TrainState
-from au_jax.types import Array, Batch, Config, Params, Predict, Prediction, Terms
+from au_jax.stages.state import Optimizers, TrainStep
+from au_jax.types import Array, Config, PredictFn, Prediction, Variables
 
 
 def domains(config: Config) -> tuple[str, ...]:
@@ -20,14 +18,14 @@ def domains(config: Config) -> tuple[str, ...]:
     return (config.supervised.domain,)
 
 
-def init(config: Config, key: jax.Array) -> tuple[dict[str, Params], dict[str, Params]]:
+def init(config: Config, key: jax.Array) -> Variables:
     """Fresh parameters and running statistics, by group and network."""
     return single_branch.init(config, key, "au_detector")
 
 
 def make_train_step(
     config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
-) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
+) -> TrainStep:
     """One step on BCE_w of the labelled images (method.md section 4)."""
     return single_branch.make_train_step(
         config,
@@ -40,7 +38,7 @@ def make_train_step(
     )
 
 
-def make_predict(config: Config) -> Predict:
+def make_predict(config: Config) -> PredictFn:
     """The direct path; there is no other."""
     apply = single_branch.make_apply(config, "au_detector")
     return lambda *inputs: Prediction({"direct": nn.sigmoid(apply(*inputs))}, None)

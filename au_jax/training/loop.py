@@ -23,7 +23,7 @@ from au_jax.training.pauses import Pauses
 from au_jax.training.plan import Splits, StagePlan
 from au_jax.training.progress import StageProgress
 from au_jax.training.term_log import TermLog
-from au_jax.types import DOMAINS, Batch, Config, Params, Terms
+from au_jax.types import DOMAINS, Batch, Config, Terms, Variables
 from au_jax.workdir import checkpoints
 from au_jax.workdir import networks as run_state
 from au_jax.workdir.metrics_log import Writer
@@ -57,7 +57,7 @@ def run_stage(
         return
     mesh = devices.make_mesh()
     shapes = run_state.network_shapes(name, config)
-    optimizers = optim.make_optimizers(config, name, shapes[0], plan.num_steps)
+    optimizers = optim.make_optimizers(config, name, shapes.params, plan.num_steps)
     shown = StageProgress(name, plan.done, plan.num_steps, plan.images_per_step)
     with (
         checkpoints.open_manager(plan.folder, DOMAINS) as manager,
@@ -90,7 +90,7 @@ def starting_state(
     workdir: Path,
     manager: ocp.CheckpointManager,
     mesh: jax.sharding.Mesh,
-    shapes: tuple[dict[str, Params], dict[str, Params]],
+    shapes: Variables,
     optimizers: Optimizers,
 ) -> TrainState:
     """That of the latest checkpoint, or the one before the first step.
@@ -100,10 +100,9 @@ def starting_state(
     """
     if plan.position is None:
         networks = run_state.initial_networks(plan.name, plan.config, workdir)
-        return devices.place_state(mesh, train_state.create(*networks, optimizers))
+        return devices.place_state(mesh, train_state.create(networks, optimizers))
     parts = jax.eval_shape(
-        lambda p, s: train_state.parts(train_state.create(p, s, optimizers)),
-        *shapes,
+        lambda v: train_state.parts(train_state.create(v, optimizers)), shapes
     )
     try:
         state = checkpoints.restore(manager, plan.done, parts, devices.replicated(mesh))

@@ -14,7 +14,7 @@ from au_jax.stages.state import TrainState
 from au_jax.training import validation
 from au_jax.training.plan import Splits, StagePlan
 from au_jax.training.term_log import TermLog
-from au_jax.types import Predict
+from au_jax.types import PredictFn
 from au_jax.workdir import checkpoints, resume
 from au_jax.workdir.metrics_log import Writer
 
@@ -35,7 +35,7 @@ class Pauses:
     manager: ocp.CheckpointManager
     metrics: Writer
     log: TermLog
-    predict: Predict
+    predict: PredictFn
 
     def after_step(self, step: int, state: TrainState) -> None:
         """Validates, saves and stops where it is time or was asked for.

@@ -14,7 +14,7 @@ from au_jax.evaluation.inference import Evaluation
 from au_jax.evaluation.report import METRICS, percent
 from au_jax.runtime.files import write_whole
 from au_jax.stages.state import TrainState
-from au_jax.types import DOMAINS, Config, Predict
+from au_jax.types import DOMAINS, Config, PredictFn
 from au_jax.workdir import metrics_log
 
 Found = dict[str, Evaluation]
@@ -22,7 +22,7 @@ Found = dict[str, Evaluation]
 
 
 def validate(
-    predict: Predict,
+    predict: PredictFn,
     state: TrainState,
     splits: Mapping[str, FaceSplit],
     config: Config,
@@ -33,8 +33,7 @@ def validate(
     return {
         domain: inference.evaluate(
             predict,
-            state.params,
-            state.batch_stats,
+            state.variables,
             split,
             mesh=mesh,
             crop=config.data.crop,

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from au_jax.errors import UserError
 from au_jax.runtime.files import write_whole
 from au_jax.stages import STAGES
-from au_jax.types import DOMAINS, Config, Params
+from au_jax.types import DOMAINS, Config, Params, Variables
 from au_jax.workdir import checkpoints
 
 LOG = logging.getLogger(__name__)
@@ -41,16 +41,12 @@ def read_config(workdir: Path) -> Config:
     return ConfigDict(json.loads(path.read_text()))
 
 
-def network_shapes(
-    stage: str, config: Config
-) -> tuple[dict[str, Params], dict[str, Params]]:
+def network_shapes(stage: str, config: Config) -> Variables:
     """Parameters and running statistics of a stage by shape; nothing is computed."""
     return jax.eval_shape(lambda: STAGES[stage].init(config, jax.random.key(0)))
 
 
-def fresh_networks(
-    name: str, config: Config
-) -> tuple[dict[str, Params], dict[str, Params]]:
+def fresh_networks(name: str, config: Config) -> Variables:
     """Networks for a stage that have learned nothing, drawn by the config's seed."""
     key = jax.random.fold_in(jax.random.key(config.seed), list(STAGES).index(name))
     # It runs once: a quick compilation is worth more than a quick program.
@@ -61,9 +57,7 @@ def fresh_networks(
     return init(key)
 
 
-def initial_networks(
-    name: str, config: Config, workdir: Path
-) -> tuple[dict[str, Params], dict[str, Params]]:
+def initial_networks(name: str, config: Config, workdir: Path) -> Variables:
     """Fresh networks for a stage, those of the stage before it taken over."""
     params, batch_stats = fresh_networks(name, config)
     if config.init_from:
@@ -75,7 +69,7 @@ def initial_networks(
     if before in config.stages and (workdir / before).is_dir():
         found = best_networks(before, domain, config, workdir)
         merge(name, f"{before}, step {found[2]}", found, params, batch_stats)
-    return params, batch_stats
+    return Variables(params, batch_stats)
 
 
 def origin(init_from: str) -> tuple[str, str, Config, Path]:

@@ -14,6 +14,7 @@ import pytest
 from au_jax.errors import UserError
 from au_jax.model_file import from_adld
 from au_jax.stages import joint
+from au_jax.types import Variables
 from au_jax.workdir.networks import network_shapes
 from configs import adld as adld_config
 from tests import reference_models as reference
@@ -90,7 +91,7 @@ def test_the_forward_pass_is_that_of_the_reference(snapshot):
     assert model.card["training"] == {"method": "ADLD", "snapshot": 7}
     batch, _ = reference.inputs(case, joint=False)
     predict = joint.make_predict(config)
-    found = predict(model.params, model.batch_stats, batch["image"][1])
+    found = predict(Variables(model.params, model.batch_stats), batch["image"][1])
     wanted = 1 / (1 + np.exp(-numbers["eval/au_logits_target"]))
     np.testing.assert_allclose(found.aus["reconstructed"], wanted, atol=1e-4)
 

@@ -36,6 +36,6 @@ def random_batch(config, seed: int = 0, batch_size: int = 2, num_domains: int = 
 def build(stage: str, config, num_steps: int = 100):
     """A fresh state of a stage, and its optimizers."""
     init = jax.jit(lambda key: STAGES[stage].init(config, key))
-    params, batch_stats = init(jax.random.key(0))
-    optimizers = optim.make_optimizers(config, stage, params, num_steps)
-    return state.create(params, batch_stats, optimizers), optimizers
+    variables = init(jax.random.key(0))
+    optimizers = optim.make_optimizers(config, stage, variables.params, num_steps)
+    return state.create(variables, optimizers), optimizers

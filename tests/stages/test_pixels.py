@@ -5,7 +5,7 @@ import numpy as np
 
 from au_jax.stages import pixels
 from au_jax.stages.state import TrainState
-from au_jax.types import Prediction
+from au_jax.types import Prediction, Variables
 
 BYTES = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
 
@@ -32,6 +32,6 @@ def test_steps_and_predictions_see_normalised_images():
     np.testing.assert_array_equal(seen[0]["image"], pixels.normalise(BYTES)[None])
     assert batch["image"].dtype == np.uint8  # what was given stays as it was
 
-    predict = pixels.predict_on_pixels(lambda p, s, x: Prediction({"direct": x}, None))
-    found = predict({}, {}, BYTES).aus["direct"]
+    predict = pixels.predict_on_pixels(lambda _, x: Prediction({"direct": x}, None))
+    found = predict(Variables({}, {}), BYTES).aus["direct"]
     np.testing.assert_array_equal(found, pixels.normalise(BYTES))

@@ -20,6 +20,7 @@ from au_jax.stages import state as train_state
 from au_jax.stages.networks import Networks, make_networks
 from au_jax.stages.state import TrainState
 from au_jax.training import optimizers as optim
+from au_jax.types import Variables
 from configs import adld as adld_config
 from configs import joint as joint_config
 from tests import reference_models as reference
@@ -63,7 +64,7 @@ def run(path: Path) -> Run:
     batch, au_weight = reference.inputs(case, is_joint)
     step = jax.jit(joint.make_train_step(config, optimizers, au_weight))
     numbers = dict(np.load(path))
-    states = [train_state.create(params, batch_stats, optimizers)]
+    states = [train_state.create(Variables(params, batch_stats), optimizers)]
     terms = []
     for _ in numbers["loss/total"]:
         state, found = step(states[-1], batch)
@@ -140,7 +141,7 @@ def forward(networks: Networks, state: TrainState, images) -> dict[str, np.ndarr
 def predict(config: ConfigDict, state: TrainState, images) -> dict[str, np.ndarray]:
     """Both domains through the program's own prediction."""
     function = jax.jit(joint.make_predict(config))
-    source, target = (function(state.params, state.batch_stats, x) for x in images)
+    source, target = (function(state.variables, x) for x in images)
     found = {
         "au_logits_source": logits(source.aus["direct"]),
         "au_logits_target": logits(target.aus["reconstructed"]),

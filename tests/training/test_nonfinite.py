@@ -17,7 +17,7 @@ from au_jax.stages import state as train_state
 from au_jax.training import term_log
 from au_jax.training.progress import StageProgress
 from au_jax.training.term_log import TermLog
-from au_jax.types import Prediction
+from au_jax.types import Prediction, Variables
 from au_jax.workdir.metrics_log import Writer, read_metrics
 from tests.trees import assert_trees_equal
 
@@ -42,7 +42,7 @@ def test_a_bad_step_changes_only_the_step_count():
     optimizers = {"task": optax.adam(0.1)}
     params = {"task": {"p": jnp.zeros(3)}}
     stats = {"task": {"mean": jnp.zeros(())}}
-    state = train_state.create(params, stats, optimizers)
+    state = train_state.create(Variables(params, stats), optimizers)
     step = jax.jit(train_state.guarded(toy_step(optimizers)))
     good, _ = step(state, {"image": jnp.ones(3)})
     assert not np.array_equal(good.params["task"]["p"], params["task"]["p"])

@@ -10,6 +10,7 @@ import pytest
 
 from au_jax.errors import UserError
 from au_jax.stages import state as train_state
+from au_jax.types import Variables
 from au_jax.workdir import checkpoints
 from tests.trees import assert_trees_equal
 
@@ -20,7 +21,7 @@ DEVICE = jax.sharding.SingleDeviceSharding(jax.devices()[0])
 def make_state(value: float, step: int) -> train_state.TrainState:
     params = {"task": {"encoder": {"kernel": jnp.full((2, 3), value)}}}
     stats = {"task": {"encoder": {"mean": jnp.full((3,), value)}}}
-    state = train_state.create(params, stats, {"task": optax.adam(1e-3)})
+    state = train_state.create(Variables(params, stats), {"task": optax.adam(1e-3)})
     return state.replace(step=jnp.int32(step))
 
 
