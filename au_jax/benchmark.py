@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     from au_jax.benchmarking import ahead_of_time, measures, profile
     from au_jax.runtime import console, processes
     from au_jax.training import config_checks
-    from au_jax.training.run import open_splits
+    from au_jax.training.run import open_data
 
     config, repeats = CONFIG.value, REPEATS.value
     assert repeats is not None
@@ -66,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
     processes.join("", 1, 0)
     figures: dict[str, Any] = {"machine": machine()}
     if "data" in WHAT.value:
-        splits = open_splits(config).train
+        splits = open_data(config).train
         domains = measures.STAGES[stage].domains(config)
         chosen = [splits[domain] for domain in domains]
         figures["data"] = measures.data(chosen, config, stage, repeats)

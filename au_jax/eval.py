@@ -1,4 +1,13 @@
-"""Evaluates a run: python -m au_jax.eval --workdir=runs/joint [--split=test]."""
+"""Evaluate a run, or choose its decision thresholds.
+
+    python -m au_jax.eval --workdir=runs/joint [--split=test]
+    python -m au_jax.eval --workdir=runs/joint --calibrate=val
+
+The first writes eval.json, eval.md and faces.png into the run and prints the tables. The
+second writes thresholds.json, which later evaluations and `export` use.
+
+Exit code: 0; 2 for a mistake of the user.
+"""
 
 import functools
 from pathlib import Path
@@ -8,27 +17,27 @@ from absl import app, flags
 from au_jax.errors import run_program
 from au_jax.runtime import command_line
 
-WORKDIR = flags.DEFINE_string("workdir", None, "the workdir of a training run")
-SPLIT = flags.DEFINE_string("split", "test", "the split to evaluate, of both domains")
+WORKDIR = flags.DEFINE_string("workdir", None, "the work directory of a training run")
+SPLIT = flags.DEFINE_string("split", "test", "the split of both domains to evaluate")
 DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "where the prepared data are; by default where training had them"
+    "data_dir", None, "the prepared data; the default is the folder that training used"
 )
 CALIBRATE = flags.DEFINE_string(
-    "calibrate", None, "only chooses thresholds, on this split of the target: val"
+    "calibrate", None, "choose thresholds on this split of the target instead: val"
 )
 FACES = flags.DEFINE_enum(
     "faces",
     None,
     ["show", "blur", "none"],
-    "how faces.png shows faces; unless given, those of licensed sets are left out",
+    "how faces.png shows faces; the default leaves those of licensed sets out",
 )
 
 
 def main(argv: list[str]) -> None:
-    """Evaluates the run of the flags."""
+    """Evaluate, or calibrate if the flag asks for it."""
     del argv
-    # Late: loading them takes seconds, for which --help and mistakes need not wait.
-    from au_jax.evaluation import calibration
+    # Imported late: it takes seconds, for which --help and mistakes need not wait.
+    from au_jax.evaluation.calibration import calibrate
     from au_jax.evaluation.run import evaluate
     from au_jax.runtime import compilation_cache, console
 
@@ -37,9 +46,9 @@ def main(argv: list[str]) -> None:
     compilation_cache.use()
     workdir = Path(WORKDIR.value)
     if CALIBRATE.value:
-        calibration.run(workdir, CALIBRATE.value, SPLIT.value, DATA_DIR.value)
-        return
-    evaluate(workdir, SPLIT.value, DATA_DIR.value, FACES.value)
+        calibrate(workdir, CALIBRATE.value, SPLIT.value, DATA_DIR.value)
+    else:
+        evaluate(workdir, SPLIT.value, DATA_DIR.value, FACES.value)
 
 
 if __name__ == "__main__":

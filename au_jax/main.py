@@ -1,4 +1,12 @@
-"""Trains: python -m au_jax.main --config=configs/joint.py --workdir=runs/joint."""
+"""Train the stages of a config.
+
+    python -m au_jax.main --config=configs/joint.py --workdir=runs/joint
+
+Run the same command again to resume after any interruption. The first Ctrl-C or SIGTERM
+ends the run after a checkpoint; SIGUSR1 writes a checkpoint and training continues.
+
+Exit code: 0; 2 for a mistake of the user; 130 and 143 when stopped by a signal.
+"""
 
 import functools
 import signal
@@ -12,24 +20,26 @@ from au_jax.errors import run_program
 from au_jax.runtime import command_line, signals
 
 CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "the experiment, a file of configs/", lock_config=True
+    "config", None, "the experiment: a file of configs/", lock_config=True
 )
 WORKDIR = flags.DEFINE_string(
-    "workdir", None, "where checkpoints, metrics and the resolved config go"
+    "workdir", None, "the folder for checkpoints, metrics and the resolved config"
 )
 COORDINATOR = flags.DEFINE_string(
-    "coordinator", "", "several processes: HOST:PORT of the first; Slurm needs none"
+    "coordinator",
+    "",
+    "HOST:PORT of the first process, if several train together; Slurm needs none",
 )
-PROCESS_COUNT = flags.DEFINE_integer("process_count", 1, "of all processes")
-PROCESS_INDEX = flags.DEFINE_integer("process_index", 0, "of this process, from 0")
+PROCESS_COUNT = flags.DEFINE_integer("process_count", 1, "number of processes")
+PROCESS_INDEX = flags.DEFINE_integer("process_index", 0, "this process, from 0")
 
 
 def main(argv: list[str]) -> int:
-    """Runs the stages of the config; 128 plus the number of a signal that ended it."""
+    """Train, and evaluate if the config asks for it; return the exit code."""
     del argv
     assert WORKDIR.value is not None
     with signals.requests() as requests:
-        # Late: loading them takes seconds, in which Ctrl-C shall be noted already.
+        # Imported late: it takes seconds, in which Ctrl-C is noted already.
         from au_jax.evaluation.run import evaluate
         from au_jax.runtime import compilation_cache, console, processes
         from au_jax.training import config_checks
@@ -46,10 +56,11 @@ def main(argv: list[str]) -> int:
                 requests.check()
             except signals.Stopped as stopped:
                 print(
-                    f"stopped by {stopped}; the same command goes on", file=sys.stderr
+                    f"stopped by {stopped}; run the same command again to resume",
+                    file=sys.stderr,
                 )
                 return 128 + stopped.number
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # there is nothing more to save
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to save
         if CONFIG.value.eval.at_end and processes.alone():
             evaluate(workdir, CONFIG.value.eval.at_end, None)
     return 0

@@ -15,7 +15,7 @@ from au_jax.benchmarking import kernels, operations
 from au_jax.benchmarking.gpus import GPUS, Gpu, least_seconds
 from au_jax.benchmarking.workload import shapes_of
 from au_jax.errors import UserError
-from au_jax.runtime import devices
+from au_jax.training.step import compile_train_step
 from au_jax.types import Config
 
 SMALL = 10**6
@@ -76,7 +76,7 @@ def _compile(gpu: Gpu, stage: str, config: Config) -> tuple[Any, int]:
     mesh = Mesh(np.array(topology.devices), ("data",), axis_types=(AxisType.Auto,))
     step, state, batch = shapes_of(stage, config)
     lowered = (
-        devices.compile_step(mesh, step)
+        compile_train_step(mesh, step)
         .trace(state, batch)
         .lower(lowering_platforms=("cuda",))
     )

@@ -14,6 +14,7 @@ from au_jax.data.split import FaceSplit
 from au_jax.evaluation import inference
 from au_jax.runtime import devices
 from au_jax.stages import STAGES
+from au_jax.training.step import compile_train_step
 from au_jax.types import Batch, Config
 
 SIDE = {"cpu": 2048, "gpu": 8192}
@@ -25,13 +26,16 @@ def train(stage: str, config: Config, repeats: int) -> dict[str, Any]:
     mesh = devices.make_mesh()
     step, state, batch = workload.make(stage, config)
     needed = operations.count(step, state, batch)
-    state, batch = devices.place_state(mesh, state), devices.place_batch(mesh, batch)
+    state, batch = (
+        devices.place_replicated(mesh, state),
+        devices.place_batch(mesh, batch),
+    )
 
     compiled: Any = None
 
     def compile_it() -> None:
         nonlocal compiled
-        compiled = devices.compile_step(mesh, step).lower(state, batch).compile()
+        compiled = compile_train_step(mesh, step).lower(state, batch).compile()
 
     compile_seconds = timing.seconds(compile_it)
 
@@ -58,7 +62,7 @@ def predict(stage: str, config: Config, repeats: int) -> dict[str, Any]:
     shape = (size, crop, crop, 3)
     pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     image = devices.place_images(mesh, pictures)
-    function = inference.compile_predict(mesh, module.make_predict(config))
+    function = inference.make_predictor(stage, config, mesh).predict
     needed = operations.count(function, variables, image)
     first = timing.seconds(lambda: function(variables, image))
     rates = _rates(lambda: function(variables, image), repeats, size, needed)

@@ -16,6 +16,7 @@ import jax
 from au_jax.benchmarking import kernels, workload
 from au_jax.models import convolution
 from au_jax.runtime import devices
+from au_jax.training.step import compile_train_step
 from au_jax.types import Config
 
 Event = tuple[str, float, float]
@@ -26,8 +27,11 @@ def profile(stage: str, config: Config, repeats: int) -> dict[str, Any]:
     """The seconds of one core that each kind of operation takes of a step; means."""
     mesh = devices.make_mesh()
     step, state, batch = workload.make(stage, config)
-    state, batch = devices.place_state(mesh, state), devices.place_batch(mesh, batch)
-    compiled: Any = devices.compile_step(mesh, step).lower(state, batch).compile()
+    state, batch = (
+        devices.place_replicated(mesh, state),
+        devices.place_batch(mesh, batch),
+    )
+    compiled: Any = compile_train_step(mesh, step).lower(state, batch).compile()
     kinds = kinds_of(compiled.as_text())
     total: dict[str, float] = defaultdict(float)
 

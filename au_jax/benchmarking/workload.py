@@ -5,25 +5,26 @@ from typing import Any
 import jax
 import numpy as np
 
-from au_jax.stages import STAGES, pixels
+from au_jax.stages import STAGES
 from au_jax.stages import state as train_state
 from au_jax.stages.state import TrainState, TrainStep
 from au_jax.training import optimizers as optim
+from au_jax.training.step import build_train_step
 from au_jax.types import Batch, Config
-from au_jax.workdir import networks
+from au_jax.workdir.initial_networks import fresh_networks
 
 
 def make(stage: str, config: Config) -> tuple[TrainStep, TrainState, Batch]:
     """The step, a fresh state, and a batch of random pictures and labels."""
     module = STAGES[stage]
-    variables = networks.fresh_networks(stage, config)
+    variables = fresh_networks(stage, config)
     optimizers = optim.make_optimizers(config, stage, variables.params, num_steps=10**6)
     weight = np.ones(len(config.data.aus), np.float32)
-    step = module.make_train_step(config, optimizers, weight)
+    step = build_train_step(stage, config, optimizers, weight)
     state = train_state.create(variables, optimizers)
     domains = len(module.domains(config))
     return (
-        train_state.guarded(pixels.step_on_pixels(step)),
+        step,
         state,
         random_batch(config, stage, domains),
     )

@@ -120,10 +120,26 @@ def train_batches(
         batches.close()
 
 
-def make_eval(split: FaceSplit, *, crop: int, batch_size: int) -> Iterator[EvalBatch]:
-    """Every image of `split` exactly once, in order; the last batch is padded."""
-    dataset = grain.MapDataset.source(split).map(
-        functools.partial(transforms.centre, crop=crop)
+def make_eval(
+    split: FaceSplit,
+    *,
+    crop: int,
+    batch_size: int,
+    indices: Sequence[int] | None = None,
+) -> Iterator[EvalBatch]:
+    """Read every image of `split` exactly once, in order; the last batch is padded.
+
+    Args:
+        split: The images.
+        crop: Side of the centre crops in pixels.
+        batch_size: Images per batch.
+        indices: The images to read instead of all, in this order.
+    """
+    wanted = range(len(split)) if indices is None else indices
+    dataset = (
+        grain.MapDataset.source(wanted)
+        .map(split.__getitem__)
+        .map(functools.partial(transforms.centre, crop=crop))
     )
     examples = iter(
         dataset.to_iter_dataset(

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, UInt8
 
 from au_jax.errors import UserError
 from au_jax.faces.landmarks import MIRROR, NUM_LANDMARKS
-from au_jax.types import SIDE, Example
+from au_jax.types import SIDE, Array, Example
 
 # Batches are loaded by threads, one example each; OpenCV's own would only compete.
 cv2.setNumThreads(1)
@@ -127,3 +127,12 @@ def centre(example: Example, crop: int) -> Example:
     offset = (side - crop) // 2
     example = example | {"image": image, "landmarks": landmarks}
     return cropped(example, crop, (offset, offset), mirrored=False)
+
+
+def normalise(image: UInt8[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
+    """Map bytes to -1..1: (x / 255 - .5) / .5 (method.md section 6).
+
+    Data sets, loaders and transfers to the device keep bytes, a quarter of the size;
+    the compiled programs begin with this function.
+    """
+    return image.astype(np.float32) / np.float32(127.5) - np.float32(1)

@@ -1,25 +1,26 @@
-"""faces.png: a few test faces, with what is true of them and what the model found."""
+"""faces.png: a few test faces with true and predicted landmarks and AUs."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
-import jax
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from au_jax.data import pipeline
-from au_jax.data import split as source
-from au_jax.evaluation import inference
+from au_jax.data.split import FaceSplit, open_split
+from au_jax.evaluation.inference import LoadedModel, load_best, predict_images
+from au_jax.evaluation.metrics import THRESHOLD, decide
 from au_jax.faces import drawing
-from au_jax.runtime import devices
-from au_jax.stages import STAGES
-from au_jax.types import DOMAINS, Config, Prediction, Variables
-from au_jax.workdir.networks import best_networks
+from au_jax.runtime.files import write_whole
+from au_jax.types import DOMAINS, Config, EvalBatch, Prediction
 
-COLUMNS = 6  # faces of each domain, in a row
-SIDE = 240  # pixels
-FOUND = (255, 160, 0)  # RGB of the landmarks found; the true ones are green
+COLUMNS = 6
+"""Faces of each domain, in one row."""
+SIDE = 240
+"""Pixels of a face in the picture."""
+PREDICTED = (255, 160, 0)
+"""Colour of predicted landmarks, RGB; true ones are green."""
 
 
 def write(
@@ -27,32 +28,31 @@ def write(
     workdir: Path,
     split: str,
     stages: Mapping[str, str],
-    asked: str | None = None,
+    faces: str | None = None,
 ) -> Path:
-    """Draws faces of both domains from a split into `workdir / "faces.png"`.
+    """Draw faces of both domains into WORKDIR/faces.png.
 
     Args:
-        config: of the run.
-        workdir: of the run.
-        split: of both data sets.
-        stages: whose networks answer for each domain.
-        asked: show, blur or none; unless given, the faces of licensed data sets are
-            left out, and only their landmarks are shown.
+        config: The config of the run.
+        workdir: The work directory of the run.
+        split: The split of both data sets.
+        stages: The stage whose best checkpoint answers for each domain.
+        faces: "show", "blur" or "none"; None hides the faces of licensed data sets,
+            so that only their landmarks are drawn.
 
     Raises:
-        UserError: `asked` is something else.
+        UserError: `faces` is something else.
     """
     rows = []
     for domain in DOMAINS:
         name = config.data[domain]
-        data = source.open_split(
-            config.data.data_dir, name, split, tuple(config.data.aus)
-        )
-        show = drawing.choose(asked, name)
+        data = open_split(config.data.data_dir, name, split, tuple(config.data.aus))
+        model = load_best(workdir, config, stages[domain], domain)
+        show = drawing.choose(faces, name)
         hidden = "" if show == "show" else f" (--faces={show})"
         rows += [
             _title(f"{domain}: {name}, {split}{hidden}"),
-            _row(config, workdir, domain, stages[domain], data, show),
+            _row(model, data, show),
         ]
     width = max(row.shape[1] for row in rows)
     padded = [
@@ -60,82 +60,79 @@ def write(
         for row in rows
     ]
     path = workdir / "faces.png"
-    cv2.imwrite(str(path), np.concatenate(padded)[..., ::-1])
+    _, png = cv2.imencode(".png", np.concatenate(padded)[..., ::-1])
+    write_whole(path, png.tobytes())
     return path
 
 
 def _row(
-    config: Config,
-    workdir: Path,
-    domain: str,
-    stage: str,
-    data: source.FaceSplit,
-    show: drawing.Show,
+    model: LoadedModel, data: FaceSplit, show: drawing.Show
 ) -> UInt8[np.ndarray, "h w 3"]:
-    mesh = devices.make_mesh()
-    *networks, _ = best_networks(stage, domain, config, workdir)
-    variables = jax.device_put(Variables(*networks), devices.replicated(mesh))
-    predict = inference.compile_predict(mesh, STAGES[stage].make_predict(config))
-    # Evenly over the split: neighbours are often frames of one sequence.
-    chosen = set(np.linspace(0, len(data) - 1, COLUMNS + 2).astype(int)[1:-1].tolist())
-    crop, size = config.data.crop, config.eval.batch_size
-    faces = []
-    for number, batch in enumerate(
-        pipeline.make_eval(data, crop=crop, batch_size=size)
-    ):
-        wanted = [i for i in range(size) if number * size + i in chosen]
-        if not wanted:
-            continue
-        image = devices.place_images(mesh, np.asarray(batch["image"]))
-        found = jax.device_get(predict(variables, image))
-        for i in wanted:
-            face = np.asarray(batch["image"][i])
-            picture = _face(face, np.asarray(batch["landmarks"][i]), found, i, show)
-            known = batch["aus_known"][i]
-            true = [
-                au
-                for j, au in enumerate(data.aus)
-                if known[j] and batch["aus"][i][j] > 0
-            ]
-            lines = [f"true  {_numbers(true)}" if known.any() else "no labels"]
-            lines += _found(found, i, data.aus)
-            faces.append(
-                np.concatenate([picture, *(drawing.text_line(t, SIDE) for t in lines)])
-            )
-    return drawing.grid(faces, len(faces))
+    """The faces of one domain, side by side."""
+    predictor = model.predictor
+    # Spread over the split: neighbours are often frames of one sequence.
+    spread = np.linspace(0, len(data) - 1, COLUMNS + 2).astype(int)[1:-1]
+    batches = pipeline.make_eval(
+        data,
+        crop=predictor.crop,
+        batch_size=predictor.batch_size,
+        indices=sorted(set(spread.tolist())),
+    )
+    cells = []
+    for batch in batches:
+        prediction = predict_images(
+            predictor, model.variables, np.asarray(batch["image"])
+        )
+        for i in np.flatnonzero(batch["valid"]).tolist():
+            cells.append(_cell(batch, prediction, i, data.aus, show))
+    return drawing.grid(cells, len(cells))
+
+
+def _cell(
+    batch: EvalBatch,
+    prediction: Prediction,
+    index: int,
+    aus: tuple[int, ...],
+    show: drawing.Show,
+) -> UInt8[np.ndarray, "h s 3"]:
+    """One face with its landmarks, and below it the true and the predicted AUs."""
+    face = np.asarray(batch["image"][index])
+    predicted = None
+    if prediction.landmarks is not None:
+        predicted = np.asarray(prediction.landmarks[index])
+    picture = _face(face, np.asarray(batch["landmarks"][index]), predicted, show)
+    known = np.asarray(batch["aus_known"][index])
+    active = known & (np.asarray(batch["aus"][index]) > 0)
+    lines = [f"true  {_names(aus, active)}" if known.any() else "no labels"]
+    for path, probabilities in prediction.aus.items():
+        decisions = decide(np.asarray(probabilities[index]), [THRESHOLD] * len(aus))
+        lines.append(f"{path}  {_names(aus, decisions)}")
+    return np.concatenate([picture, *(drawing.text_line(x, SIDE) for x in lines)])
 
 
 def _face(
     face: UInt8[np.ndarray, "h w 3"],
     true: Float[np.ndarray, "49 2"],
-    found: Prediction,
-    index: int,
+    predicted: Float[np.ndarray, "49 2"] | None,
     show: drawing.Show,
 ) -> UInt8[np.ndarray, "s s 3"]:
-    """The face with its true landmarks, and the found ones over them."""
+    """The face with its true landmarks, and the predicted ones drawn over them."""
     picture = drawing.draw_face(face, true * len(face), None, show, SIDE)
-    if found.landmarks is not None:
-        for x, y in np.asarray(found.landmarks[index]) * SIDE:
+    if predicted is not None:
+        for x, y in predicted * SIDE:
             centre = round(float(x) * 16), round(float(y) * 16)
-            cv2.circle(picture, centre, 2 * 16, FOUND, -1, cv2.LINE_AA, 4)
+            cv2.circle(picture, centre, 2 * 16, PREDICTED, -1, cv2.LINE_AA, 4)
     return picture
 
 
-def _found(found: Prediction, index: int, aus: tuple[int, ...]) -> list[str]:
-    """What the model answers, by path: the AUs with a probability of .5 or more."""
-    lines = []
-    for path, of in found.aus.items():
-        active = [au for au, p in zip(aus, of[index], strict=True) if p >= 0.5]
-        lines.append(f"{path}  {_numbers(active)}")
-    return lines
-
-
-def _numbers(aus: list[int]) -> str:
-    return "AU " + " ".join(map(str, aus)) if aus else "none"
+def _names(aus: tuple[int, ...], active: np.ndarray) -> str:
+    """The active AUs in words."""
+    numbers = [str(au) for au, is_active in zip(aus, active, strict=True) if is_active]
+    return "AU " + " ".join(numbers) if numbers else "none"
 
 
 def _title(text: str) -> UInt8[np.ndarray, "h w 3"]:
     line = np.full((34, COLUMNS * SIDE, 3), 255, np.uint8)
-    at, font = (6, 24), cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(line, text, at, font, 0.6, (20, 20, 20), 1, cv2.LINE_AA)
+    origin, font = (6, 24), cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(line, text, origin, font, 0.6, (20, 20, 20), 1, cv2.LINE_AA)
     return line

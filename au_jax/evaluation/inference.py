@@ -2,33 +2,71 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import jax
 import numpy as np
+from jaxtyping import Bool, Float, UInt8
 
 from au_jax.data import pipeline
 from au_jax.data.split import FaceSplit
+from au_jax.data.transforms import normalise
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.runtime import devices
-from au_jax.stages import pixels
-from au_jax.types import PredictFn, Prediction, Variables
+from au_jax.stages import STAGES
+from au_jax.types import Array, Config, PredictFn, Prediction, Variables
+from au_jax.workdir.best_networks import best_networks
 from au_jax.workdir.thresholds import Thresholds
 
 
 @dataclasses.dataclass(frozen=True)
+class Predictor:
+    """The compiled prediction of a stage, and the batches that it takes."""
+
+    predict: PredictFn
+    """Takes images as bytes; its results are on every device."""
+    mesh: jax.sharding.Mesh
+    crop: int
+    """Side of the images in pixels."""
+    batch_size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedModel:
+    """The best checkpoint of a stage, placed on the devices, ready to predict."""
+
+    stage: str
+    step: int
+    variables: Variables
+    predictor: Predictor
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitPredictions:
+    """The answers of a model for every image of a split, beside the labels."""
+
+    probabilities: dict[str, Float[np.ndarray, "n a"]]
+    """By path."""
+    aus: Float[np.ndarray, "n a"]
+    known: Bool[np.ndarray, "n a"]
+    landmark_errors: Float[np.ndarray, "n"] | None
+    """Per image, in percent of the eye distance; None if no landmarks are predicted."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """One domain: AU scores by path, and the landmark error."""
+    """The scores of a model on one domain."""
 
     scores: dict[str, metrics.AuScores]
-    """By path: "direct" AU(E_f(I)), "reconstructed" AU(G_st(A, B))."""
+    """By path: "direct" is AU(E_f(I)), "reconstructed" is AU(G_st(A, B))."""
     landmark_error: float | None
-    """Mean point distance in percent of the eye distance; None: no landmarks found."""
+    """Mean point distance in percent of the eye distance; None without landmarks."""
     calibrated: metrics.AuScores | None = None
-    """At thresholds chosen for one path, of that path; None where there are none."""
+    """The scores of one path at thresholds chosen for it, if there are any."""
 
     def means(self) -> dict[str, float]:
-        """The values of a log line, by "path_metric"."""
+        """The values of a log line, by "PATH_METRIC"."""
         values = {
             f"{path}_{metric}": scores.mean(metric)
             for path, scores in self.scores.items()
@@ -39,55 +77,75 @@ class Evaluation:
         return values
 
 
-def compile_predict(mesh: jax.sharding.Mesh, predict: PredictFn) -> PredictFn:
-    """Prediction on bytes, spread over the mesh; its results are on every device."""
-    return jax.jit(
-        pixels.predict_on_pixels(predict), out_shardings=devices.replicated(mesh)
-    )
+def make_predictor(stage: str, config: Config, mesh: jax.sharding.Mesh) -> Predictor:
+    """Compile the prediction of a stage, spread over the devices of a mesh."""
+    predict = STAGES[stage].make_predict(config)
+
+    def predict_on_bytes(
+        variables: Variables, image: UInt8[Array, "b h w 3"]
+    ) -> Prediction:
+        return predict(variables, normalise(image))
+
+    compiled = jax.jit(predict_on_bytes, out_shardings=devices.replicated(mesh))
+    return Predictor(compiled, mesh, config.data.crop, config.eval.batch_size)
 
 
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """What a model says of every image of a split, and its labels."""
+def load_best(workdir: Path, config: Config, stage: str, domain: str) -> LoadedModel:
+    """Load the checkpoint of a stage that scored best on the validation of `domain`.
 
-    probabilities: dict[str, np.ndarray]
-    """(images, AUs) by path."""
-    aus: np.ndarray
-    known: np.ndarray
-    landmark_errors: np.ndarray | None
-    """Of each image, in percent of the eye distance."""
+    Raises:
+        UserError: no checkpoint of the stage has been validated.
+    """
+    mesh = devices.make_mesh()
+    variables, step = best_networks(stage, domain, config, workdir)
+    placed = jax.device_put(variables, devices.replicated(mesh))
+    return LoadedModel(stage, step, placed, make_predictor(stage, config, mesh))
+
+
+def predict_images(
+    predictor: Predictor, variables: Variables, image: UInt8[np.ndarray, "b h w 3"]
+) -> Prediction:
+    """Predict one batch of images; the results are on the host."""
+    placed = devices.place_images(predictor.mesh, image)
+    return jax.device_get(predictor.predict(variables, placed))
 
 
 def predict_split(
-    predict: PredictFn,
+    predictor: Predictor,
     variables: Variables,
     split: FaceSplit,
-    mesh: jax.sharding.Mesh,
-    crop: int,
-    batch_size: int,
     pause: Callable[[], None] = lambda: None,
-) -> Found:
-    """Every image of `split` once, centre crop (method.md section 7).
+) -> SplitPredictions:
+    """Predict every image of a split once, centre crop (method.md section 7).
 
-    `pause` is called before each batch; what it raises ends the evaluation.
+    Args:
+        predictor: The compiled prediction.
+        variables: The networks.
+        split: The images.
+        pause: Called before each batch; an exception that it raises ends the loop.
+
+    Raises:
+        UserError: an answer is not finite.
     """
-    found: dict[str, list[np.ndarray]] = {}
+    probabilities: dict[str, list[np.ndarray]] = {}
     errors, aus, known = [], [], []
-    for batch in pipeline.make_eval(split, crop=crop, batch_size=batch_size):
+    for batch in pipeline.make_eval(
+        split, crop=predictor.crop, batch_size=predictor.batch_size
+    ):
         pause()
-        image = devices.place_images(mesh, np.asarray(batch["image"]))
-        prediction = jax.device_get(predict(variables, image))
+        prediction = predict_images(predictor, variables, np.asarray(batch["image"]))
         valid = batch["valid"]
         check_finite(prediction, split)
-        for path, probabilities in prediction.aus.items():
-            found.setdefault(path, []).append(probabilities[valid])
+        for path, of_batch in prediction.aus.items():
+            probabilities.setdefault(path, []).append(np.asarray(of_batch)[valid])
         if prediction.landmarks is not None:
             true = np.asarray(batch["landmarks"])[valid]
-            errors.append(metrics.landmark_errors(prediction.landmarks[valid], true))
+            predicted = np.asarray(prediction.landmarks)[valid]
+            errors.append(metrics.landmark_errors(predicted, true))
         aus.append(batch["aus"][valid])
         known.append(batch["aus_known"][valid])
-    return Found(
-        {path: np.concatenate(parts) for path, parts in found.items()},
+    return SplitPredictions(
+        {path: np.concatenate(parts) for path, parts in probabilities.items()},
         np.concatenate(aus),
         np.concatenate(known),
         np.concatenate(errors) if errors else None,
@@ -95,53 +153,49 @@ def predict_split(
 
 
 def check_finite(prediction: Prediction, split: FaceSplit) -> None:
-    """Raises a `UserError` where a model answers with NaN, which nothing can score."""
-    found = {**prediction.aus, "landmarks": prediction.landmarks}
-    for name, values in found.items():
+    """Check that a model's answers are finite, because NaN cannot be scored.
+
+    Raises:
+        UserError: they are not.
+    """
+    outputs = {**prediction.aus, "landmarks": prediction.landmarks}
+    for name, values in outputs.items():
         if values is not None and not np.isfinite(values).all():
             raise UserError(
                 f"the model's {name} output is not finite for split {split.split!r} of"
-                f" {split.directory}: its parameters have grown too large; begin in"
-                " another --workdir with a lower learning rate"
+                f" {split.directory}: its parameters have diverged; train in another"
+                " --workdir with a lower learning rate"
             )
 
 
-def evaluate(
-    predict: PredictFn,
-    variables: Variables,
-    split: FaceSplit,
-    *,
-    mesh: jax.sharding.Mesh,
-    crop: int,
-    batch_size: int,
-    pause: Callable[[], None] = lambda: None,
-    calibrated: Thresholds | None = None,
+def score_predictions(
+    predictions: SplitPredictions, thresholds: Thresholds | None = None
 ) -> Evaluation:
-    """Scores of a split; the arguments are those of `predict_split`.
+    """Score the answers of a model for a split.
 
-    With `calibrated` thresholds of this model, also the scores at these.
+    With thresholds of this model, their path is scored at them, too.
     """
-    found = predict_split(predict, variables, split, mesh, crop, batch_size, pause)
+    aus, known = predictions.aus, predictions.known
     scores = {
-        path: metrics.score(values, found.aus, found.known)
-        for path, values in found.probabilities.items()
+        path: metrics.score(probabilities, aus, known)
+        for path, probabilities in predictions.probabilities.items()
     }
-    errors = found.landmark_errors
-    at_thresholds = None
-    if calibrated is not None:
-        values = found.probabilities[calibrated.path]
-        at_thresholds = metrics.score(values, found.aus, found.known, calibrated.values)
+    calibrated = None
+    if thresholds is not None:
+        probabilities = predictions.probabilities[thresholds.path]
+        calibrated = metrics.score(probabilities, aus, known, thresholds.values)
+    errors = predictions.landmark_errors
     error = None if errors is None else float(errors.mean())
-    return Evaluation(scores, error, at_thresholds)
+    return Evaluation(scores, error, calibrated)
 
 
 def selection_score(domain: str, evaluation: Evaluation) -> float:
-    """What the best checkpoint of a domain is chosen by; higher is better.
+    """The score by which the best checkpoint of a domain is chosen; higher is better.
 
-    Mean F1 on validation (method.md section 5): of the path that the domain is tested
-    by, the reconstructed one for the target if the model has it. F1 at .5 is zero for
-    long in short trainings, so average precision decides where it ties. A model
-    without AUs is chosen by its landmarks.
+    It is the mean F1 on validation (method.md section 5) of the path that the domain is
+    tested by: the reconstructed one for the target, if the model has it. In short runs
+    F1 at .5 stays zero for long; average precision decides between equal F1. A model
+    without AUs is chosen by its landmark error.
     """
     if not evaluation.scores:
         assert evaluation.landmark_error is not None

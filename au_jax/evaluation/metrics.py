@@ -1,4 +1,4 @@
-"""Scores of AU probabilities and landmarks over a whole evaluation set (section 7)."""
+"""Scores of AU probabilities and landmarks over a whole split (method.md section 7)."""
 
 import dataclasses
 import math
@@ -14,23 +14,35 @@ THRESHOLD = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class AuScores:
-    """One value per AU, over its known labels; fractions, NaN where there is none."""
+    """One value per AU over its known labels: fractions, NaN where undefined."""
 
     f1: Float[np.ndarray, "a"]
-    """At a threshold of .5; 0 without positives and predictions, as in scikit-learn."""
+    """0 without positives and decisions, as in scikit-learn; NaN without labels."""
     accuracy: Float[np.ndarray, "a"]
     average_precision: Float[np.ndarray, "a"]
+    """NaN where all labels are equal."""
     auc: Float[np.ndarray, "a"]
-    """NaN, as `average_precision`, where all labels are alike."""
+    """NaN where all labels are equal."""
     images: np.ndarray
-    """Numbers of known labels."""
+    """Number of known labels."""
     positives: np.ndarray
+    """Number of active labels."""
 
     def mean(self, metric: str) -> float:
-        """The mean of "f1", ... over the AUs that have a value; NaN if none has."""
+        """The mean of a metric ("f1", ...) over the AUs that have it, or NaN."""
         values = getattr(self, metric)
         values = values[~np.isnan(values)]
         return float(values.mean()) if len(values) else math.nan
+
+
+def decide(
+    probabilities: Float[np.ndarray, "*n a"], thresholds: Sequence[float] | np.ndarray
+) -> Bool[np.ndarray, "*n a"]:
+    """Decide which AUs are active: probability >= threshold.
+
+    The only such comparison: metrics, prediction and drawings all use it.
+    """
+    return probabilities >= np.asarray(thresholds, probabilities.dtype)
 
 
 def score(
@@ -39,14 +51,19 @@ def score(
     known: Bool[np.ndarray, "n a"],
     thresholds: Sequence[float] | None = None,
 ) -> AuScores:
-    """Scores per AU; labels that are not known drop out AU by AU.
+    """Score each AU; unknown labels drop out AU by AU.
 
-    F1 and accuracy are at .5 for all AUs unless `thresholds` are given.
+    Args:
+        probabilities: One per image and AU, 0..1.
+        aus: Labels, 1 active.
+        known: False where there is no label.
+        thresholds: One per AU, for F1 and accuracy; .5 unless given.
     """
     limits = thresholds or [THRESHOLD] * aus.shape[1]
+    decisions = decide(probabilities, limits)
     columns = [
-        _score_one(probabilities[known[:, a], a], aus[known[:, a], a] > 0, limit)
-        for a, limit in enumerate(limits)
+        _score_au(probabilities[k, a], decisions[k, a], aus[k, a] > 0)
+        for a, k in enumerate(known.T)
     ]
     names = [field.name for field in dataclasses.fields(AuScores)]
     return AuScores(**{k: np.array([c[k] for c in columns]) for k in names})
@@ -55,16 +72,15 @@ def score(
 def always_active(
     aus: Float[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]
 ) -> AuScores:
-    """The trivial answer, next to which every score has to be read."""
+    """The scores of the trivial answer "always active", which a model has to beat."""
     return score(np.ones_like(aus), aus, known)
 
 
-def _score_one(
+def _score_au(
     probabilities: Float[np.ndarray, "n"],
+    decisions: Bool[np.ndarray, "n"],
     active: Bool[np.ndarray, "n"],
-    threshold: float,
 ) -> dict[str, int | float]:
-    found = probabilities > threshold
     scores = {
         "images": len(active),
         "positives": int(active.sum()),
@@ -75,11 +91,12 @@ def _score_one(
     }
     if len(active):
         # 2 hits / (2 hits + false alarms + misses)
-        either = int(found.sum() + active.sum())
-        scores["f1"] = 2 * int((found & active).sum()) / either if either else 0.0
-        scores["accuracy"] = float((found == active).mean())
+        denominator = int(decisions.sum() + active.sum())
+        hits = int((decisions & active).sum())
+        scores["f1"] = 2 * hits / denominator if denominator else 0.0
+        scores["accuracy"] = float((decisions == active).mean())
     if active.any() and not active.all():
-        from sklearn import metrics as sk  # takes seconds, prediction does without
+        from sklearn import metrics as sk  # takes seconds to import
 
         scores["average_precision"] = float(
             sk.average_precision_score(active, probabilities)
@@ -89,8 +106,8 @@ def _score_one(
 
 
 def landmark_errors(
-    found: Float[np.ndarray, "n 49 2"], true: Float[np.ndarray, "n 49 2"]
+    predicted: Float[np.ndarray, "n 49 2"], true: Float[np.ndarray, "n 49 2"]
 ) -> Float[np.ndarray, "n"]:
-    """Mean distance of the points of each face, in percent of its eye distance."""
-    distance = np.linalg.norm(found - true, axis=-1).mean(axis=-1)
+    """Mean point distance of each face, in percent of its eye distance."""
+    distance = np.linalg.norm(predicted - true, axis=-1).mean(axis=-1)
     return 100 * distance / np.asarray(eye_distance(true))

@@ -1,13 +1,13 @@
-"""Evaluation tables: on the terminal, and as Markdown."""
+"""The report of an evaluation: its numbers, their cells in tables, and eval.json."""
 
 import dataclasses
 import math
-from collections.abc import Sequence
-
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from au_jax.evaluation.metrics import AuScores
+from au_jax.workdir.best_networks import FLOOR
+from au_jax.workdir.thresholds import Thresholds
 
 METRICS = {
     "f1": "F1",
@@ -15,43 +15,98 @@ METRICS = {
     "average_precision": "AP",
     "auc": "AUC",
 }
+SUMMARY_METRICS = ("f1", "average_precision", "auc")
+
+FORMULAS = {"direct": "AU(E_f(I))", "reconstructed": "AU(G_st(A, B))"}
+"""By path, in the notation of method.md."""
+
+Cells = list[list[str]]
+"""The rows of a table; the first is its header."""
+
+
+class Answer(NamedTuple):
+    """One way of answering: whose networks, by which path, at which thresholds."""
+
+    stage: str
+    path: str
+    calibrated: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
-class Section:
-    """One table: a domain, seen through one path."""
+class PathScores:
+    """The scores of one path of a model."""
 
-    title: str
-    aus: tuple[int, ...]
+    path: str
     scores: AuScores
+    calibrated: AuScores | None = None
+    """The scores at `thresholds`; None without them."""
+    thresholds: Thresholds | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelReport:
+    """The scores of one checkpoint on one domain."""
+
+    domain: str
+    data_set: str
+    split: str
+    num_images: int
+    stage: str
+    step: int
+    is_floor: bool
+    """True for `supervised` beside the model that it is compared with."""
+    aus: tuple[int, ...]
+    paths: tuple[PathScores, ...]
     always_active: AuScores
     """The trivial answer on the same images."""
-    calibrated: AuScores | None = None
-    """At the thresholds below; None where there are none."""
-    thresholds: tuple[float, ...] = ()
-    """One for each AU."""
+    landmark_error: float | None = None
+    """Mean point distance in percent of the eye distance."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Line:
-    """Means over the AUs for one way of answering, by domain and metric, 0..1."""
-
-    name: str
-    means: dict[str, dict[str, float]]
-    """Domain -> metric -> mean; domains that it was not asked about are left out."""
+Means = Mapping[str, float]
+"""The mean of each of `SUMMARY_METRICS` over the AUs, 0..1."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """All tables of an evaluation."""
+    """All numbers of an evaluation."""
 
-    notes: tuple[str, ...]
-    """Lines above the tables: which checkpoints, which splits."""
-    sections: tuple[Section, ...]
-    landmark_errors: dict[str, float]
-    """By domain: mean point distance in percent of the eye distance."""
-    summary: tuple["Line", ...] = ()
-    """One line per way of answering, best read first; what the tables come down to."""
+    models: tuple[ModelReport, ...]
+
+    def landmark_errors(self) -> dict[str, float]:
+        """The landmark error of each domain that has one."""
+        return {
+            model.domain: model.landmark_error
+            for model in self.models
+            if model.landmark_error is not None
+        }
+
+    def summary(self) -> dict[Answer | None, dict[str, Means]]:
+        """Means over the AUs by answer and domain; None is "always active".
+
+        The order is that of reading: the trivial answer, the floor, the model.
+        """
+        lines: dict[Answer | None, dict[str, Means]] = {None: {}}
+        for model in self.models:
+            lines[None][model.domain] = _means(model.always_active)
+            for path in model.paths:
+                answer = Answer(model.stage, path.path)
+                lines.setdefault(answer, {})[model.domain] = _means(path.scores)
+                if path.calibrated is not None:
+                    answer = answer._replace(calibrated=True)
+                    lines.setdefault(answer, {})[model.domain] = _means(path.calibrated)
+
+        def reading_order(answer: Answer | None) -> tuple[Any, ...]:
+            return () if answer is None else (answer.stage != FLOOR, answer)
+
+        return {answer: lines[answer] for answer in sorted(lines, key=reading_order)}
+
+
+def _means(scores: AuScores) -> Means:
+    return {metric: scores.mean(metric) for metric in SUMMARY_METRICS}
+
+
+# Words: made here, at the very end, and never read back.
 
 
 def percent(value: float) -> str:
@@ -59,106 +114,132 @@ def percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{100 * value:.1f}"
 
 
-def rows(section: Section) -> list[list[str]]:
-    """The cells of a section: a header, a row per quantity, a column per AU."""
-    header = ["%", *(f"AU{au:02d}" for au in section.aus), "mean"]
-    lines = [header]
-    for scores, prefix in (
-        (section.scores, ""),
-        (section.always_active, "always active: "),
-    ):
-        for metric, label in METRICS.items():
-            values = [percent(v) for v in getattr(scores, metric)]
-            lines.append([prefix + label, *values, percent(scores.mean(metric))])
-        if scores is section.scores and section.calibrated is not None:
-            lines += _calibrated_rows(section.calibrated, section.thresholds)
-    for count in ("images", "positives"):
-        values = getattr(section.scores, count)
-        lines.append([count, *(str(v) for v in values), ""])
+def note_lines(report: Report) -> list[str]:
+    """Which checkpoint was tested on which split, and who chose the thresholds."""
+    lines = []
+    for model in report.models:
+        lines.append(
+            f"{model.domain}: {model.data_set}, split {model.split},"
+            f" {model.num_images} images; checkpoint of stage {model.stage}, step"
+            f" {model.step}, best on validation of the {model.domain}"
+        )
+        for path in model.paths:
+            if path.thresholds is not None:
+                lines.append(
+                    f"{model.domain}: thresholds of the {path.path} path: chosen on"
+                    f" {path.thresholds.split}"
+                )
     return lines
-
-
-def _calibrated_rows(scores: AuScores, thresholds: Sequence[float]) -> list[list[str]]:
-    """What changes with the thresholds: the decisions, not the order of the images."""
-    lines = [["threshold", *map(percent, thresholds), ""]]
-    for metric in ("f1", "accuracy"):
-        values = [percent(v) for v in getattr(scores, metric)]
-        label = f"{METRICS[metric]} at threshold"
-        lines.append([label, *values, percent(scores.mean(metric))])
-    return lines
-
-
-SUMMARY = ("f1", "average_precision", "auc")
-
-
-def summary_rows(report: Report) -> list[list[str]]:
-    """The cells of the summary: a header, and a row per way of answering."""
-    domains = list(dict.fromkeys(d for line in report.summary for d in line.means))
-    header = ["mean over AUs, %"]
-    header += [
-        f"{domain} {METRICS[metric]}" for domain in domains for metric in SUMMARY
-    ]
-    lines = [header]
-    for line in report.summary:
-        cells = [line.name]
-        for domain in domains:
-            means = line.means.get(domain)
-            cells += ["" if means is None else percent(means[m]) for m in SUMMARY]
-        lines.append(cells)
-    return lines
-
-
-def print_report(report: Report, console: Console) -> None:
-    """The tables for the terminal."""
-    for note in report.notes:
-        console.print(note, highlight=False)
-    for section in report.sections:
-        console.print(_table(section.title, rows(section)))
-    for line in landmark_lines(report):
-        console.print(line, highlight=False)
-    if report.summary:
-        console.print(_table("Summary", summary_rows(report)))
-
-
-def _table(title: str, lines: Sequence[Sequence[str]]) -> Table:
-    header, *rest = lines
-    table = Table(title=title, title_justify="left")
-    for i, cell in enumerate(header):
-        if i == 0:
-            table.add_column(cell, no_wrap=True)
-        else:  # narrow: the summary fits a terminal of 80 columns
-            table.add_column(cell.replace(" ", "\n"), justify="right")
-    for line in rest:
-        table.add_row(*line)
-    return table
 
 
 def landmark_lines(report: Report) -> list[str]:
     """One line per domain."""
     return [
         f"landmark error, {domain}: {error:.2f} % of the eye distance"
-        for domain, error in report.landmark_errors.items()
+        for domain, error in report.landmark_errors().items()
     ]
 
 
-def to_markdown(report: Report) -> str:
-    """The same as Markdown."""
-    parts = ["# Evaluation", *(f"- {note}" for note in report.notes)]
-    for section in report.sections:
-        parts += ["", f"## {section.title}", "", *_markdown(rows(section))]
-    if report.landmark_errors:
-        parts += ["", "## Landmarks", ""]
-        parts += [f"- {line}" for line in landmark_lines(report)]
-    if report.summary:
-        parts += ["", "## Summary", "", *_markdown(summary_rows(report))]
-    return "\n".join(parts) + "\n"
+def title(model: ModelReport, path: PathScores) -> str:
+    """The title of the table of a path."""
+    who = f"{model.stage} (the floor)" if model.is_floor else f"{path.path} path"
+    return f"{model.domain} ({model.data_set}), {who}: {FORMULAS[path.path]}"
 
 
-def _markdown(lines: Sequence[Sequence[str]]) -> list[str]:
-    header, *rest = lines
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return [_line(line) for line in (header, rule, *rest)]
+def answer_name(answer: Answer | None) -> str:
+    """The name of a line of the summary."""
+    if answer is None:
+        return "always active"
+    name = f"{answer.stage}, {answer.path}"
+    return f"{name}, calibrated" if answer.calibrated else name
 
 
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def path_cells(model: ModelReport, path: PathScores) -> Cells:
+    """The table of a path: a row per quantity, a column per AU."""
+    rows = [["%", *(f"AU{au:02d}" for au in model.aus), "mean"]]
+    rows += [
+        _metric_row(metric, label, path.scores) for metric, label in METRICS.items()
+    ]
+    if path.calibrated is not None and path.thresholds is not None:
+        # Thresholds change the decisions, not the order of the images.
+        rows.append(["threshold", *map(percent, path.thresholds.values), ""])
+        for metric in ("f1", "accuracy"):
+            label = f"{METRICS[metric]} at threshold"
+            rows.append(_metric_row(metric, label, path.calibrated))
+    for metric, label in METRICS.items():
+        label = f"always active: {label}"
+        rows.append(_metric_row(metric, label, model.always_active))
+    for count in ("images", "positives"):
+        rows.append([count, *map(str, getattr(path.scores, count)), ""])
+    return rows
+
+
+def _metric_row(metric: str, label: str, scores: AuScores) -> list[str]:
+    values = map(percent, getattr(scores, metric))
+    return [label, *values, percent(scores.mean(metric))]
+
+
+def summary_cells(report: Report) -> Cells:
+    """The summary: a row per answer, a column per domain and metric."""
+    summary = report.summary()
+    domains = list(dict.fromkeys(model.domain for model in report.models))
+    header = ["mean over AUs, %"]
+    header += [f"{d} {METRICS[metric]}" for d in domains for metric in SUMMARY_METRICS]
+    rows = [header]
+    for answer, by_domain in summary.items():
+        row = [answer_name(answer)]
+        for domain in domains:
+            means = by_domain.get(domain)
+            row += ["" if means is None else percent(means[m]) for m in SUMMARY_METRICS]
+        rows.append(row)
+    return rows
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The content of eval.json: fractions, null where there is no value."""
+    return {
+        "notes": note_lines(report),
+        "sections": [
+            {
+                "title": title(model, path),
+                "aus": list(model.aus),
+                **_scores_to_json(path.scores),
+                "always_active": _scores_to_json(model.always_active),
+                **_calibrated_to_json(path),
+            }
+            for model in report.models
+            for path in model.paths
+        ],
+        "landmark_error_percent": report.landmark_errors(),
+        "summary": [
+            {
+                "name": answer_name(answer),
+                **{
+                    domain: {metric: _number(v) for metric, v in means.items()}
+                    for domain, means in by_domain.items()
+                },
+            }
+            for answer, by_domain in report.summary().items()
+        ],
+    }
+
+
+def _calibrated_to_json(path: PathScores) -> dict[str, Any]:
+    if path.calibrated is None or path.thresholds is None:
+        return {}
+    scores = _scores_to_json(path.calibrated)
+    return {"calibrated": {"thresholds": list(path.thresholds.values), **scores}}
+
+
+def _scores_to_json(scores: AuScores) -> dict[str, Any]:
+    result: dict[str, Any] = {"mean": {}}
+    for metric in METRICS:
+        result[metric] = [_number(v) for v in getattr(scores, metric)]
+        result["mean"][metric] = _number(scores.mean(metric))
+    for count in ("images", "positives"):
+        result[count] = [int(v) for v in getattr(scores, count)]
+    return result
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

@@ -22,7 +22,7 @@ from au_jax.model_file import card as cards
 from au_jax.model_file.file import Model, prune
 from au_jax.model_file.from_run import alignment, versions
 from au_jax.types import Config
-from au_jax.workdir.networks import network_shapes
+from au_jax.workdir.best_networks import network_shapes
 
 STAGE = "joint"  # whose networks, with ADLD's loss weights, are ADLD's
 

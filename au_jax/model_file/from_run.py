@@ -11,13 +11,13 @@ import jax
 import au_jax
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
-from au_jax.evaluation.run import best_stage
 from au_jax.faces import align, detect
 from au_jax.model_file import card as cards
 from au_jax.model_file.file import Model, prune
 from au_jax.types import Config
 from au_jax.workdir import thresholds
-from au_jax.workdir.networks import best_networks, read_config
+from au_jax.workdir.best_networks import best_networks, best_stage
+from au_jax.workdir.config import read_config
 
 _PACKAGES = ("jax", "flax", "numpy", "opencv-python-headless")
 
@@ -32,7 +32,7 @@ def pack(workdir: Path, domain: str) -> Model:
     stage = best_stage(config, workdir, domain)
     if stage not in cards.PREDICTORS:
         raise UserError(f"{workdir} has trained {stage} only, which finds no AUs")
-    params, batch_stats, step = best_networks(stage, domain, config, workdir)
+    variables, step = best_networks(stage, domain, config, workdir)
     limits, path = _thresholds(workdir, config, stage, step)
     card = {
         "format": cards.FORMAT,
@@ -44,7 +44,7 @@ def pack(workdir: Path, domain: str) -> Model:
         "training": _training(config, workdir, domain, step),
         "versions": versions(),
     }
-    host = jax.device_get((prune(params), prune(batch_stats)))
+    host = jax.device_get(tuple(map(prune, variables)))
     return Model(card, *host)
 
 

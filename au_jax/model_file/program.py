@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from jaxtyping import Float, UInt8
 
+from au_jax.data.transforms import normalise
 from au_jax.model_file import card as cards
 from au_jax.model_file.file import Model
 from au_jax.prediction.detector import chosen_path
 from au_jax.stages import STAGES
-from au_jax.stages.pixels import normalise
 from au_jax.types import Array, Variables
 
 

@@ -20,7 +20,7 @@ from au_jax.faces import align
 from au_jax.faces.finder import Face, FaceFinder, whole_face
 from au_jax.model_file import card as cards
 from au_jax.model_file import file
-from au_jax.stages import STAGES, pixels
+from au_jax.stages import STAGES
 from au_jax.types import Variables
 
 # Faces per run of the networks. It never changes, so that XLA runs the same program on
@@ -143,7 +143,7 @@ class Detector:
         for first in range(0, len(crops), BATCH):
             part = crops[first : first + BATCH]
             images = np.zeros((BATCH, *part[0].shape), np.float32)
-            images[: len(part)] = [pixels.normalise(crop) for crop in part]
+            images[: len(part)] = [transforms.normalise(crop) for crop in part]
             found.append(np.asarray(self._run(images))[: len(part)])
         return np.concatenate(found)
 

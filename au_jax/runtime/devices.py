@@ -1,14 +1,16 @@
 """What lies on which device: the batch spread over `data`, the state on every one."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from au_jax.errors import UserError
-from au_jax.stages.state import TrainState
-from au_jax.types import Batch, Terms
+from au_jax.types import Batch
+
+T = TypeVar("T")
 
 
 def make_mesh() -> Mesh:
@@ -21,27 +23,27 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def place_state(mesh: Mesh, state: TrainState) -> TrainState:
-    """The state on every device of the mesh."""
+def place_replicated(mesh: Mesh, tree: T) -> T:
+    """Copy a pytree to every device of the mesh."""
     # By way of the host: arrays of one process's device cannot go to another's.
-    return jax.tree.map(
-        lambda x: jax.device_put(np.asarray(x), replicated(mesh)), state
-    )
+    return jax.tree.map(lambda x: jax.device_put(np.asarray(x), replicated(mesh)), tree)
 
 
 def place_batch(mesh: Mesh, batch: Batch) -> Batch:
     """This process's rows of a training batch, as its part of the global batch."""
     sharding = NamedSharding(mesh, PartitionSpec(None, "data"))
-    return jax.tree.map(
-        lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)),
-        batch,
-    )
+    with jax.transfer_guard("allow"):  # this transfer is meant
+        return jax.tree.map(
+            lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)),
+            batch,
+        )
 
 
 def place_images(mesh: Mesh, image: np.ndarray) -> jax.Array:
     """Images for evaluation; every process has read all of them."""
     sharding = NamedSharding(mesh, PartitionSpec("data"))
-    return jax.make_array_from_callback(image.shape, sharding, image.__getitem__)
+    with jax.transfer_guard("allow"):  # this transfer is meant
+        return jax.make_array_from_callback(image.shape, sharding, image.__getitem__)
 
 
 def check_batch_size(name: str, batch_size: int, parts: int = 1) -> None:
@@ -68,18 +70,3 @@ def place_ahead(mesh: Mesh, batches: Iterable[Batch]) -> Iterator[Batch]:
         ahead = placed
     if ahead is not None:
         yield ahead
-
-
-def compile_step(
-    mesh: Mesh, train_step: Callable[[TrainState, Batch], tuple[TrainState, Terms]]
-) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
-    """One compiled step; the state given is consumed, batch statistics are global."""
-    return jax.jit(
-        train_step,
-        in_shardings=(
-            replicated(mesh),
-            NamedSharding(mesh, PartitionSpec(None, "data")),
-        ),
-        out_shardings=replicated(mesh),
-        donate_argnums=0,
-    )

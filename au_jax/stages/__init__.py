@@ -3,12 +3,11 @@
 from typing import Protocol
 
 import jax
-import numpy as np
 from jaxtyping import Float
 
 from au_jax.stages import joint, landmarks, supervised
 from au_jax.stages.state import Optimizers, TrainStep
-from au_jax.types import Config, PredictFn, Variables
+from au_jax.types import Array, Config, PredictFn, Variables
 
 
 class Stage(Protocol):
@@ -26,7 +25,7 @@ class Stage(Protocol):
         self,
         config: Config,
         optimizers: Optimizers,
-        au_weight: Float[np.ndarray, "a"],
+        au_weight: Float[Array, "a"],
     ) -> TrainStep:
         """One training step; `au_weight` balances the AUs (`losses.au_weights`)."""
         ...

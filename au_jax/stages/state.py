@@ -74,18 +74,3 @@ def gradient_norms(gradients: Mapping[str, Params]) -> Terms:
         for group, networks in gradients.items()
         for name, gradient in networks.items()
     }
-
-
-def guarded(train_step: TrainStep) -> TrainStep:
-    """A step that changes nothing but the step count where a term is not finite.
-
-    The terms include the norms of all gradients, so one bad gradient is enough.
-    """
-
-    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
-        new, terms = train_step(state, batch)
-        finite = jnp.stack([jnp.isfinite(term) for term in terms.values()]).all()
-        kept = jax.tree.map(lambda x, old: jnp.where(finite, x, old), new, state)
-        return kept.replace(step=new.step), terms
-
-    return step

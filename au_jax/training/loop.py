@@ -2,90 +2,144 @@
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import orbax.checkpoint as ocp
 
-from au_jax.data import split
+from au_jax.data.split import FaceSplit, labels
 from au_jax.errors import UserError
-from au_jax.evaluation import inference
-from au_jax.runtime import devices
-from au_jax.runtime.signals import Requests
-from au_jax.stages import STAGES, losses, pixels
+from au_jax.evaluation.inference import make_predictor
+from au_jax.runtime import devices, processes
+from au_jax.runtime.signals import Requests, Stopped
+from au_jax.stages import losses
 from au_jax.stages import state as train_state
 from au_jax.stages.state import Optimizers, TrainState
-from au_jax.training import optimizers as optim
-from au_jax.training import plan as stage_plan
-from au_jax.training.pauses import Pauses
-from au_jax.training.plan import Splits, StagePlan
+from au_jax.training.optimizers import learning_rates, make_optimizers
+from au_jax.training.plan import StagePlan, image_paths, make_batches
 from au_jax.training.progress import StageProgress
+from au_jax.training.step import build_train_step, compile_train_step
 from au_jax.training.term_log import TermLog
-from au_jax.types import DOMAINS, Batch, Config, Terms, Variables
+from au_jax.training.validation import Validator
+from au_jax.types import DOMAINS, Variables
 from au_jax.workdir import checkpoints
-from au_jax.workdir import networks as run_state
-from au_jax.workdir.metrics_log import Writer
+from au_jax.workdir.best_networks import network_shapes
+from au_jax.workdir.config import as_json
+from au_jax.workdir.initial_networks import initial_networks
+from au_jax.workdir.metrics_log import MetricsLog
 
 LOG = logging.getLogger(__name__)
 
+AGREE_EVERY = 10
+"""Steps between the exchanges in which several processes agree on signals."""
+
 
 def run_stage(
-    name: str,
-    config: Config,
-    train: Splits,
-    val: Splits,
+    plan: StagePlan,
+    val: Mapping[str, FaceSplit],
     workdir: Path,
     requests: Requests,
     wandb: Any = None,
 ) -> None:
-    """One stage to its end; validation and a checkpoint at the end of each epoch.
+    """Train a stage to its end, from its latest checkpoint if it has one.
 
     Args:
-        name: Of the stage, as in `STAGES`.
-        config: Of the run.
-        train: The training splits, by domain.
-        val: The validation splits, by domain.
-        workdir: Of the run.
-        requests: What signals ask for.
+        plan: The stage and its training data.
+        val: The validation splits by domain.
+        workdir: The work directory of the run.
+        requests: The signals received.
         wandb: A wandb run that takes the metrics, too.
+
+    Raises:
+        Stopped: a signal asked for it; the last step has a checkpoint.
+        UserError: the disk is full, or a loss is not finite.
     """
-    plan = stage_plan.make_plan(name, config, train, workdir)
-    if plan.finished:
-        LOG.info("%s: all %d steps are done already", name, plan.num_steps)
-        return
-    mesh = devices.make_mesh()
-    shapes = run_state.network_shapes(name, config)
-    optimizers = optim.make_optimizers(config, name, shapes.params, plan.num_steps)
-    shown = StageProgress(name, plan.done, plan.num_steps, plan.images_per_step)
+    config, mesh = plan.config, devices.make_mesh()
+    shapes = network_shapes(plan.name, config)
+    optimizers = make_optimizers(config, plan.name, shapes.params, plan.num_steps)
+    progress = StageProgress(plan.name, plan.done, plan.num_steps, plan.images_per_step)
     with (
         checkpoints.open_manager(plan.folder, DOMAINS) as manager,
-        contextlib.closing(Writer(workdir, name, wandb)) as metrics,
-        shown.shown(),
+        contextlib.closing(MetricsLog(workdir, plan.name, wandb)) as metrics,
+        progress.shown(),
     ):
-        state = starting_state(plan, workdir, manager, mesh, shapes, optimizers)
+        state = restore_or_initialise(plan, workdir, manager, mesh, shapes, optimizers)
         requests.check()
-        log = make_log(plan, metrics, shown, optimizers)
-        predict = inference.compile_predict(mesh, STAGES[name].make_predict(config))
-        pauses = Pauses(
-            plan, workdir, requests, val, mesh, manager, metrics, log, predict
-        )
+        log = make_log(plan, metrics, progress, optimizers)
+        predictor = make_predictor(plan.name, config, mesh)
+        validate = Validator(plan, val, workdir, predictor, metrics, progress, requests)
         if plan.validation_is_due:
-            pauses.after_step(plan.done, state)
-        train_step = compile_train_step(plan, mesh, optimizers)
+            notes = {"config": as_json(config), **log.notes()}
+            checkpoints.save(manager, state, validate(plan.done, state), notes)
+        au_weight = losses.au_weights(*labels(plan.streams[0]))
+        train_step = compile_train_step(
+            mesh, build_train_step(plan.name, config, optimizers, au_weight)
+        )
         requests.check()
-        with contextlib.closing(stage_plan.make_batches(plan)) as batches:
+        with contextlib.closing(make_batches(plan)) as batches:
             placed = devices.place_ahead(mesh, log.waiting(batches))
             for step, batch in enumerate(placed, start=plan.done + 1):
                 state, terms = train_step(state, batch)
-                log.add(step, terms)
-                pauses.after_step(step, state)
+                log.add(step, terms)  # the device is ahead: nothing waits for it here
+
+                asked = signals_received(requests, step, plan.num_steps)
+                end_of_epoch = step % plan.epoch == 0
+                due = end_of_epoch or step % config.checkpoint_every == 0
+                if not (due or asked.save or asked.stop):
+                    continue
+                # The order of these four matters.
+                # 1. Flush the logs. Resuming cuts them back to the checkpoint but never
+                #    adds a line, so no checkpoint may be ahead of them.
+                log.flush()
+                # 2. Validate. The checkpoint stores the scores, which decide whether it
+                #    is kept. If a signal interrupts this, the next start validates.
+                scores = None
+                if end_of_epoch:
+                    with contextlib.suppress(Stopped):
+                        scores = validate(step, state)
+                # 3. Save, in the background. Orbax copies `state` before it returns, so
+                #    that the next step may overwrite it.
+                requests.save = False
+                notes = {"config": as_json(config), **log.notes()}
+                checkpoints.save(manager, state, scores, notes)
+                # 4. Stop, if a signal asked for it before the step or since.
+                asked_since = signals_received(requests, step, plan.num_steps)
+                if asked.save or asked_since.stop:
+                    checkpoints.wait(manager)
+                    LOG.info("%s: wrote a checkpoint after step %d", plan.name, step)
+                if asked_since.stop:
+                    raise Stopped(asked_since.stop)
+                log.restart_clock()
         checkpoints.wait(manager)
-        shown.doing("done")
+        progress.doing("done")
 
 
-def starting_state(
+class Asked(NamedTuple):
+    """The wish of the signals received so far."""
+
+    stop: int | None
+    """The number of the signal that asks to stop."""
+    save: bool
+    """True if a signal asks for a checkpoint."""
+
+
+def signals_received(requests: Requests, step: int, num_steps: int) -> Asked:
+    """The signals on which to act after a step.
+
+    Several processes may get a signal at different steps, or only one of them gets it.
+    So they exchange what they got at steps that all of them reach, and act together.
+    """
+    if processes.alone():
+        return Asked(requests.stop, requests.save)
+    if step % AGREE_EVERY and step != num_steps:
+        return Asked(None, False)
+    stop, save = processes.largest((requests.stop or 0, int(requests.save)))
+    return Asked(stop or None, bool(save))
+
+
+def restore_or_initialise(
     plan: StagePlan,
     workdir: Path,
     manager: ocp.CheckpointManager,
@@ -93,14 +147,14 @@ def starting_state(
     shapes: Variables,
     optimizers: Optimizers,
 ) -> TrainState:
-    """That of the latest checkpoint, or the one before the first step.
+    """Restore the latest checkpoint, or initialise the stage.
 
     Raises:
         UserError: another version of the program wrote the checkpoint.
     """
     if plan.position is None:
-        networks = run_state.initial_networks(plan.name, plan.config, workdir)
-        return devices.place_state(mesh, train_state.create(networks, optimizers))
+        variables = initial_networks(plan.name, plan.config, workdir)
+        return devices.place_replicated(mesh, train_state.create(variables, optimizers))
     parts = jax.eval_shape(
         lambda v: train_state.parts(train_state.create(v, optimizers)), shapes
     )
@@ -108,36 +162,28 @@ def starting_state(
         state = checkpoints.restore(manager, plan.done, parts, devices.replicated(mesh))
     except ValueError as error:
         raise UserError(
-            f"{plan.folder / str(plan.done)} is of another version of au_jax: its"
-            " training cannot go on; start in another --workdir, from its networks with"
+            f"{plan.folder / str(plan.done)} was written by another version of au_jax"
+            " and cannot be resumed; start from its networks in another --workdir, with"
             f" --config.init_from={plan.folder}"
         ) from error
-    LOG.info(
-        "%s: %d of %d steps are done already", plan.name, plan.done, plan.num_steps
-    )
+    LOG.info("%s: resuming after %d of %d steps", plan.name, plan.done, plan.num_steps)
     return state
 
 
 def make_log(
-    plan: StagePlan, metrics: Writer, shown: StageProgress, groups: Iterable[str]
+    plan: StagePlan,
+    metrics: MetricsLog,
+    progress: StageProgress,
+    groups: Iterable[str],
 ) -> TermLog:
-    """The log of a stage, as it was when its latest checkpoint was written."""
+    """The log of a stage, in the state in which its latest checkpoint left it."""
     return TermLog(
         metrics,
-        shown,
-        optim.learning_rates(plan.config, plan.name, groups, plan.num_steps),
+        progress,
+        learning_rates(plan.config, plan.name, groups, plan.num_steps),
         every=plan.config.log_every,
         num_steps=plan.num_steps,
         on_nonfinite=plan.config.on_nonfinite,
-        paths=lambda step: stage_plan.image_names(plan, step),
+        paths=lambda step: image_paths(plan, step),
         notes=checkpoints.read_notes(plan.folder, plan.done) if plan.position else {},
     )
-
-
-def compile_train_step(
-    plan: StagePlan, mesh: jax.sharding.Mesh, optimizers: Optimizers
-) -> Callable[[TrainState, Batch], tuple[TrainState, Terms]]:
-    """The stage's step; its AU weights are those of the first training split."""
-    weight = losses.au_weights(*split.labels(plan.streams[0]))
-    step = STAGES[plan.name].make_train_step(plan.config, optimizers, weight)
-    return devices.compile_step(mesh, train_state.guarded(pixels.step_on_pixels(step)))

@@ -1,4 +1,4 @@
-"""What a stage is to do, and how far it is: a function of config and workdir."""
+"""The plan of a stage: a function of the config and the work directory."""
 
 import dataclasses
 from collections.abc import Generator, Mapping
@@ -14,9 +14,6 @@ from au_jax.types import Batch, Config
 from au_jax.workdir import checkpoints
 from au_jax.workdir.checkpoints import Position
 
-Splits = Mapping[str, FaceSplit]
-"""By domain."""
-
 
 @dataclasses.dataclass(frozen=True)
 class StagePlan:
@@ -25,13 +22,13 @@ class StagePlan:
     name: str
     config: Config
     folder: Path
-    """Of its checkpoints: WORKDIR/NAME."""
+    """The folder of its checkpoints, WORKDIR/NAME."""
     streams: tuple[FaceSplit, ...]
-    """The training splits that it reads side by side."""
+    """The training splits that it reads side by side, one per domain of a batch."""
     epoch: int
     """Steps per epoch."""
     position: Position | None
-    """Of the latest checkpoint."""
+    """The latest checkpoint; None before the first."""
 
     @property
     def num_steps(self) -> int:
@@ -40,30 +37,42 @@ class StagePlan:
 
     @property
     def done(self) -> int:
-        """Steps that the latest checkpoint has behind it."""
+        """Steps done when the latest checkpoint was written."""
         return self.position.step if self.position else 0
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do, the last validation included."""
+        """True if nothing is left to do, the last validation included."""
         return self.done >= self.num_steps and not self.validation_is_due
 
     @property
     def validation_is_due(self) -> bool:
-        """Whether the run was stopped between the end of an epoch and its scores."""
+        """True if the run stopped between the end of an epoch and its validation."""
         if self.position is None or self.position.validated:
             return False
         return self.done % self.epoch == 0
 
     @property
     def images_per_step(self) -> int:
-        """Over all domains and processes."""
+        """Images per step, over all domains and processes."""
         return len(self.streams) * self.config[self.name].batch_size
 
 
-def make_plan(name: str, config: Config, train: Splits, workdir: Path) -> StagePlan:
-    """The plan of a stage; raises a `UserError` where an epoch has no whole batch."""
-    streams = tuple(train[domain] for domain in STAGES[name].domains(config))
+def make_plan(
+    name: str, config: Config, splits: Mapping[str, FaceSplit], workdir: Path
+) -> StagePlan:
+    """Plan a stage.
+
+    Args:
+        name: The stage, as in `STAGES`.
+        config: The config of the run.
+        splits: The training splits by domain.
+        workdir: The work directory of the run.
+
+    Raises:
+        UserError: the training split is smaller than a batch.
+    """
+    streams = tuple(splits[domain] for domain in STAGES[name].domains(config))
     return StagePlan(
         name=name,
         config=config,
@@ -75,7 +84,7 @@ def make_plan(name: str, config: Config, train: Splits, workdir: Path) -> StageP
 
 
 def make_batches(plan: StagePlan) -> Generator[Batch, None, None]:
-    """The training batches that are left: a function of the config and the step."""
+    """The remaining training batches: a function of the config and the step."""
     dataset = pipeline.make_train(
         plan.streams,
         crop=plan.config.data.crop,
@@ -92,26 +101,30 @@ def make_batches(plan: StagePlan) -> Generator[Batch, None, None]:
     )
 
 
-def image_names(plan: StagePlan, step: int) -> list[str]:
-    """The photographs of the batch of step `step`, counted from 1."""
-    paths = pipeline.batch_paths(
+def image_paths(plan: StagePlan, step: int) -> list[str]:
+    """The photographs in the batch of a step, where steps count from 1."""
+    by_domain = pipeline.batch_paths(
         plan.streams,
         batch_size=plan.config[plan.name].batch_size,
         seed=plan.config.seed,
         step=step - 1,
     )
-    return [path for domain in paths for path in domain]
+    return [path for paths in by_domain for path in paths]
 
 
-def steps_per_epoch(name: str, config: Config, images: int) -> int:
-    """Whole batches of the source; at most `max_steps_per_epoch`, if that is set."""
+def steps_per_epoch(name: str, config: Config, num_images: int) -> int:
+    """Whole batches of the source, at most `max_steps_per_epoch` if that is set.
+
+    Raises:
+        UserError: there is no whole batch.
+    """
     batch_size = config[name].batch_size
-    steps = images // batch_size
+    steps = num_images // batch_size
     if config.max_steps_per_epoch:
         steps = min(steps, config.max_steps_per_epoch)
     if not steps:
         raise UserError(
             f"config.{name}.batch_size={batch_size}, but the training split has only"
-            f" {images} images"
+            f" {num_images} images"
         )
     return steps

@@ -1,44 +1,88 @@
-"""A run: its data, and its stages one after the other."""
+"""A training run: its data, and its stages one after the other."""
 
 import dataclasses
 import logging
 from contextlib import nullcontext
 from pathlib import Path
 
-from au_jax.data import split
-from au_jax.data.split import FaceSplit
+from au_jax.data.split import FaceSplit, open_split
 from au_jax.errors import UserError
 from au_jax.runtime import devices, processes
 from au_jax.runtime.signals import Requests
-from au_jax.training import validation
-from au_jax.training import wandb as wandb_run
+from au_jax.training import wandb
 from au_jax.training.loop import run_stage
+from au_jax.training.plan import make_plan
 from au_jax.types import Config
-from au_jax.workdir import metrics_log, networks, resume, start_log
+from au_jax.workdir import metrics_log, resume, start_log
+from au_jax.workdir.config import write_config
+from au_jax.workdir.initial_networks import find_origin
 
 LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class Splits:
-    """Training and validation data, by domain."""
+class RunData:
+    """The data of a run, by domain."""
 
     train: dict[str, FaceSplit]
     val: dict[str, FaceSplit]
 
 
-def open_splits(config: Config) -> Splits:
-    """Opens what the config names; raises a `UserError` where it is absent."""
+def train(config: Config, workdir: Path, requests: Requests | None = None) -> None:
+    """Train the stages of a config in order; those that are done are skipped.
+
+    Args:
+        config: The config, its values checked by `config_checks`.
+        workdir: The work directory; if it holds this run already, the run resumes.
+        requests: The signals received.
+
+    Raises:
+        UserError: data, config and work directory do not fit together.
+        Stopped: a signal asked for it; the last step has a checkpoint.
+    """
+    requests = requests or Requests()
+    requests.shared = not processes.alone()
+    package = wandb.load() if config.wandb and processes.first() else None
+    data = open_data(config)
+    check_batch_sizes(config)
+    latest = resume.positions(workdir)
+    if config.init_from and not all(stage in latest for stage in config.stages):
+        find_origin(config.init_from)  # report a wrong folder before any work
+    with resume.locked(workdir) if processes.first() else nullcontext():
+        resume.check_same_config(workdir, config)
+        if processes.first():
+            # Read again: only now the folder is ours.
+            metrics_log.cut_back(workdir, resume.positions(workdir))
+            metrics_log.write_best(workdir)
+            write_config(workdir, config)
+            start_log.record(workdir)
+        processes.meet("workdir")
+        opened = wandb.opened(config, workdir, package) if package else nullcontext()
+        with opened as wandb_run:
+            for name in config.stages:
+                requests.check()
+                plan = make_plan(name, config, data.train, workdir)
+                if plan.finished:
+                    LOG.info("%s: all %d steps are done", name, plan.num_steps)
+                    continue
+                run_stage(plan, data.val, workdir, requests, wandb_run)
+
+
+def open_data(config: Config) -> RunData:
+    """Open the data sets that the config names.
+
+    Raises:
+        UserError: a data set or split is absent, or the source lacks an AU.
+    """
     data = config.data
+    names = {
+        "source": (data.source, data.source_splits),
+        "target": (data.target, data.target_splits),
+    }
     train, val = (
         {
-            domain: split.open_split(
-                data.data_dir, data[domain], splits[i], tuple(data.aus)
-            )
-            for domain, splits in (
-                ("source", data.source_splits),
-                ("target", data.target_splits),
-            )
+            domain: open_split(data.data_dir, name, splits[i], tuple(data.aus))
+            for domain, (name, splits) in names.items()
         }
         for i in range(2)
     )
@@ -49,42 +93,17 @@ def open_splits(config: Config) -> Splits:
                 f"config.data.aus asks for AU {au}, which the source {data.source!r}"
                 f" does not code; it codes {', '.join(map(str, coded))}"
             )
-    return Splits(train, val)
+    return RunData(train, val)
 
 
-def train(config: Config, workdir: Path, requests: Requests | None = None) -> None:
-    """Runs the config's stages in order, each from where it was if it was begun.
+def check_batch_sizes(config: Config) -> None:
+    """Check that every batch can be spread over the devices.
 
     Raises:
-        UserError: data, config and workdir do not go together.
-        Stopped: `requests` asked for it; the last step has a checkpoint.
+        UserError: a batch size is not divisible.
     """
-    requests = requests or Requests()
-    requests.shared = not processes.alone()
-    wandb = wandb_run.load() if config.wandb and processes.first() else None
-    splits = open_splits(config)
     for name in config.stages:
         devices.check_batch_size(
             f"{name}.batch_size", config[name].batch_size, config.accumulation
         )
     devices.check_batch_size("eval.batch_size", config.eval.batch_size)
-    begun = resume.positions(workdir)
-    if config.init_from and not all(stage in begun for stage in config.stages):
-        networks.origin(config.init_from)  # a wrong folder is said before all work
-    with resume.locked(workdir) if processes.first() else nullcontext():
-        resume.check_same(workdir, config)
-        begun = resume.positions(workdir)  # again: only now it is ours
-        if processes.first():
-            metrics_log.cut_back(workdir, begun)
-            validation.write_best(workdir)
-            networks.write_config(workdir, config)
-            start_log.record(workdir)
-        processes.meet("workdir")
-        with (
-            wandb_run.opened(config, workdir, wandb) if wandb else nullcontext() as run
-        ):
-            for name in config.stages:
-                requests.check()
-                run_stage(
-                    name, config, splits.train, splits.val, workdir, requests, run
-                )

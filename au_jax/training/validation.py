@@ -1,107 +1,108 @@
-"""Validation while training: scores, a table, the best so far."""
+"""Validation during training: scores on both domains, logged and shown."""
 
-import json
-from collections.abc import Callable, Mapping
+import dataclasses
+import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from jax.sharding import Mesh
 from rich.table import Table
 
 from au_jax.data.split import FaceSplit
-from au_jax.evaluation import inference
-from au_jax.evaluation.inference import Evaluation
+from au_jax.evaluation.inference import (
+    Evaluation,
+    Predictor,
+    predict_split,
+    score_predictions,
+    selection_score,
+)
 from au_jax.evaluation.report import METRICS, percent
-from au_jax.runtime.files import write_whole
+from au_jax.runtime import console, processes
+from au_jax.runtime.signals import Requests
 from au_jax.stages.state import TrainState
-from au_jax.types import DOMAINS, Config, PredictFn
-from au_jax.workdir import metrics_log
+from au_jax.training.plan import StagePlan
+from au_jax.training.progress import StageProgress
+from au_jax.workdir.checkpoints import Scores
+from au_jax.workdir.metrics_log import MetricsLog, write_best
 
-Found = dict[str, Evaluation]
-"""By domain."""
+LOG = logging.getLogger(__name__)
 
-
-def validate(
-    predict: PredictFn,
-    state: TrainState,
-    splits: Mapping[str, FaceSplit],
-    config: Config,
-    mesh: Mesh,
-    pause: Callable[[], None],
-) -> Found:
-    """Both domains; `pause` is called before each batch, what it raises ends this."""
-    return {
-        domain: inference.evaluate(
-            predict,
-            state.variables,
-            split,
-            mesh=mesh,
-            crop=config.data.crop,
-            batch_size=config.eval.batch_size,
-            pause=pause,
-        )
-        for domain, split in splits.items()
-    }
+Validation = Mapping[str, Evaluation]
+"""The evaluation of each domain."""
 
 
-def scores(found: Found) -> dict[str, float]:
-    """What checkpoints are chosen by; NaN where there are no labels."""
-    return {d: inference.selection_score(d, e) for d, e in found.items()}
+@dataclasses.dataclass(frozen=True)
+class Validator:
+    """Validates the states of a stage, and logs and shows the scores."""
+
+    plan: StagePlan
+    val: Mapping[str, FaceSplit]
+    """The validation splits by domain."""
+    workdir: Path
+    predictor: Predictor
+    metrics: MetricsLog
+    progress: StageProgress
+    requests: Requests
+
+    def __call__(self, step: int, state: TrainState) -> Scores:
+        """Validate the state after a step.
+
+        Returns:
+            The score of each domain, by which checkpoints are chosen.
+
+        Raises:
+            Stopped: a signal asked for it; nothing was logged.
+        """
+        self.progress.doing("validation")
+        validation = {
+            domain: score_predictions(
+                predict_split(
+                    self.predictor, state.variables, split, self.requests.check
+                )
+            )
+            for domain, split in self.val.items()
+        }
+        self.metrics.write(step, log_values(validation))
+        if processes.first():
+            write_best(self.workdir)
+            epoch = step // self.plan.epoch
+            LOG.info("%s: validation after epoch %d", self.plan.name, epoch)
+            console.stderr().print(table(validation))
+        self.progress.doing("training")
+        return selection_scores(validation)
 
 
-def values(found: Found) -> dict[str, float]:
-    """For the log: `val_DOMAIN_PATH_METRIC`, and the scores of `scores`."""
+def selection_scores(validation: Validation) -> Scores:
+    """The score of each domain; NaN where the split has no labels."""
+    return {domain: selection_score(domain, e) for domain, e in validation.items()}
+
+
+def log_values(validation: Validation) -> dict[str, float]:
+    """Values for the log: `val_DOMAIN_PATH_METRIC` and `selection/DOMAIN`."""
     means = {
         f"val_{domain}_{name}": value
-        for domain, evaluated in found.items()
-        for name, value in evaluated.means().items()
+        for domain, evaluation in validation.items()
+        for name, value in evaluation.means().items()
     }
-    return means | {f"selection/{d}": v for d, v in scores(found).items()}
+    scores = selection_scores(validation)
+    return means | {f"selection/{domain}": score for domain, score in scores.items()}
 
 
-def table(found: Found) -> Table:
-    """A row per domain and path: means over the AUs, in percent."""
+def table(validation: Validation) -> Table:
+    """A table for the terminal: means over AUs in percent, by domain and path."""
     result = Table(box=None, padding=(0, 2, 0, 0))
     result.add_column("%")
-    metrics = METRICS if any(e.scores for e in found.values()) else {}
+    metrics = METRICS if any(e.scores for e in validation.values()) else {}
     for label in metrics.values():
         result.add_column(label, justify="right")
-    errors = {domain: e.landmark_error for domain, e in found.items()}
-    if any(error is not None for error in errors.values()):
+    if any(e.landmark_error is not None for e in validation.values()):
         result.add_column("landmark error", justify="right")
-    for domain, evaluated in found.items():
-        error = errors[domain]
-        last = [] if error is None else [f"{error:.2f}"]
-        if not evaluated.scores:
-            result.add_row(domain, *last)
-        for path, by_au in evaluated.scores.items():
-            means = [percent(by_au.mean(metric)) for metric in metrics]
-            result.add_row(f"{domain}, {path}", *means, *last)
-            last = []
+    for domain, evaluation in validation.items():
+        error = evaluation.landmark_error
+        last_cell = [] if error is None else [f"{error:.2f}"]
+        if not evaluation.scores:
+            result.add_row(domain, *last_cell)
+        for path, scores in evaluation.scores.items():
+            means = [percent(scores.mean(metric)) for metric in metrics]
+            result.add_row(f"{domain}, {path}", *means, *last_cell)
+            last_cell = []  # the error does not depend on the path: show it once
     return result
-
-
-def write_best(workdir: Path) -> None:
-    """`best.json`: by stage and domain, the validation that scored best so far."""
-    best: dict[str, dict[str, Any]] = {}
-    for line in metrics_log.read_metrics(workdir):
-        for domain in DOMAINS:
-            score = line.get(f"selection/{domain}")
-            stage = best.setdefault(line["stage"], {})
-            if (
-                score is not None
-                and score >= stage.get(domain, line)[f"selection/{domain}"]
-            ):
-                stage[domain] = line
-    shown = {
-        stage: {
-            domain: {
-                "step": line["step"],
-                **{k: v for k, v in line.items() if k.startswith(f"val_{domain}_")},
-            }
-            for domain, line in by_domain.items()
-        }
-        for stage, by_domain in best.items()
-        if by_domain
-    }
-    write_whole(workdir / "best.json", json.dumps(shown, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""Metrics on Weights & Biases, for those who ask: `config.wandb` names the project."""
+"""Metrics on Weights & Biases, if `config.wandb` names a project."""
 
 import contextlib
 import importlib
@@ -10,11 +10,15 @@ from typing import Any
 from au_jax.errors import UserError
 from au_jax.runtime.files import write_whole
 from au_jax.types import Config
-from au_jax.workdir.resume import as_json
+from au_jax.workdir.config import as_json
 
 
 def load() -> Any:
-    """The package; raises a `UserError` where it is not installed."""
+    """Import the package.
+
+    Raises:
+        UserError: it is not installed.
+    """
     try:
         return importlib.import_module("wandb")
     except ImportError:
@@ -25,12 +29,12 @@ def load() -> Any:
 
 @contextlib.contextmanager
 def opened(config: Config, workdir: Path, wandb: Any) -> Iterator[Any]:
-    """The wandb run of a workdir, the same one whenever the training goes on.
+    """Open the wandb run of a work directory; when training resumes, so does it.
 
     Args:
-        config: Of the run; its `wandb` is the project.
-        workdir: The run is named after it; its id is kept there.
-        wandb: The package.
+        config: The config of the run; `config.wandb` is the project.
+        workdir: The work directory: the wandb run has its name, its id is kept there.
+        wandb: The package, from `load`.
 
     Raises:
         UserError: wandb refuses, for example because nobody is logged in.

@@ -1,1 +1,1 @@
-"""The folder of a run: everything that is stored in it, and how it is read back."""
+"""The work directory of a run: every file stored there, written and read back."""

@@ -1,7 +1,7 @@
-"""Checkpoints of one stage, by orbax; the only module that speaks to it.
+"""Checkpoints of one stage; the only module that talks to Orbax.
 
-A checkpoint's number is the number of steps done, which is also the position in the
-data. Kept are the latest two, and the best by validation for each domain.
+A checkpoint is named after the number of steps done, which is also the position in the
+data. The folder keeps the latest two, and the best one by validation of each domain.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from orbax.checkpoint import checkpoint_managers
 from au_jax.errors import UserError
 from au_jax.runtime import processes
 from au_jax.stages.state import TrainState, parts
-from au_jax.types import Params
+from au_jax.types import Variables
 
 Scores = dict[str, float]
 """Validation scores by domain; higher is better."""
@@ -27,36 +27,36 @@ Scores = dict[str, float]
 
 @dataclasses.dataclass(frozen=True)
 class Position:
-    """How far the checkpoints of a stage go."""
+    """The latest checkpoint of a stage."""
 
     step: int
     validated: bool
-    """Whether that checkpoint has validation scores."""
+    """True if that checkpoint has validation scores."""
 
 
 def open_manager(
     directory: Path, domains: Sequence[str], read_only: bool = False
 ) -> ocp.CheckpointManager:
-    """The checkpoints of a stage: the latest two, and the best one per domain.
+    """Open the checkpoints of a stage.
 
-    Only the one program that trains may open them for writing: it also clears away
-    what a killed program left half-written.
+    Only the program that trains may open them for writing, because doing so removes
+    the unfinished checkpoint that a killed program leaves.
     """
     if read_only:
         return ocp.CheckpointManager(
             directory.absolute(), options=ocp.CheckpointManagerOptions(read_only=True)
         )
-    kept: list[Any] = [checkpoint_managers.LatestN(2)]
+    policies: list[Any] = [checkpoint_managers.LatestN(2)]
     for domain in domains:
         best = checkpoint_managers.BestN(
             n=1,
             get_metric_fn=lambda scores, domain=domain: scores[domain],
             keep_checkpoints_without_metrics=False,
         )
-        kept.append(best)
+        policies.append(best)
     options = ocp.CheckpointManagerOptions(
-        preservation_policy=checkpoint_managers.AnyPreservationPolicy(kept),
-        # Orbax asks for a ranking of its own besides the policies.
+        preservation_policy=checkpoint_managers.AnyPreservationPolicy(policies),
+        # Orbax requires a ranking of its own besides the policies.
         best_fn=lambda scores: scores[domains[0]],
         cleanup_tmp_directories=True,
     )
@@ -64,7 +64,7 @@ def open_manager(
 
 
 def position(directory: Path) -> Position | None:
-    """The latest checkpoint of a stage; None where there is none."""
+    """The latest checkpoint of a stage; None if it has none."""
     if not directory.is_dir():
         return None
     with open_manager(directory, (), read_only=True) as manager:
@@ -78,16 +78,16 @@ def save(
     scores: Scores | None,
     notes: Mapping[str, Any],
 ) -> None:
-    """Writes the state in the background.
+    """Write the state in the background.
 
     Args:
-        manager: Of the stage.
-        state: After its step.
-        scores: Of validation, where there was one.
-        notes: What else a run needs to go on, as JSON: see `read_notes`.
+        manager: The stage's manager.
+        state: The state after its step.
+        scores: Validation scores, if the step was validated.
+        notes: Everything else that resuming needs, as JSON: see `read_notes`.
 
     Raises:
-        UserError: this checkpoint or the one before could not be written.
+        UserError: this checkpoint, or the one before it, could not be written.
     """
     items = ocp.args.Composite(
         notes=ocp.args.JsonSave(dict(notes)),
@@ -96,44 +96,51 @@ def save(
     if scores is not None:
         # A score that does not exist (no labels to validate on) ranks last.
         scores = {k: -math.inf if math.isnan(v) else v for k, v in scores.items()}
-    step = int(state.step)
-    with _explained(manager):
+    step = int(jax.device_get(state.step))
+    with _disk_errors_explained(manager):
         if step in manager.all_steps():  # saved on a signal, before its validation
             _delete(manager, step)
         manager.save(step, args=items, metrics=scores)
 
 
 def _delete(manager: ocp.CheckpointManager, step: int) -> None:
-    """At once or not at all: orbax, killed meanwhile, leaves the latest in pieces."""
+    """Delete a checkpoint atomically.
+
+    Orbax deletes file by file: killed meanwhile, it leaves half of the latest one.
+    """
     folder = Path(manager.directory) / str(step)
-    # A name that orbax takes for a save that was not finished, and clears away.
-    gone = folder.with_name(f"{step}.orbax-checkpoint-tmp")
+    # Orbax takes this name for an unfinished save and removes it at the next start.
+    doomed = folder.with_name(f"{step}.orbax-checkpoint-tmp")
     if processes.first():
-        folder.rename(gone)
-        shutil.rmtree(gone)
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
     processes.meet("deleted")
     manager.reload()
 
 
 def wait(manager: ocp.CheckpointManager) -> None:
-    """Until the last checkpoint is written; raises a `UserError` if it cannot be."""
-    with _explained(manager):
+    """Wait until the last checkpoint is written.
+
+    Raises:
+        UserError: it could not be written.
+    """
+    with _disk_errors_explained(manager):
         manager.wait_until_finished()
 
 
 def read_notes(directory: Path, step: int) -> dict[str, Any]:
-    """What `save` was given; empty for a checkpoint without."""
+    """The notes that `save` stored; empty if the checkpoint has none."""
     with open_manager(directory, (), read_only=True) as manager:
         if not (directory / str(step) / "notes").is_dir():
             return {}
         args = ocp.args.Composite(notes=ocp.args.JsonRestore())
-        found: Any = manager.restore(step, args=args)
-        return found.notes
+        restored: Any = manager.restore(step, args=args)
+        return restored.notes
 
 
 @contextlib.contextmanager
-def _explained(manager: ocp.CheckpointManager) -> Iterator[None]:
-    """Turns what a full or vanished disk makes orbax raise into one line."""
+def _disk_errors_explained(manager: ocp.CheckpointManager) -> Iterator[None]:
+    """Turn the errors that Orbax raises on a full or vanished disk into one line."""
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:
@@ -143,8 +150,8 @@ def _explained(manager: ocp.CheckpointManager) -> Iterator[None]:
         step = manager.latest_step()
         after = f"step {step}" if step else "the start"
         raise UserError(
-            f"cannot write a checkpoint to {manager.directory}: {reason}; the"
-            f" checkpoints before are intact, and the same command goes on from {after}"
+            f"cannot write a checkpoint to {manager.directory}: {reason}; earlier ones"
+            f" are intact: run the same command again to resume from {after}"
         ) from error
 
 
@@ -154,7 +161,11 @@ def restore(
     shapes: Mapping[str, Any],
     sharding: jax.sharding.Sharding,
 ) -> TrainState:
-    """The state after `step` steps; a `ValueError` if its parts are not `shapes`."""
+    """Restore the state after `step` steps.
+
+    Raises:
+        ValueError: the stored arrays do not have these shapes.
+    """
     wanted = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
         dict(shapes),
@@ -168,30 +179,37 @@ def restore(
 
 
 def restore_networks(
-    manager: ocp.CheckpointManager, step: int, params: Params, batch_stats: Params
-) -> tuple[Params, Params]:
-    """Parameters and running statistics alone, placed as those given are."""
+    manager: ocp.CheckpointManager, step: int, like: Variables
+) -> Variables:
+    """Restore the networks alone, with the shapes and placement of `like`."""
     restored: Any = manager.restore(
         step,
         args=ocp.args.Composite(
-            params=ocp.args.StandardRestore(_abstract(params)),
-            batch_stats=ocp.args.StandardRestore(_abstract(batch_stats)),
+            params=ocp.args.StandardRestore(_abstract(like.params)),
+            batch_stats=ocp.args.StandardRestore(_abstract(like.batch_stats)),
         ),
     )
-    return restored.params, restored.batch_stats
+    return Variables(restored.params, restored.batch_stats)
+
+
+def is_validated(manager: ocp.CheckpointManager) -> bool:
+    """True if at least one checkpoint has validation scores."""
+    return any(manager.metrics(step) for step in manager.all_steps())
 
 
 def best_step(manager: ocp.CheckpointManager, domain: str) -> tuple[int, float]:
-    """The checkpoint with the highest validation score for `domain`, and that score.
+    """The checkpoint with the highest validation score on `domain`, and that score.
+
+    Of equal scores the latest wins.
 
     Raises:
         ValueError: no checkpoint was validated.
     """
-    found: dict[int, Any] = {s: manager.metrics(s) for s in manager.all_steps()}
-    scores = {step: values for step, values in found.items() if values}
+    metrics: dict[int, Any] = {s: manager.metrics(s) for s in manager.all_steps()}
+    scores = {step: values for step, values in metrics.items() if values}
     step = max(scores, key=lambda step: (scores[step][domain], step))
     return step, scores[step][domain]
 
 
-def _abstract(tree: Params) -> Params:
+def _abstract(tree: Any) -> Any:
     return jax.tree.map(ocp.utils.to_shape_dtype_struct, tree)

@@ -1,9 +1,9 @@
-"""Where numbers go: metrics.jsonl, the source of truth, and what is drawn from it.
+"""metrics.jsonl, the record of all numbers of a run, and the files derived from it.
 
-TensorBoard's files (and a wandb run, if asked for) are views of metrics.jsonl. When a
-run goes on, the lines after its checkpoint are cut off and TensorBoard's files are made
-again, so no step appears twice. wandb cannot be cut back: there a line's number is its
-step, and lines that it has already are not sent again; they would be the same.
+TensorBoard's files, `best.json` and a wandb run are views of metrics.jsonl. When a run
+resumes, the lines after its checkpoint are cut off and TensorBoard's files are written
+again, so no step appears twice. wandb cannot be cut back: a line's number is its wandb
+step, and lines that wandb already has are not sent again, because they would be equal.
 """
 
 import json
@@ -22,39 +22,45 @@ from tensorboardX.summary import scalar
 from au_jax.errors import UserError
 from au_jax.runtime import processes
 from au_jax.runtime.files import write_whole
+from au_jax.types import DOMAINS
 from au_jax.workdir.checkpoints import Position
+
+FILE = "metrics.jsonl"
 
 Values = Mapping[str, float]
 Line = dict[str, Any]
 
 
-class Writer:
-    """The metrics of one stage: a line and TensorBoard scalars per call.
+class MetricsLog:
+    """The metrics of one stage: each call writes one line and its TensorBoard scalars.
 
-    Of several processes the first one writes.
-
-    `tensorboard/STAGE` holds a run per stage, since each counts its own steps.
+    Where several processes train, only the first one writes. `tensorboard/STAGE` holds
+    one TensorBoard run per stage, because each stage counts its own steps.
     """
 
     def __init__(self, workdir: Path, stage: str, wandb: Any = None):
-        self.path, self.stage, self.wandb = workdir / "metrics.jsonl", stage, wandb
+        self.path, self.stage, self.wandb = workdir / FILE, stage, wandb
         self.events: EventsWriter | None = None
         if not processes.first():
             return
         folder = workdir / "tensorboard" / stage
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        # Not its SummaryWriter: that writes in a thread, where a full disk is not seen.
+        # Not tensorboardX's SummaryWriter: its thread hides the errors of a full disk.
         self.events = EventsWriter(str(folder / "events"))
-        self.lines = 0  # of metrics.jsonl
+        self.num_lines = 0  # of metrics.jsonl
         for line in read_metrics(workdir):
             if line["stage"] == stage:
                 self._add_events(self.events, line)
-            self._send(line)
+            self._send_to_wandb(line)
         self.events.flush()
 
     def write(self, step: int, values: Values) -> None:
-        """Appends the values of a step; what is not finite becomes null."""
+        """Append the values of a step; values that are not finite become null.
+
+        Raises:
+            UserError: the disk is full.
+        """
         finite = {k: v if math.isfinite(v) else None for k, v in values.items()}
         line = {"stage": self.stage, "step": step, "time": time.time(), **finite}
         if self.events is None:
@@ -68,13 +74,13 @@ class Writer:
             self.events.flush()
         except OSError as error:
             raise UserError(
-                f"cannot write {self.path}: {error.strerror}; when there is room, the"
-                " same command goes on from the last checkpoint"
+                f"cannot write {self.path}: {error.strerror}; make room, then run the"
+                " same command again to resume from the last checkpoint"
             ) from error
-        self._send(line)
+        self._send_to_wandb(line)
 
     def close(self) -> None:
-        """Ends the event file."""
+        """Close the event file."""
         if self.events is not None:
             self.events.close()
 
@@ -84,13 +90,13 @@ class Writer:
             event.summary.CopyFrom(scalar(name, value))
             events.write_event(event)
 
-    def _send(self, line: Line) -> None:
-        """A line to wandb, if it is not there: its `step` is the next that it takes."""
-        if self.wandb is not None and self.lines >= self.wandb.step:
+    def _send_to_wandb(self, line: Line) -> None:
+        """Send a line unless wandb has it: `step` is the next number that it takes."""
+        if self.wandb is not None and self.num_lines >= self.wandb.step:
             values = {"step": line["step"], **numbers(line)}
-            shown = {f"{line['stage']}/{k}": v for k, v in values.items()}
-            self.wandb.log(shown, step=self.lines)
-        self.lines += 1
+            by_stage = {f"{line['stage']}/{k}": v for k, v in values.items()}
+            self.wandb.log(by_stage, step=self.num_lines)
+        self.num_lines += 1
 
 
 def numbers(line: Line) -> dict[str, float]:
@@ -103,8 +109,8 @@ def numbers(line: Line) -> dict[str, float]:
 
 
 def read_metrics(workdir: Path) -> Iterator[Line]:
-    """The lines of a run; one that a killed process left half-written is skipped."""
-    path = workdir / "metrics.jsonl"
+    """Read the lines of a run; a line cut short by a killed process is skipped."""
+    path = workdir / FILE
     if not path.exists():
         return
     with path.open() as file:
@@ -116,19 +122,49 @@ def read_metrics(workdir: Path) -> Iterator[Line]:
             yield {"time": 0.0, **line}
 
 
-def cut_back(workdir: Path, done: Mapping[str, Position]) -> None:
-    """Drops the lines after the checkpoints, and those of stages that have none."""
+def cut_back(workdir: Path, latest: Mapping[str, Position]) -> None:
+    """Drop all lines after the latest checkpoint of each stage.
 
-    def kept(line: Line) -> bool:
-        position = done.get(line["stage"])
+    A stage without a checkpoint loses all its lines.
+    """
+
+    def is_kept(line: Line) -> bool:
+        position = latest.get(line["stage"])
         if position is None or line["step"] != position.step:
             return position is not None and line["step"] < position.step
-        # Validation will be done again where the checkpoint was written before it.
+        # A checkpoint that was written before its validation is validated again.
         return position.validated or "selection/source" not in line
 
-    path = workdir / "metrics.jsonl"
+    path = workdir / FILE
     if path.exists():
-        lines = [line for line in read_metrics(workdir) if kept(line)]
+        lines = [line for line in read_metrics(workdir) if is_kept(line)]
         text = "".join(json.dumps(line) + "\n" for line in lines)
         if text != path.read_text():
             write_whole(path, text)
+
+
+def write_best(workdir: Path) -> None:
+    """Write `best.json`: by stage and domain, the validation with the best score.
+
+    Of equal scores the latest wins.
+    """
+    best: dict[str, dict[str, Line]] = {}
+    for line in read_metrics(workdir):
+        by_domain = best.setdefault(line["stage"], {})
+        for domain in DOMAINS:
+            key = f"selection/{domain}"
+            score = line.get(key)
+            if score is not None and score >= by_domain.get(domain, line)[key]:
+                by_domain[domain] = line
+    values = {
+        stage: {
+            domain: {
+                "step": line["step"],
+                **{k: v for k, v in line.items() if k.startswith(f"val_{domain}_")},
+            }
+            for domain, line in by_domain.items()
+        }
+        for stage, by_domain in best.items()
+        if by_domain
+    }
+    write_whole(workdir / "best.json", json.dumps(values, indent=2) + "\n")

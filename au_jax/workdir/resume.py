@@ -1,8 +1,7 @@
-"""Going on with a run: where it is, whether it is the same run, and only once."""
+"""Resume a run: how far it is, whether the config is still the same, and a lock."""
 
 import contextlib
 import fcntl
-import json
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,8 +15,8 @@ from au_jax.stages import STAGES
 from au_jax.types import Config
 from au_jax.workdir import checkpoints
 from au_jax.workdir.checkpoints import Position
+from au_jax.workdir.config import as_json
 
-# What may change between two starts of a run: no parameter depends on it.
 FREE = (
     "log_every",
     "checkpoint_every",
@@ -27,11 +26,16 @@ FREE = (
     "data.num_workers",
     "eval.*",
 )
+"""Keys that may change between two starts of a run: no parameter depends on them."""
 
 
 @contextlib.contextmanager
 def locked(workdir: Path) -> Iterator[None]:
-    """The workdir, for this program alone; a killed one holds nothing."""
+    """Hold the lock of a work directory; the operating system frees a dead program's.
+
+    Raises:
+        UserError: another program holds the lock, or the folder cannot be written.
+    """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         lock = (workdir / ".lock").open("w")
@@ -49,60 +53,64 @@ def locked(workdir: Path) -> Iterator[None]:
 
 def positions(workdir: Path) -> dict[str, Position]:
     """The latest checkpoint of each stage that has one."""
-    found = {stage: checkpoints.position(workdir / stage) for stage in STAGES}
-    return {stage: position for stage, position in found.items() if position}
+    latest = {stage: checkpoints.position(workdir / stage) for stage in STAGES}
+    return {stage: position for stage, position in latest.items() if position}
 
 
-def check_same(workdir: Path, config: Config) -> None:
-    """Raises a `UserError` where a checkpoint was made with another config."""
-    done = positions(workdir)
+def check_same_config(workdir: Path, config: Config) -> None:
+    """Check that the checkpoints of a run were made with this config.
+
+    Raises:
+        UserError: a key differs that results depend on.
+    """
+    latest = positions(workdir)
     for stage in config.stages:
-        if stage in done:
-            notes = checkpoints.read_notes(workdir / stage, done[stage].step)
-            if differences := changed(notes.get("config", {}), config, stage):
-                raise UserError(
-                    f"{workdir / stage} was trained with another config:"
-                    f" {', '.join(differences)}; give the old values, or another"
-                    " --workdir"
-                )
+        if stage not in latest:
+            continue
+        notes = checkpoints.read_notes(workdir / stage, latest[stage].step)
+        if differences := config_differences(notes.get("config", {}), config, stage):
+            raise UserError(
+                f"{workdir / stage} was trained with another config:"
+                f" {', '.join(differences)}; give the old values, or another --workdir"
+            )
 
 
-def changed(stored: dict[str, Any], config: Config, stage: str) -> list[str]:
-    """What differs from the config of a checkpoint of `stage`, "KEY was A, now B".
+def config_differences(stored: dict[str, Any], config: Config, stage: str) -> list[str]:
+    """The differences to the config of a checkpoint, each as "KEY was A, now B".
 
-    Stages that come later may change, and so may the number of epochs of this one
-    where its learning rate is constant: then fewer epochs are the beginning of more.
+    Keys of later stages may change. The number of epochs of this stage may change
+    where its learning rate is constant: fewer epochs are then a prefix of more.
+
+    Args:
+        stored: The config in the checkpoint, as `as_json` made it.
+        config: The config of this start.
+        stage: The stage of the checkpoint.
     """
     if not stored:
         return []
-    begun = up_to(config.stages, stage)
+    begun = _up_to(config.stages, stage)
     old, new = (flatten(x) for x in (ConfigDict(stored), ConfigDict(as_json(config))))
-    old["stages"], new["stages"] = up_to(old["stages"], stage), begun
+    old["stages"], new["stages"] = _up_to(old["stages"], stage), begun
     free = [*FREE, *(f"{other}.*" for other in STAGES if other not in begun)]
     if len(config[stage].decay) == 1:
         free.append(f"{stage}.epochs")
     return [
-        f"config.{key} was {shown(old[key])}, now {shown(value)}"
+        f"config.{key} was {_as_typed(old[key])}, now {_as_typed(value)}"
         for key, value in new.items()
         if not isinstance(value, ConfigDict)
         and not any(fnmatchcase(key, pattern) for pattern in free)
         and key in old
-        and shown(old[key]) != shown(value)
+        and _as_typed(old[key]) != _as_typed(value)
     ]
 
 
-def up_to(stages: Sequence[str], last: str) -> list[str]:
-    """The stages until `last`."""
+def _up_to(stages: Sequence[str], last: str) -> list[str]:
+    """The stages of a run up to and including `last`."""
     return list(stages)[: list(stages).index(last) + 1]
 
 
-def as_json(config: Config) -> dict[str, Any]:
-    """The config as plain values, tuples as lists."""
-    return json.loads(config.to_json_best_effort())
-
-
-def shown(value: Any) -> str:
-    """A value as it is written on the command line, about."""
+def _as_typed(value: Any) -> str:
+    """A value roughly as one types it on the command line."""
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
     return str(value)

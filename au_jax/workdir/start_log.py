@@ -1,4 +1,4 @@
-"""What a run was run with: one line of `starts.jsonl` for each time it was started."""
+"""starts.jsonl: the command, versions and devices of each start of a run."""
 
 import collections
 import importlib.metadata
@@ -16,33 +16,35 @@ import jax
 
 from au_jax.runtime.files import write_whole
 
+FILE = "starts.jsonl"
+
 LOG = logging.getLogger(__name__)
 
 
 def record(workdir: Path) -> None:
-    """Adds a line; warns of differences to the one before that change results."""
-    path = workdir / "starts.jsonl"
-    new = describe()
-    old = [json.loads(line) for line in read_whole_lines(path)]
-    for difference in differences(old[-1], new) if old else ():
+    """Append a line; warn of changes since the last start that results depend on."""
+    path = workdir / FILE
+    this = describe_start()
+    earlier = [json.loads(line) for line in read_whole_lines(path)]
+    for difference in differences(earlier[-1], this) if earlier else ():
         LOG.warning(
-            "%s since this run was last started: its last digits may change",
+            "%s since the last start of this run: the last digits may change",
             difference,
         )
-    write_whole(path, "".join(json.dumps(start) + "\n" for start in (*old, new)))
-    devices = collections.Counter(new["devices"])
+    write_whole(path, "".join(json.dumps(start) + "\n" for start in (*earlier, this)))
+    devices = collections.Counter(this["devices"])
     LOG.info("devices: %s", ", ".join(f"{n} x {kind}" for kind, n in devices.items()))
 
 
 def read_whole_lines(path: Path) -> list[str]:
-    """The lines of a file, less one that a full disk or a crash cut off."""
+    """The lines of a file, without one that a crash or a full disk cut short."""
     if not path.exists():
         return []
     return [line for line in path.read_text().splitlines(True) if line.endswith("\n")]
 
 
-def describe() -> dict[str, Any]:
-    """Command, versions, devices and, in a checkout, the git revision."""
+def describe_start() -> dict[str, Any]:
+    """The command, versions, devices and, in a checkout, the git revision."""
     packages = {
         dist.metadata["Name"]: dist.version
         for dist in importlib.metadata.distributions()
@@ -62,20 +64,20 @@ def describe() -> dict[str, Any]:
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """What differs among the things that results may depend on, each as "a -> b"."""
-    found = []
+    """The differences in anything that results may depend on, each as "NAME a -> b"."""
+    changes = []
     for name in ("jax", "jaxlib", "flax", "optax", "numpy", "grain", "au-jax"):
         before, now = (x["packages"].get(name) for x in (old, new))
         if before != now:
-            found.append(f"{name} {before} -> {now}")
+            changes.append(f"{name} {before} -> {now}")
     for name in ("devices", "processes", "git"):
         if old[name] != new[name]:
-            found.append(f"{name} {old[name]} -> {new[name]}")
-    return found
+            changes.append(f"{name} {old[name]} -> {new[name]}")
+    return changes
 
 
 def git_revision(folder: Path) -> str | None:
-    """The commit, with "+changes" where files differ from it; None outside of git."""
+    """The commit, with "+changes" if files differ from it; None outside a checkout."""
     try:
         commit, changes = (
             subprocess.run(

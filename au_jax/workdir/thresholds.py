@@ -1,4 +1,4 @@
-"""thresholds.json: what `eval --calibrate` leaves in a run for `eval` and `export`."""
+"""thresholds.json: the decision thresholds that `eval --calibrate` chose for a run."""
 
 import json
 from collections.abc import Sequence
@@ -12,36 +12,46 @@ FILE = "thresholds.json"
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The thresholds of a checkpoint, chosen on a split of the target."""
+    """The thresholds of a checkpoint, one per AU, chosen on a split of the target."""
 
     split: str
+    """The split that chose them."""
     stage: str
     step: int
     path: str
-    """Of the AUs: "reconstructed" or "direct"."""
+    """The path that answered: "reconstructed" or "direct"."""
     values: tuple[float, ...]
-    """In the order of the config's AUs."""
+    """One per AU, in the order of the config's AUs."""
 
 
-def write(workdir: Path, found: Thresholds, aus: Sequence[int]) -> Path:
-    """Leaves them in the run; the file names the AUs."""
-    named = {f"AU{au:02d}": t for au, t in zip(aus, found.values, strict=True)}
-    told = {
-        "split": found.split,
-        "stage": found.stage,
-        "step": found.step,
-        "path": found.path,
-        "thresholds": named,
+def write(workdir: Path, thresholds: Thresholds, aus: Sequence[int]) -> Path:
+    """Write the thresholds of a run under the names of their AUs."""
+    by_au = dict(zip(map(_name, aus), thresholds.values, strict=True))
+    content = {
+        "split": thresholds.split,
+        "stage": thresholds.stage,
+        "step": thresholds.step,
+        "path": thresholds.path,
+        "thresholds": by_au,
     }
-    write_whole(workdir / FILE, json.dumps(told, indent=2) + "\n")
+    write_whole(workdir / FILE, json.dumps(content, indent=2) + "\n")
     return workdir / FILE
 
 
 def read(workdir: Path, aus: Sequence[int]) -> Thresholds | None:
-    """Those of the run; None where it was not calibrated."""
+    """Read the thresholds of a run; None if it was not calibrated."""
     file = workdir / FILE
     if not file.is_file():
         return None
-    told = json.loads(file.read_text())
-    values = tuple(float(told["thresholds"][f"AU{au:02d}"]) for au in aus)
-    return Thresholds(told["split"], told["stage"], told["step"], told["path"], values)
+    content = json.loads(file.read_text())
+    return Thresholds(
+        split=content["split"],
+        stage=content["stage"],
+        step=content["step"],
+        path=content["path"],
+        values=tuple(float(content["thresholds"][_name(au)]) for au in aus),
+    )
+
+
+def _name(au: int) -> str:
+    return f"AU{au:02d}"

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from au_jax.errors import UserError
-from au_jax.evaluation.calibration import best_threshold, run
+from au_jax.evaluation.calibration import best_threshold, calibrate
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -24,4 +24,4 @@ def test_nothing_active():
 
 def test_thresholds_are_not_chosen_where_they_are_tested(tmp_path):
     with pytest.raises(UserError, match="give another --split"):
-        run(tmp_path, "test", "test", None)
+        calibrate(tmp_path, "test", "test", None)

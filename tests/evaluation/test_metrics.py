@@ -38,7 +38,7 @@ def test_f1_and_accuracy_are_those_of_scikit_learn():
     probabilities[:, 2] = aus[:, 2] = 0  # an AU without positives and predictions
     found = metrics.score(probabilities, aus, known)
     for a in range(3):
-        p, y = probabilities[known[:, a], a] > 0.5, aus[known[:, a], a] == 1
+        p, y = probabilities[known[:, a], a] >= 0.5, aus[known[:, a], a] == 1
         assert found.f1[a] == pytest.approx(sklearn.f1_score(y, p, zero_division=0))
         assert found.accuracy[a] == pytest.approx(sklearn.accuracy_score(y, p))
 
@@ -49,7 +49,7 @@ def test_thresholds_of_each_au():
     scores = metrics.score(probabilities, aus, known, limits)
     for a, limit in enumerate(limits):
         true = aus[known[:, a], a] > 0
-        found = probabilities[known[:, a], a] > limit
+        found = probabilities[known[:, a], a] >= limit
         assert scores.f1[a] == pytest.approx(sklearn.f1_score(true, found))
         assert scores.accuracy[a] == pytest.approx((true == found).mean())
 

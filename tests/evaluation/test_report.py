@@ -1,4 +1,4 @@
-"""The three forms of an evaluation, from scores written down by hand."""
+"""The three forms of an evaluation. Expected: cells written down by hand."""
 
 import dataclasses
 import io
@@ -7,8 +7,10 @@ import json
 import numpy as np
 from rich.console import Console
 
-from au_jax.evaluation import report, report_json
+from au_jax.evaluation import report, tables
 from au_jax.evaluation.metrics import AuScores
+from au_jax.evaluation.report import Answer, ModelReport, PathScores, Report
+from au_jax.workdir.thresholds import Thresholds
 
 NAN = float("nan")
 SCORES = AuScores(
@@ -20,11 +22,24 @@ SCORES = AuScores(
     positives=np.array([10, 0, 0]),
 )
 TRIVIAL = dataclasses.replace(SCORES, f1=np.array([0.4, 0.0, NAN]))
-SECTION = report.Section("target (wild), direct path", (1, 12, 5), SCORES, TRIVIAL)
-REPORT = report.Report(("source: lab, 40 images",), (SECTION,), {"target": 5.234})
+DIRECT = PathScores("direct", SCORES)
+MODEL = ModelReport(
+    domain="target",
+    data_set="wild",
+    split="test",
+    num_images=40,
+    stage="joint",
+    step=8,
+    is_floor=False,
+    aus=(1, 12, 5),
+    paths=(DIRECT,),
+    always_active=TRIVIAL,
+    landmark_error=5.234,
+)
+REPORT = Report((MODEL,))
 
 # Percent with one decimal; the mean is over the AUs that have a value.
-ROWS = [
+CELLS = [
     ["%", "AU01", "AU12", "AU05", "mean"],
     ["F1", "50.0", "0.0", "-", "25.0"],
     ["accuracy", "81.2", "100.0", "-", "90.6"],
@@ -37,87 +52,126 @@ ROWS = [
     ["images", "40", "12", "0", ""],
     ["positives", "10", "0", "0", ""],
 ]
+NOTE = (
+    "target: wild, split test, 40 images; checkpoint of stage joint, step 8, best on"
+    " validation of the target"
+)
+TITLE = "target (wild), direct path: AU(E_f(I))"
 
 
-def test_rows():
-    assert report.rows(SECTION) == ROWS
+def test_the_table_of_a_path():
+    assert report.path_cells(MODEL, DIRECT) == CELLS
+    assert report.note_lines(REPORT) == [NOTE]
+    assert report.title(MODEL, DIRECT) == TITLE
 
 
-def test_a_calibrated_model_shows_both_thresholds():
+def test_the_floor_is_named_as_such():
+    floor = dataclasses.replace(MODEL, stage="supervised", is_floor=True)
+    title = "target (wild), supervised (the floor): AU(E_f(I))"
+    assert report.title(floor, DIRECT) == title
+
+
+def test_a_calibrated_path_shows_both_thresholds():
     calibrated = dataclasses.replace(SCORES, f1=np.array([0.75, 0.25, NAN]))
-    limits = (0.25, 0.123, 0.5)
-    section = dataclasses.replace(SECTION, calibrated=calibrated, thresholds=limits)
-    assert report.rows(section) == [
-        *ROWS[:5],
+    thresholds = Thresholds("val", "joint", 8, "direct", (0.25, 0.123, 0.5))
+    path = PathScores("direct", SCORES, calibrated, thresholds)
+    assert report.path_cells(MODEL, path) == [
+        *CELLS[:5],
         ["threshold", "25.0", "12.3", "50.0", ""],
         ["F1 at threshold", "75.0", "25.0", "-", "50.0"],
         ["accuracy at threshold", "81.2", "100.0", "-", "90.6"],
-        *ROWS[5:],
+        *CELLS[5:],
     ]
-    shown = dataclasses.replace(REPORT, sections=(section,))
-    (found,) = report_json.to_json(shown)["sections"]
-    assert found["f1"][:2] == [0.5, 0.0]
-    assert found["calibrated"]["f1"][:2] == [0.75, 0.25]
-    assert found["calibrated"]["thresholds"] == [0.25, 0.123, 0.5]
+    model = dataclasses.replace(MODEL, paths=(path,))
+    assert report.note_lines(Report((model,))) == [
+        NOTE,
+        "target: thresholds of the direct path: chosen on val",
+    ]
+    (section,) = report.to_json(Report((model,)))["sections"]
+    assert section["f1"][:2] == [0.5, 0.0]
+    assert section["calibrated"]["f1"][:2] == [0.75, 0.25]
+    assert section["calibrated"]["thresholds"] == [0.25, 0.123, 0.5]
 
 
-def test_terminal_shows_every_cell():
+def test_the_terminal_shows_every_cell():
     screen = io.StringIO()
-    report.print_report(REPORT, Console(file=screen, width=100))
-    lines = screen.getvalue().splitlines()
-    assert lines[0] == "source: lab, 40 images"
-    assert "target (wild), direct path" in lines[1]
-    shown = [
+    tables.print_report(REPORT, Console(file=screen, width=120))
+    text = screen.getvalue()
+    path, summary = text.split("Summary")
+    assert path.splitlines()[0] == NOTE
+    assert TITLE in path.splitlines()[1]
+    cells = [
         [cell.strip() for cell in line.replace("┃", "│").split("│")[1:-1]]
-        for line in lines
+        for line in path.splitlines()
         if line[:1] in "│┃"
     ]
-    assert shown == ROWS
-    assert lines[-1] == "landmark error, target: 5.23 % of the eye distance"
+    assert cells == CELLS
+    assert path.splitlines()[-1] == "landmark error, target: 5.23 % of the eye distance"
+    assert "joint, direct" in summary
 
 
-def test_markdown_is_a_table():
-    lines = report.to_markdown(REPORT).splitlines()
-    assert "## target (wild), direct path" in lines
-    table = [line for line in lines if line.startswith("|")]
-    cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in table]
+def test_markdown_has_a_table_per_path_and_a_summary():
+    lines = tables.to_markdown(REPORT).splitlines()
+    start, end = lines.index(f"## {TITLE}"), lines.index("## Landmarks")
+    rows = [line for line in lines[start:end] if line.startswith("|")]
+    cells = [[cell.strip() for cell in row[1:-1].split("|")] for row in rows]
     assert cells[1] == ["---", "---:", "---:", "---:", "---:"]
-    assert [cells[0], *cells[2:]] == ROWS
-    assert "- source: lab, 40 images" in lines
+    assert [cells[0], *cells[2:]] == CELLS
+    assert f"- {NOTE}" in lines
     assert "- landmark error, target: 5.23 % of the eye distance" in lines
+    assert lines[-1] == "| joint, direct | 25.0 | 60.0 | 75.0 |"
 
 
 def test_json_has_null_where_there_is_no_value():
-    text = json.dumps(report_json.to_json(REPORT), allow_nan=False)
-    found = json.loads(text)
-    (section,) = found["sections"]
+    text = json.dumps(report.to_json(REPORT), allow_nan=False)
+    content = json.loads(text)
+    (section,) = content["sections"]
     assert section["aus"] == [1, 12, 5]
     assert section["f1"] == [0.5, 0.0, None]
     assert section["auc"] == [0.75, None, None]
     assert section["mean"]["accuracy"] == (0.8124 + 1) / 2
     assert section["images"] == [40, 12, 0]
     assert section["always_active"]["f1"] == [0.4, 0.0, None]
-    assert found["landmark_error_percent"] == {"target": 5.234}
+    assert content["landmark_error_percent"] == {"target": 5.234}
+    assert content["summary"] == [
+        {
+            "name": "always active",
+            "target": {"f1": 0.2, "average_precision": 0.6, "auc": 0.75},
+        },
+        {
+            "name": "joint, direct",
+            "target": {"f1": 0.25, "average_precision": 0.6, "auc": 0.75},
+        },
+    ]
 
 
-def test_a_report_without_aus_or_landmarks():
-    """A landmark stage has no AU table, a model without landmarks no error."""
-    empty = report.Report(("note",), (), {})
-    assert report.to_markdown(empty) == "# Evaluation\n- note\n"
-    assert report_json.to_json(empty)["sections"] == []
+def test_a_model_without_aus_or_landmarks_has_no_table_of_them():
+    model = dataclasses.replace(MODEL, paths=(), landmark_error=None)
+    assert report.to_json(Report((model,)))["sections"] == []
+    text = tables.to_markdown(Report((model,)))
+    assert "##" not in text.split("## Summary")[0]
+    assert "landmark" not in text
 
 
-def test_the_summary_leaves_out_what_was_not_asked():
-    means = {"f1": 0.5, "average_precision": 0.25, "auc": NAN}
-    lines = (
-        report.Line("floor", {"source": means, "target": means}),
-        report.Line("joint", {"target": means}),
+def test_the_summary_is_ordered_for_reading():
+    """The trivial answer, then the floor, then the model; empty where not asked."""
+    floor = dataclasses.replace(MODEL, stage="supervised", is_floor=True)
+    source = dataclasses.replace(floor, domain="source")
+    both = dataclasses.replace(
+        MODEL, paths=(PathScores("reconstructed", SCORES), DIRECT)
     )
-    rows = report.summary_rows(dataclasses.replace(REPORT, summary=lines))
+    result = Report((source, both, floor))
+    assert list(result.summary()) == [
+        None,
+        Answer("supervised", "direct"),
+        Answer("joint", "direct"),
+        Answer("joint", "reconstructed"),
+    ]
+    rows = report.summary_cells(result)
     assert rows[0][1:] == [
         f"{domain} {metric}"
         for domain in ("source", "target")
         for metric in ("F1", "AP", "AUC")
     ]
-    assert rows[1] == ["floor", *["50.0", "25.0", "-"] * 2]
-    assert rows[2] == ["joint", "", "", "", "50.0", "25.0", "-"]
+    assert rows[2] == ["supervised, direct", *["25.0", "60.0", "75.0"] * 2]
+    assert rows[3] == ["joint, direct", "", "", "", "25.0", "60.0", "75.0"]

@@ -7,6 +7,7 @@ import pytest
 from au_jax.errors import UserError
 from au_jax.runtime import devices
 from au_jax.stages import STAGES
+from au_jax.training.step import compile_train_step
 from tests.stages.small import build, random_batch, small_config
 from tests.trees import assert_trees_close
 
@@ -31,8 +32,8 @@ def test_step_on_two_devices_equals_step_on_one(stage):
 
     batch_on = lambda batch: devices.place_batch(mesh, batch)
     spread = run(
-        lambda step: devices.compile_step(mesh, step),
-        lambda state: devices.place_state(mesh, state),
+        lambda step: compile_train_step(mesh, step),
+        lambda state: devices.place_replicated(mesh, state),
     )
     assert all(
         leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(spread[0].params)

@@ -69,8 +69,10 @@ def test_a_killed_run_goes_on_to_the_same_numbers(data_dir, tmp_path):
     os.killpg(process.pid, signal.SIGTERM)
     said, _ = process.communicate()  # the pipe is closed: no loader process is left
     assert process.returncode == 143, said
-    assert "supervised: 6 of 16 steps are done already" in said
-    assert said.rstrip().endswith("stopped by SIGTERM; the same command goes on")
+    assert "supervised: resuming after 6 of 16 steps" in said
+    assert said.rstrip().endswith(
+        "stopped by SIGTERM; run the same command again to resume"
+    )
     assert "Traceback" not in said
     assert "leaked" not in said
 

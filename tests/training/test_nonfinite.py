@@ -16,9 +16,10 @@ from au_jax.evaluation import inference
 from au_jax.stages import state as train_state
 from au_jax.training import term_log
 from au_jax.training.progress import StageProgress
+from au_jax.training.step import skip_if_not_finite
 from au_jax.training.term_log import TermLog
 from au_jax.types import Prediction, Variables
-from au_jax.workdir.metrics_log import Writer, read_metrics
+from au_jax.workdir.metrics_log import MetricsLog, read_metrics
 from tests.trees import assert_trees_equal
 
 
@@ -43,7 +44,7 @@ def test_a_bad_step_changes_only_the_step_count():
     params = {"task": {"p": jnp.zeros(3)}}
     stats = {"task": {"mean": jnp.zeros(())}}
     state = train_state.create(Variables(params, stats), optimizers)
-    step = jax.jit(train_state.guarded(toy_step(optimizers)))
+    step = jax.jit(skip_if_not_finite(toy_step(optimizers)))
     good, _ = step(state, {"image": jnp.ones(3)})
     assert not np.array_equal(good.params["task"]["p"], params["task"]["p"])
     after, terms = step(good, {"image": jnp.array([1.0, jnp.nan, 1.0])})
@@ -76,12 +77,12 @@ def add_all(terms):
     for step, value in enumerate((1.0, 2.0, np.inf, 4.0), start=1):
         found = {"total": np.float32(value), "au": np.float32(1)}
         terms.add(step, jax.tree.map(np.asarray, found))
-    terms.drain()
+    terms.flush()
 
 
 def test_stopping_names_the_term_the_step_and_the_images(tmp_path):
     with (
-        contextlib.closing(Writer(tmp_path, "joint")) as metrics,
+        contextlib.closing(MetricsLog(tmp_path, "joint")) as metrics,
         pytest.raises(UserError) as caught,
     ):
         add_all(log(metrics, "stop"))
@@ -93,28 +94,28 @@ def test_stopping_names_the_term_the_step_and_the_images(tmp_path):
 def test_the_term_is_named_and_not_what_follows_from_it(tmp_path):
     nan, one = np.asarray(np.nan), np.asarray(1.0)
     bad = {"total": nan, "au": one, "landmark": nan, "gradient_norm/task/x": nan}
-    with contextlib.closing(Writer(tmp_path, "joint")) as metrics:
+    with contextlib.closing(MetricsLog(tmp_path, "joint")) as metrics:
         terms = log(metrics, "stop")
         terms.add(1, bad)
         with pytest.raises(UserError, match=r"^joint: landmark not finite at step 1; "):
-            terms.drain()
+            terms.flush()
 
 
 def test_skipping_ends_where_no_step_is_good_any_more(tmp_path, monkeypatch):
-    monkeypatch.setattr(term_log, "MOST_IN_A_ROW", 3)
-    with contextlib.closing(Writer(tmp_path, "joint")) as metrics:
+    monkeypatch.setattr(term_log, "MOST_SKIPPED_IN_A_ROW", 3)
+    with contextlib.closing(MetricsLog(tmp_path, "joint")) as metrics:
         terms = log(metrics, "skip")
         for step, value in enumerate((np.nan, np.nan, 1, np.nan, np.nan), start=1):
             terms.add(step, {"total": np.asarray(value)})
-        terms.drain()
+        terms.flush()
         terms.add(6, {"total": np.asarray(np.nan)})
-        with pytest.raises(UserError, match="step 6, and so it was for 3 steps"):
-            terms.drain()
+        with pytest.raises(UserError, match="step 6, as in the 2 steps before"):
+            terms.flush()
 
 
 def test_skipping_counts_the_step_and_leaves_it_out_of_the_means(tmp_path, caplog):
     with (
-        contextlib.closing(Writer(tmp_path, "joint")) as metrics,
+        contextlib.closing(MetricsLog(tmp_path, "joint")) as metrics,
         caplog.at_level(logging.WARNING, "au_jax"),
     ):
         terms = log(metrics, "skip")

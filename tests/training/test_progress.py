@@ -9,7 +9,7 @@ from rich.console import Console
 
 from au_jax.training import progress
 from au_jax.training.term_log import TermLog
-from au_jax.workdir.metrics_log import Writer, read_metrics
+from au_jax.workdir.metrics_log import MetricsLog, read_metrics
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_log_file_gets_one_line_with_the_total_first(caplog):
 
 
 def test_reports_are_means_of_the_steps_between_them(tmp_path):
-    metrics = Writer(tmp_path, "joint")
+    metrics = MetricsLog(tmp_path, "joint")
 
     def log(notes):
         shown = progress.StageProgress("joint", 0, 5, images_per_step=1)
@@ -72,12 +72,12 @@ def test_reports_are_means_of_the_steps_between_them(tmp_path):
     first = log({})
     for step in (1, 2, 3):
         first.add(step, {"au": np.ones(()), "total": np.asarray(step)})
-    first.drain()
+    first.flush()
     # Another program goes on from a checkpoint after step 3.
     second = log(first.notes())
     for step in (4, 5):
         second.add(step, {"au": np.ones(()), "total": np.asarray(step)})
-    second.drain()
+    second.flush()
     metrics.close()
     found = [
         (line["step"], line["total"], line["learning_rate/task"])

@@ -11,11 +11,12 @@ from ml_collections import ConfigDict
 
 from au_jax.errors import UserError
 from au_jax.evaluation import calibration, faces_png, inference, metrics
-from au_jax.evaluation import run as evaluation_run
 from au_jax.evaluation.run import evaluate
 from au_jax.faces import drawing
 from au_jax.training.run import train
-from au_jax.workdir import networks
+from au_jax.workdir import best_networks as best_networks_module
+from au_jax.workdir.best_networks import best_networks, best_stage
+from au_jax.workdir.initial_networks import initial_networks
 from configs import joint as joint_config
 from configs import supervised as supervised_config
 from tests.synthetic import write_prepared
@@ -71,7 +72,7 @@ def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
     assert set(names[2:]) <= {"joint", "finetune"}
     last = result["summary"][-1]
     assert last["target"]["f1"] == result["sections"][3]["mean"]["f1"]
-    calibration.run(tmp_path, "val", "test", None)
+    calibration.calibrate(tmp_path, "val", "test", None)
     evaluate(tmp_path, "test", None)
     result = json.loads((tmp_path / "eval.json").read_text())
     (shown,) = (s for s in result["sections"] if "calibrated" in s)
@@ -102,12 +103,10 @@ def test_joint_starts_from_the_networks_of_stage_one(data_dir, tmp_path):
     config.stages = ("landmarks",)
     train(config, tmp_path)
     config.stages = ("landmarks", "joint")
-    params, batch_stats = networks.initial_networks("joint", config, tmp_path)
-    found, found_stats, _ = networks.best_networks(
-        "landmarks", "source", config, tmp_path
-    )
+    initial = initial_networks("joint", config, tmp_path)
+    best, _ = best_networks("landmarks", "source", config, tmp_path)
     for name in ("feature_encoder", "landmark_detector"):
-        for ours, theirs in ((params, found), (batch_stats, found_stats)):
+        for ours, theirs in zip(initial, best, strict=True):
             pair = (ours["task"][name], theirs["task"][name])
             assert_trees_equal(*pair)
 
@@ -120,7 +119,7 @@ def test_going_on_equals_never_having_stopped(data_dir, tmp_path):
         train(config, tmp_path / "stopped")
     train(config, tmp_path / "whole")
     pair = (
-        networks.best_networks("landmarks", "source", config, tmp_path / folder)
+        best_networks("landmarks", "source", config, tmp_path / folder)
         for folder in ("stopped", "whole")
     )
     assert_trees_equal(*pair)
@@ -140,7 +139,7 @@ def test_a_checkpoint_of_another_version_is_one_line(data_dir, tmp_path, monkeyp
     config.landmarks.epochs = 2
     # As it was once: a moment per parameter.
     monkeypatch.setattr(optax, "flatten", lambda optimizer: optimizer)
-    with pytest.raises(UserError, match="/landmarks/2 is of another version"):
+    with pytest.raises(UserError, match="/landmarks/2 was written by another version"):
         train(config, tmp_path)
 
 
@@ -198,14 +197,14 @@ def test_checkpoints_are_chosen_by_the_path_that_is_tested():
 def test_finetuning_counts_only_where_it_improved(monkeypatch):
     def best(scores):
         monkeypatch.setattr(
-            evaluation_run, "stages_with_checkpoints", lambda *_: scores
+            best_networks_module, "best_scores", lambda *_: dict(scores)
         )
-        return evaluation_run.best_stage(ConfigDict(), Path("run"), "target")
+        return best_stage(ConfigDict(), Path("run"), "target")
 
-    assert best({"landmarks": -3, "joint": 0.4, "finetune": 0.5}) == "finetune"
-    assert best({"landmarks": -3, "joint": 0.5, "finetune": 0.5}) == "joint"
-    assert best({"landmarks": -3, "joint": 0.5}) == "joint"
-    assert best({"landmarks": -3, "joint": 0.5, "supervised": 0.9}) == "joint"
+    assert best({"landmarks": -3.0, "joint": 0.4, "finetune": 0.5}) == "finetune"
+    assert best({"landmarks": -3.0, "joint": 0.5, "finetune": 0.5}) == "joint"
+    assert best({"landmarks": -3.0, "joint": 0.5}) == "joint"
+    assert best({"landmarks": -3.0, "joint": 0.5, "supervised": 0.9}) == "joint"
     assert best({"supervised": 0.9}) == "supervised"
     with pytest.raises(UserError, match="no checkpoint"):
         best({})

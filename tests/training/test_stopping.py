@@ -1,11 +1,11 @@
-"""Stopped while validating; expected: what a run writes that was never stopped."""
+"""A run stopped while it validates. Expected: the files of a run never stopped."""
 
 import signal
 
 import pytest
 
 from au_jax.runtime.signals import Requests, Stopped
-from au_jax.training import pauses
+from au_jax.training import validation
 from au_jax.training.run import train
 from au_jax.workdir import checkpoints
 from au_jax.workdir.checkpoints import Position
@@ -15,7 +15,7 @@ from tests.synthetic import write_prepared
 from tests.trees import assert_trees_equal
 
 
-def test_stopped_in_validation_the_next_start_validates(tmp_path, monkeypatch):
+def test_a_run_stopped_in_validation_validates_when_it_resumes(tmp_path, monkeypatch):
     for name in ("bp4d", "emotionet"):
         write_prepared(tmp_path / "prepared", name)
     config = supervised_config.get_config("tiny")
@@ -27,13 +27,20 @@ def test_stopped_in_validation_the_next_start_validates(tmp_path, monkeypatch):
 
     requests = Requests()
 
-    def interrupted(*arguments):
+    def interrupted(predictor, variables, split, pause):
         requests.stop = signal.SIGTERM
-        *_, pause = arguments
         pause()
 
     with monkeypatch.context() as patch:
-        patch.setattr(pauses.validation, "validate", interrupted)
+        patch.setattr(validation, "predict_split", interrupted)
+        with pytest.raises(Stopped):
+            train(config, stopped, requests)
+    assert checkpoints.position(stopped / "supervised") == Position(2, validated=False)
+
+    # Stopped again in the validation that is due: the checkpoint stays as it was.
+    with monkeypatch.context() as patch:
+        patch.setattr(validation, "predict_split", interrupted)
+        requests.stop = None
         with pytest.raises(Stopped):
             train(config, stopped, requests)
     assert checkpoints.position(stopped / "supervised") == Position(2, validated=False)

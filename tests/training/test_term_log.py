@@ -7,7 +7,7 @@ import pytest
 from au_jax.training import optimizers
 from au_jax.training.progress import StageProgress
 from au_jax.training.term_log import IN_FLIGHT, TermLog
-from au_jax.workdir.metrics_log import Writer, read_metrics
+from au_jax.workdir.metrics_log import MetricsLog, read_metrics
 from configs import joint
 
 
@@ -16,7 +16,7 @@ def make_log(tmp_path):
     def make(every):
         rates = optimizers.learning_rates(joint.get_config(), "joint", ["task"], 6)
         return TermLog(
-            Writer(tmp_path, "joint"),
+            MetricsLog(tmp_path, "joint"),
             StageProgress("joint", 0, 6, images_per_step=1),
             rates,
             every=every,
@@ -36,8 +36,8 @@ def test_a_report_gives_the_device_nothing_to_compute(make_log, tmp_path):
     with jax.transfer_guard("disallow"):
         for step in range(1, 7):
             log.add(step, terms)
-        log.drain()
-    log.writer.close()
+        log.flush()
+    log.metrics.close()
     found = [line["learning_rate/task"] for line in read_metrics(tmp_path)]
     np.testing.assert_allclose(
         found, np.repeat([1e-4, 2e-4 / 3, 1e-4 / 3], 2), rtol=1e-6
@@ -58,6 +58,6 @@ def test_terms_are_read_only_when_later_steps_are_on_their_way(make_log):
     for step in range(1, 7):
         log.add(step, {"total": np.asarray(step).view(Term)})
         assert read == list(range(1, step - IN_FLIGHT + 1))
-    log.drain()
+    log.flush()
     assert read == [1, 2, 3, 4, 5, 6]
-    log.writer.close()
+    log.metrics.close()

@@ -13,7 +13,7 @@ from au_jax.training import wandb
 from au_jax.training.run import train
 from au_jax.workdir import metrics_log
 from au_jax.workdir.checkpoints import Position
-from au_jax.workdir.metrics_log import Writer, read_metrics
+from au_jax.workdir.metrics_log import MetricsLog, read_metrics
 from configs import supervised as supervised_config
 from tests.synthetic import write_prepared
 
@@ -78,7 +78,7 @@ def test_a_training_sends_every_line_once(config, tmp_path, monkeypatch):
 def test_lines_written_again_after_a_kill_are_not_sent_again(tmp_path):
     run = Run("aus", "joint", {})
     for steps in ((1, 2, 3, 4), (3, 4, 5)):
-        metrics = Writer(tmp_path, "joint", run)
+        metrics = MetricsLog(tmp_path, "joint", run)
         for step in steps:
             metrics.write(step, {"total": 1.0 / step})
         metrics.close()

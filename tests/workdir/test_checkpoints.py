@@ -58,11 +58,8 @@ def test_networks_alone_can_be_read(tmp_path):
     save_all(tmp_path, [(0.0, 0.0)])
     template = make_state(0.0, 0)
     with checkpoints.open_manager(tmp_path, DOMAINS) as manager:
-        params, stats = checkpoints.restore_networks(
-            manager, 1, template.params, template.batch_stats
-        )
-    assert_trees_equal(params, make_state(1.0, 1).params)
-    assert_trees_equal(stats, make_state(1.0, 1).batch_stats)
+        restored = checkpoints.restore_networks(manager, 1, template.variables)
+    assert_trees_equal(restored, make_state(1.0, 1).variables)
 
 
 def test_another_shape_is_refused(tmp_path):
@@ -72,7 +69,9 @@ def test_another_shape_is_refused(tmp_path):
         checkpoints.open_manager(tmp_path, DOMAINS) as manager,
         pytest.raises(ValueError, match="shape"),
     ):
-        checkpoints.restore_networks(manager, 1, other, make_state(0.0, 0).batch_stats)
+        checkpoints.restore_networks(
+            manager, 1, Variables(other, make_state(0.0, 0).batch_stats)
+        )
 
 
 def test_checkpoints_without_scores_are_kept_only_while_they_are_the_latest(tmp_path):
@@ -135,7 +134,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     said = str(caught.value)
     assert said.startswith(f"cannot write a checkpoint to {tmp_path}: ")
-    assert said.endswith("the same command goes on from step 1")
+    assert said.endswith("run the same command again to resume from step 1")
     assert "\n" not in said
     assert checkpoints.position(tmp_path) == checkpoints.Position(1, validated=True)
     save_and_wait(tmp_path, {})

@@ -8,13 +8,12 @@ import struct
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
-from au_jax.training import validation
 from au_jax.workdir import metrics_log
 from au_jax.workdir.checkpoints import Position
 
 
 def writing(workdir, stage):
-    return contextlib.closing(metrics_log.Writer(workdir, stage))
+    return contextlib.closing(metrics_log.MetricsLog(workdir, stage))
 
 
 def tensorboard_scalars(folder):
@@ -84,6 +83,6 @@ def test_best_is_the_highest_score_and_of_equal_ones_the_latest(tmp_path):
         for step, score in ((1, 0.5), (2, 0.7), (3, 0.7), (4, 0.6)):
             values = {"selection/source": score, "val_source_direct_f1": score}
             metrics.write(step, values | {"selection/target": -math.inf})
-    validation.write_best(tmp_path)
+    metrics_log.write_best(tmp_path)
     best = json.loads((tmp_path / "best.json").read_text())
     assert best == {"joint": {"source": {"step": 3, "val_source_direct_f1": 0.7}}}

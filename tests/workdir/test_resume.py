@@ -4,11 +4,12 @@ import pytest
 
 from au_jax.errors import UserError
 from au_jax.workdir import checkpoints, resume
+from au_jax.workdir.config import as_json
 from configs import joint as joint_config
 
 
 def stored():
-    return resume.as_json(joint_config.get_config())
+    return as_json(joint_config.get_config())
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ def test_what_changes_results_is_named(key, value, line):
     config = joint_config.get_config()
     with config.ignore_type():
         config.update_from_flattened_dict({key: value})
-    assert resume.changed(stored(), config, "joint") == [line]
+    assert resume.config_differences(stored(), config, "joint") == [line]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_what_changes_results_is_named(key, value, line):
 def test_what_changes_no_result_is_free(key, value, stage):
     config = joint_config.get_config()
     config.update_from_flattened_dict({key: value})
-    assert resume.changed(stored(), config, stage) == []
+    assert resume.config_differences(stored(), config, stage) == []
 
 
 def test_a_workdir_belongs_to_one_program(tmp_path):

@@ -6,7 +6,9 @@ import pytest
 
 from au_jax.errors import UserError
 from au_jax.training.run import train
-from au_jax.workdir import networks
+from au_jax.workdir.best_networks import best_networks
+from au_jax.workdir.config import read_config
+from au_jax.workdir.initial_networks import initial_networks
 from configs import joint as joint_config
 from configs import supervised as supervised_config
 from tests.synthetic import write_prepared
@@ -39,9 +41,9 @@ def test_a_stage_starts_from_what_it_has_in_common(other, stage, tmp_path, caplo
     _, run = other
     config = supervised(other, run / stage)
     with caplog.at_level(logging.INFO, "au_jax"):
-        params, stats = networks.initial_networks("supervised", config, tmp_path)
-    theirs, their_stats, step = networks.best_networks(
-        "landmarks", "source", networks.read_config(run), run
+        params, stats = initial_networks("supervised", config, tmp_path)
+    (theirs, their_stats), step = best_networks(
+        "landmarks", "source", read_config(run), run
     )
     shared = set(params["task"]) & set(theirs["task"])
     assert "feature_encoder" in shared
@@ -58,8 +60,8 @@ def test_a_stage_starts_from_what_it_has_in_common(other, stage, tmp_path, caplo
 def test_other_shapes_are_refused(other, tmp_path):
     config = supervised(other, other[1])
     config.model.width = 0.25
-    with pytest.raises(UserError, match="feature_encoder has other shapes") as error:
-        networks.initial_networks("supervised", config, tmp_path)
+    with pytest.raises(UserError, match="shapes of feature_encoder differ") as error:
+        initial_networks("supervised", config, tmp_path)
     assert "\n" not in str(error.value)
 
 

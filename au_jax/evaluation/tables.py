@@ -1,0 +1,59 @@
+"""The report of an evaluation as tables: in the terminal, and as Markdown."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from au_jax.evaluation import report
+from au_jax.evaluation.report import Cells, Report
+
+
+def print_report(evaluation: Report, console: Console) -> None:
+    """Print all tables."""
+    for note in report.note_lines(evaluation):
+        console.print(note, highlight=False)
+    for model in evaluation.models:
+        for path in model.paths:
+            cells = report.path_cells(model, path)
+            console.print(_table(report.title(model, path), cells))
+    for line in report.landmark_lines(evaluation):
+        console.print(line, highlight=False)
+    if evaluation.models:
+        console.print(_table("Summary", report.summary_cells(evaluation)))
+
+
+def to_markdown(evaluation: Report) -> str:
+    """All tables as Markdown."""
+    lines = ["# Evaluation", *(f"- {x}" for x in report.note_lines(evaluation))]
+    for model in evaluation.models:
+        for path in model.paths:
+            lines += ["", f"## {report.title(model, path)}", ""]
+            lines += _markdown(report.path_cells(model, path))
+    if landmarks := report.landmark_lines(evaluation):
+        lines += ["", "## Landmarks", "", *(f"- {line}" for line in landmarks)]
+    if evaluation.models:
+        lines += ["", "## Summary", "", *_markdown(report.summary_cells(evaluation))]
+    return "\n".join(lines) + "\n"
+
+
+def _table(title: str, cells: Cells) -> Table:
+    header, *rows = cells
+    table = Table(title=title, title_justify="left")
+    table.add_column(header[0], no_wrap=True)
+    for label in header[1:]:
+        # Narrow columns: the summary fits a terminal of 80 columns.
+        table.add_column(label.replace(" ", "\n"), justify="right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _markdown(cells: Cells) -> list[str]:
+    header, *rows = cells
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return [_markdown_row(row) for row in (header, rule, *rows)]
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
