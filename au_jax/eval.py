@@ -3,8 +3,8 @@
     python -m au_jax.eval --workdir=runs/joint [--split=test]
     python -m au_jax.eval --workdir=runs/joint --calibrate=val
 
-The first writes eval.json, eval.md and faces.png into the run and prints the tables. The
-second writes thresholds.json, which later evaluations and `export` use.
+The first writes eval.json, eval.md and faces.png into the run and prints the tables.
+The second writes thresholds.json, which later evaluations and `export` use.
 
 Exit code: 0; 2 for a mistake of the user.
 """

@@ -1,4 +1,4 @@
-"""Checks the values of a config before anything is loaded or compiled."""
+"""Check the values of a config before anything is loaded or compiled."""
 
 import difflib
 import math
@@ -23,7 +23,6 @@ SPLITS: Check = (
     "two splits: for training and for validation",
 )
 
-# By key, in which * stands for anything.
 CHECKS: dict[str, Check] = {
     "log_every": AT_LEAST_1,
     "checkpoint_every": AT_LEAST_1,
@@ -58,6 +57,7 @@ CHECKS: dict[str, Check] = {
         "one or more factors above 0",
     ),
 }
+"""By key, where * stands for anything."""
 
 NAMES: dict[str, tuple[str, ...]] = {
     "stages": tuple(STAGES),
@@ -68,7 +68,11 @@ NAMES: dict[str, tuple[str, ...]] = {
 
 
 def check_values(config: ConfigDict) -> None:
-    """Raises a `UserError` of one line for the first value that cannot work."""
+    """Check every value of a config.
+
+    Raises:
+        UserError: a value cannot work; the message names the first one.
+    """
     for key, value in flatten(config).items():
         for pattern, (holds, wanted) in CHECKS.items():
             if fnmatchcase(key, pattern) and not _holds(holds, value):
@@ -80,7 +84,7 @@ def check_values(config: ConfigDict) -> None:
 def _holds(check: Callable[[Any], bool], value: Any) -> bool:
     try:
         return check(value)
-    except TypeError:  # not even of the right type
+    except TypeError:  # the value has the wrong type
         return False
 
 
@@ -88,12 +92,14 @@ def _check_names(key: str, value: Any) -> None:
     values = (value,) if isinstance(value, str) else tuple(value)
     known = NAMES[key]
     if not values:
-        raise UserError(f"config.{key} is empty; there are: {', '.join(known)}")
+        raise UserError(f"config.{key} is empty; it takes: {', '.join(known)}")
     for name in values:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}? there" if near else "there"
+            hint = f"did you mean {near[0]!r}? It" if near else "it"
             if "," in str(name):
-                hint = f"write --config.{key}=A --config.{key}=B; there"
+                hint = f"write --config.{key}=A --config.{key}=B; it"
             names = ", ".join(known)
-            raise UserError(f"config.{key}: {name!r} is not known; {hint} are: {names}")
+            raise UserError(
+                f"config.{key}: {name!r} is not known; {hint} takes: {names}"
+            )

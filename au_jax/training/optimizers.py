@@ -1,4 +1,4 @@
-"""Learning rates and Adam, one chain per parameter group (method.md section 5)."""
+"""Learning rates and Adam, one optimizer per parameter group (method.md section 5)."""
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
@@ -9,16 +9,21 @@ import optax
 from au_jax.types import Config
 
 Schedule = Callable[[Any], Any]
-"""optax's, but of an `int` a `float`: no device has to be asked."""
+"""An optax schedule that maps an `int` to a `float` without asking a device."""
 
 
 def phases(learning_rate: float, factors: Sequence[float], num_steps: int) -> Schedule:
-    """`learning_rate` times one factor after the other, each for an equal share.
+    """A learning rate that is constant within phases of equal length.
 
-    The paper's stage 2 is (1, 2/3, 1/3) over 12 epochs: 4 epochs each.
+    The paper's stage 2 has the factors (1, 2/3, 1/3) over 12 epochs, 4 epochs each.
+
+    Args:
+        learning_rate: The rate at a factor of 1.
+        factors: One per phase.
+        num_steps: Steps of the whole stage.
 
     Returns:
-        A function of the steps done.
+        The rate as a function of the steps done.
     """
     boundaries = [round(num_steps * i / len(factors)) for i in range(1, len(factors))]
     changes = [after - before for before, after in itertools.pairwise(factors)]
@@ -34,9 +39,9 @@ def phases(learning_rate: float, factors: Sequence[float], num_steps: int) -> Sc
 def learning_rates(
     config: Config, stage: str, groups: Iterable[str], num_steps: int
 ) -> dict[str, Schedule]:
-    """Per group, as a function of the steps done.
+    """The learning rate of each group as a function of the steps done.
 
-    A stage with a `learning_rate` of its own has it for every group.
+    If the stage has a `learning_rate` of its own, that holds for every group.
     """
     schedule = config[stage]
     return {
@@ -52,10 +57,10 @@ def learning_rates(
 def make_optimizers(
     config: Config, stage: str, groups: Iterable[str], num_steps: int
 ) -> dict[str, optax.GradientTransformation]:
-    """Adam per group, for a stage of `num_steps` steps.
+    """One Adam per group, for a stage of `num_steps` steps.
 
-    Its moments are one vector per group: on GPUs, a parameter's own update would be a
-    few launches of kernels that have next to nothing to do.
+    The moments of a group are one vector: on a GPU, an update per parameter would
+    launch a few kernels each, with next to no work.
     """
     return {
         group: optax.flatten(

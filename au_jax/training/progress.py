@@ -1,4 +1,4 @@
-"""How far a stage is: a live display in a terminal, lines in a log file."""
+"""The progress of a stage: a live display in a terminal, lines in a log file."""
 
 import contextlib
 import logging
@@ -15,9 +15,9 @@ LOG = logging.getLogger(__name__)
 
 
 class StageProgress:
-    """Shows step, speed, time left and the loss terms of one stage.
+    """Shows the step, the speed, the time left and the loss terms of one stage.
 
-    A terminal has a bar and the newest terms below all log lines; anything else (a
+    A terminal shows a bar and the newest terms below all log lines. Anything else (a
     file, Slurm's output) gets one line per report.
     """
 
@@ -39,22 +39,22 @@ class StageProgress:
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
-        """Keeps the display in the terminal, if there is one, up to date."""
+        """Keep the display up to date, if standard error is a terminal."""
         with self.live if console.stderr().is_terminal else contextlib.nullcontext():
             yield
 
     def step(self, step: int) -> None:
-        """Moves the bar."""
+        """Move the bar."""
         self.bar.update(self.task, completed=step)
 
-    def doing(self, what: str) -> None:
-        """Says what happens between steps: "validation"."""
-        self.bar.update(self.task, speed=what)
+    def doing(self, activity: str) -> None:
+        """Name the current activity: "training", "validation", "done"."""
+        self.bar.update(self.task, speed=activity)
 
     def report(
         self, step: int, terms: Mapping[str, float], steps_per_second: float | None
     ) -> None:
-        """Shows the means of the last steps; what has a slash is for the files only."""
+        """Show the means of the last steps; names with a slash go to the files only."""
         speed = self.speed(step, steps_per_second)
         shown = {name: f"{v:.4g}" for name, v in terms.items() if "/" not in name}
         if console.stderr().is_terminal:
@@ -70,18 +70,18 @@ class StageProgress:
         )
 
     def speed(self, step: int, steps_per_second: float | None) -> str:
-        """Steps and images per second, and the time left in this stage."""
+        """The speed and the time left in this stage, in words."""
         if steps_per_second is None:
-            return "speed not known yet"
+            return "measuring the speed"
         left = duration((self.num_steps - step) / steps_per_second)
         images = steps_per_second * self.images_per_step
         return f"{steps_per_second:.3g} steps/s, {images:.3g} images/s, {left} left"
 
 
 def terms_table(shown: Mapping[str, str], width: int) -> Table:
-    """Names and values, as many pairs a row as fit into `width` columns."""
+    """A table of names and values with as many pairs per row as fit into `width`."""
     table = Table(box=None, show_header=False, padding=(0, 1))
-    # Two spaces around each of both.
+    # Two spaces around the name and around the value.
     pair = max((len(name) + len(value) + 4 for name, value in shown.items()), default=1)
     cells = [cell for pair in shown.items() for cell in pair]
     per_row = 2 * max(1, min(len(shown), width // pair))
@@ -94,7 +94,7 @@ def terms_table(shown: Mapping[str, str], width: int) -> Table:
 
 
 def duration(seconds: float) -> str:
-    """For people: "40 s", "12 min", "3 h 05 min", "2 d 04 h"."""
+    """A duration in words: "40 s", "12 min", "3 h 05 min", "2 d 04 h"."""
     if round(seconds) < 90:
         return f"{round(seconds)} s"
     minutes = round(seconds / 60)
