@@ -8,12 +8,10 @@ au-jax train --config=ablation:A --workdir=runs/A
 :A,tiny   A, as small as joint:tiny. B and C have this size, too.
 """
 
-from ml_collections import ConfigDict
-
 from configs import joint
 
 
-def get_config(variant: str = "C") -> ConfigDict:
+def get_config(variant: str = "C") -> joint.Config:
     """Return one of the models, at full size or tiny."""
     model, _, size = variant.partition(",")
     if model not in ("A", "B", "C") or size not in ("", "tiny"):

@@ -5,12 +5,10 @@ au-jax train --config=adld --workdir=runs/adld
 :tiny     As small as joint:tiny.
 """
 
-from ml_collections import ConfigDict
-
 from configs import joint
 
 
-def get_config(variant: str = "") -> ConfigDict:
+def get_config(variant: str = "") -> joint.Config:
     """Return ADLD's losses and schedule (method.md sections 4 and 5), or a variant."""
     config = joint.get_config(variant)
     config.stages = ("joint",)

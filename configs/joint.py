@@ -9,12 +9,17 @@
 This file holds every default of the program; the other configs change a few lines.
 """
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
+# ml_collections types the values of a config as plain ones, never as configs.
+Config = Any
 
-def get_config(variant: str = "") -> ConfigDict:
+
+def get_config(variant: str = "") -> Config:
     """Return the paper's configuration (method.md section 5), or a variant of it."""
-    config = ConfigDict()
+    config: Config = ConfigDict()
     config.seed = 0
     # Stages in order: "landmarks" (1), "joint" (2), "finetune" (3), "supervised".
     config.stages = ("landmarks", "joint")
@@ -63,8 +68,8 @@ def get_config(variant: str = "") -> ConfigDict:
     return config
 
 
-def _data() -> ConfigDict:
-    data = ConfigDict()
+def _data() -> Config:
+    data: Config = ConfigDict()
     data.data_dir = "prepared"
     data.source = "bp4d"
     data.target = "emotionet"
@@ -77,8 +82,8 @@ def _data() -> ConfigDict:
     return data
 
 
-def _model() -> ConfigDict:
-    model = ConfigDict()
+def _model() -> Config:
+    model: Config = ConfigDict()
     model.width = 1.0  # of all networks; 1 is the paper
     model.reduction = 16  # CBAM's r
     model.projectors = True
@@ -89,9 +94,9 @@ def _model() -> ConfigDict:
     return model
 
 
-def _loss() -> ConfigDict:
+def _loss() -> Config:
     # Weights of the terms (method.md section 4). A term of weight 0 is not computed.
-    loss = ConfigDict()
+    loss: Config = ConfigDict()
     loss.au = 1.0
     loss.landmark = 0.6
     loss.landmark_adversarial = 400.0
@@ -105,17 +110,17 @@ def _loss() -> ConfigDict:
     return loss
 
 
-def _adam(learning_rate: float, b1: float, b2: float) -> ConfigDict:
+def _adam(learning_rate: float, b1: float, b2: float) -> Config:
     return ConfigDict({"learning_rate": learning_rate, "b1": b1, "b2": b2})
 
 
 def _schedule(
     epochs: int, batch_size: int, decay: tuple[float, ...] = (1.0,)
-) -> ConfigDict:
+) -> Config:
     return ConfigDict({"epochs": epochs, "batch_size": batch_size, "decay": decay})
 
 
-def _shrink(config: ConfigDict) -> None:
+def _shrink(config: Config) -> None:
     config.model.width = 0.125
     config.data.crop = 128
     for stage in ("landmarks", "joint", "supervised", "finetune"):
@@ -126,7 +131,7 @@ def _shrink(config: ConfigDict) -> None:
     config.max_steps_per_epoch = 8
 
 
-def _demonstrate(config: ConfigDict) -> None:
+def _demonstrate(config: Config) -> None:
     config.data.source = "faces_lab"
     config.data.target = "faces_wild"
     config.data.target_splits = ("train", "val[:50%]")

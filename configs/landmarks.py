@@ -5,12 +5,10 @@ au-jax train --config=landmarks --workdir=runs/landmarks
 :tiny     As small as joint:tiny.
 """
 
-from ml_collections import ConfigDict
-
 from configs import joint
 
 
-def get_config(variant: str = "") -> ConfigDict:
+def get_config(variant: str = "") -> joint.Config:
     """Return stage 1 of the paper, at full size or tiny."""
     config = joint.get_config(variant)
     config.stages = ("landmarks",)

@@ -10,12 +10,10 @@ au-jax train --config=supervised --workdir=runs/floor
 :target,tiny   The ceiling, as small as joint:tiny.
 """
 
-from ml_collections import ConfigDict
-
 from configs import joint
 
 
-def get_config(variant: str = "source") -> ConfigDict:
+def get_config(variant: str = "source") -> joint.Config:
     """Return the floor or the ceiling, at full size or tiny."""
     domain, _, size = variant.partition(",")
     if domain == "tiny":

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,11 +25,16 @@ def get_config(variant=""):
 """
 
 
+def load(value: str) -> Any:
+    """The config, for type checkers of any shape."""
+    return config_files.load(value)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_packaged_config_loads_by_name_in_any_folder(name, tmp_path, monkeypatch):
-    by_path = config_files.load(str(ROOT / "configs" / f"{name}.py"))
+    by_path = load(str(ROOT / "configs" / f"{name}.py"))
     monkeypatch.chdir(tmp_path)
-    assert config_files.load(name).to_dict() == by_path.to_dict()
+    assert load(name).to_dict() == by_path.to_dict()
 
 
 def test_the_names_are_those_of_the_folder():
@@ -37,14 +43,14 @@ def test_the_names_are_those_of_the_folder():
 
 
 def test_a_variant_follows_the_name():
-    assert config_files.load("joint:tiny").model.width == 0.125
-    assert config_files.load("ablation:A,tiny").stages == ("joint",)
+    assert load("joint:tiny").model.width == 0.125
+    assert load("ablation:A,tiny").stages == ("joint",)
 
 
 def test_a_file_of_the_user_builds_on_a_packaged_config(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(BUILDS_ON_JOINT)
-    config = config_files.load(str(file))
+    config = load(str(file))
     assert (config.seed, config.model.width) == (42, 0.125)
 
 
@@ -58,7 +64,7 @@ def test_a_file_beside_the_config_comes_before_a_packaged_one(tmp_path):
                 return ConfigDict({"seed": 1, "mine": True})
         """)
     )
-    assert config_files.load(str(tmp_path / "mine.py")).to_dict() == {
+    assert load(str(tmp_path / "mine.py")).to_dict() == {
         "seed": 42,
         "mine": True,
     }
@@ -67,20 +73,20 @@ def test_a_file_beside_the_config_comes_before_a_packaged_one(tmp_path):
 def test_a_file_with_the_name_of_a_packaged_config_builds_on_it(tmp_path):
     file = tmp_path / "joint.py"
     file.write_text(BUILDS_ON_JOINT)
-    assert config_files.load(str(file)).seed == 42
+    assert load(str(file)).seed == 42
 
 
 def test_modules_named_configs_are_untouched(tmp_path, monkeypatch):
     # A package of the user's program that happens to have the same name.
     monkeypatch.setitem(sys.modules, "configs", pytest)
     monkeypatch.setitem(sys.modules, "configs.joint", os)
-    assert config_files.load("adld:tiny").loss.cross_cycle == 40.0
+    assert load("adld:tiny").loss.cross_cycle == 40.0
     assert sys.modules["configs"] is pytest
     assert sys.modules["configs.joint"] is os
     file = tmp_path / "broken.py"
     file.write_text("from configs import joint\nraise ValueError('broken')")
     with pytest.raises(UserError, match="broken"):
-        config_files.load(str(file))
+        load(str(file))
     assert sys.modules["configs"] is pytest
     assert sys.modules["configs.joint"] is os
 
@@ -107,7 +113,7 @@ def test_modules_named_configs_are_untouched(tmp_path, monkeypatch):
 )
 def test_a_wrong_name_is_one_line(value, message):
     with pytest.raises(UserError) as caught:
-        config_files.load(value)
+        load(value)
     assert str(caught.value) == message
 
 
@@ -115,7 +121,7 @@ def test_an_import_that_does_not_exist_is_one_line(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text("from configs import nothing")
     with pytest.raises(UserError, match=r"mine.py: cannot import name 'nothing'"):
-        config_files.load(str(file))
+        load(str(file))
 
 
 # The flags that overrides define come from the second load, by the flag library.
