@@ -121,5 +121,5 @@ def one_line(error: BaseException | None) -> str:
 
 def _take_modules() -> dict[str, ModuleType]:
     """Remove `configs` and its modules from `sys.modules`, and return them."""
-    found = [name for name in sys.modules if name.partition(".")[0] == "configs"]
-    return {name: sys.modules.pop(name) for name in found}
+    loaded = [name for name in sys.modules if name.partition(".")[0] == "configs"]
+    return {name: sys.modules.pop(name) for name in loaded}
