@@ -1,21 +1,18 @@
 """The ablation of the paper: models A, B and C (method.md section 7).
 
-python -m au_jax.main --config=configs/ablation.py:A --workdir=runs/A
+au-jax train --config=ablation:A --workdir=runs/A
 
-:A    baseline: no landmark branch; of the alignment only that of the features
-:B    A and the landmark branch, with stage 1 (multi-task)
-:C    the paper: all three alignments, with projectors (as configs/joint.py)
-
-":A,tiny" is A as small as in joint.py.
+:A        The baseline: no landmark branch, and only the features are aligned.
+:B        A with the landmark branch and stage 1 (multi-task).
+:C        The paper: all three alignments, with projectors. The same as joint.
+:A,tiny   A, as small as joint:tiny. B and C have this size, too.
 """
-
-from ml_collections import ConfigDict
 
 from configs import joint
 
 
-def get_config(variant: str = "C") -> ConfigDict:
-    """One of the models, in full or tiny."""
+def get_config(variant: str = "C") -> joint.Config:
+    """Return one of the models, at full size or tiny."""
     model, _, size = variant.partition(",")
     if model not in ("A", "B", "C") or size not in ("", "tiny"):
         raise ValueError(

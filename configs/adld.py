@@ -1,17 +1,15 @@
 """ADLD (arXiv 1903.10143): no landmark branch, no projectors, its own reconstructions.
 
-python -m au_jax.main --config=configs/adld.py --workdir=runs/adld
+au-jax train --config=adld --workdir=runs/adld
 
-:tiny     as in joint.py
+:tiny     As small as joint:tiny.
 """
-
-from ml_collections import ConfigDict
 
 from configs import joint
 
 
-def get_config(variant: str = "") -> ConfigDict:
-    """ADLD's losses and schedule (method.md sections 4 and 5), or a variant of it."""
+def get_config(variant: str = "") -> joint.Config:
+    """Return ADLD's losses and schedule (method.md sections 4 and 5), or a variant."""
     config = joint.get_config(variant)
     config.stages = ("joint",)
     config.model.projectors = False
@@ -22,6 +20,6 @@ def get_config(variant: str = "") -> ConfigDict:
     config.loss.self_reconstruction = 3.0
     if variant != "tiny":
         config.joint.epochs = 10
-    # lr * (1 - max(0, e + 1 - 5) / 6) with epoch e from 0
+    # ADLD's schedule: lr * (1 - max(0, e + 1 - 5) / 6) for the epoch e, counted from 0.
     config.joint.decay = tuple(1 - max(0, e + 1 - 5) / 6 for e in range(10))
     return config

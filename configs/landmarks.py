@@ -1,17 +1,15 @@
 """Stage 1 alone: the landmark detector.
 
-python -m au_jax.main --config=configs/landmarks.py --workdir=runs/landmarks
+au-jax train --config=landmarks --workdir=runs/landmarks
 
-:tiny     as in joint.py
+:tiny     As small as joint:tiny.
 """
-
-from ml_collections import ConfigDict
 
 from configs import joint
 
 
-def get_config(variant: str = "") -> ConfigDict:
-    """Stage 1 of the paper, in full or tiny."""
+def get_config(variant: str = "") -> joint.Config:
+    """Return stage 1 of the paper, at full size or tiny."""
     config = joint.get_config(variant)
     config.stages = ("landmarks",)
     return config

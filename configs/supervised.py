@@ -1,21 +1,20 @@
-"""E_f and E_au on labels alone: what adaptation is to be compared with.
+"""E_f and E_au trained on labels alone, for comparison with domain adaptation.
 
-python -m au_jax.main --config=configs/supervised.py --workdir=runs/floor
+au-jax train --config=supervised --workdir=runs/floor
 
-:source   labels of the source: the floor (also without a variant)
-:target   labels of the target: the ceiling. Its train split has none, so four
-          fifths of its validation split train and the last fifth validates
-
-":target,tiny" is as small as in joint.py.
+:source        Labels of the source: the floor. The default.
+:target        Labels of the target: the ceiling. The target's training split has no
+               labels, so the first four fifths of its validation split train the
+               networks, and the last fifth validates them.
+:tiny          The floor, as small as joint:tiny.
+:target,tiny   The ceiling, as small as joint:tiny.
 """
-
-from ml_collections import ConfigDict
 
 from configs import joint
 
 
-def get_config(variant: str = "source") -> ConfigDict:
-    """The floor or the ceiling, in full or tiny."""
+def get_config(variant: str = "source") -> joint.Config:
+    """Return the floor or the ceiling, at full size or tiny."""
     domain, _, size = variant.partition(",")
     if domain == "tiny":
         domain, size = "source", "tiny"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# From nothing to results, without any data set: installs the locked packages into .venv,
-# renders faces, trains both stages and the floor, and evaluates them.
+# Installs the locked packages into .venv, renders faces, trains both stages and the
+# supervised baseline on them, and evaluates all three. Needs no data set.
 #     launch/demo.sh [--config.KEY=VALUE ...]
-# Writes prepared/ and runs/demo/. Given again, it goes on where it stopped.
-# PYTHON names the Python that a new .venv is made with (python3 if unset).
+# Writes prepared/ and runs/demo/. Run it again to resume.
+# PYTHON names the Python that makes a new .venv (python3 if unset).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/environment.sh

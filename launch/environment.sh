@@ -1,8 +1,8 @@
-# Sourced by the scripts that need .venv: makes it where there is none, and installs the
-# packages of a lock where they are not yet. Sets $python.
+# Make .venv unless it exists, and install the packages of a lock file unless they are
+# installed. Sets $python. Scripts source this file:
 #     source launch/environment.sh; use_environment LOCK [editable]
-# With "editable" this checkout is installed as a package, too.
-# PYTHON names the Python that a new .venv is made with (python3 if unset).
+# With "editable", this checkout is installed as a package, too.
+# PYTHON names the Python that makes a new .venv (python3 if unset).
 
 use_environment() {
     local lock=$1 wanted stamp
@@ -10,12 +10,12 @@ use_environment() {
     if [ ! -x "$python" ]; then
         PYTHON=${PYTHON:-python3}
         if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-            echo "error: $PYTHON is $("$PYTHON" --version 2>&1), and 3.11 or newer is" \
-                "needed; name one: PYTHON=/path/to/python3 $0" >&2
+            echo "error: $PYTHON is $("$PYTHON" --version 2>&1), but Python 3.11 or newer" \
+                "is needed; name one with PYTHON=/path/to/python3 $0" >&2
             exit 2
         fi
         echo "making .venv with $("$PYTHON" --version)" >&2
-        # Without its own pip: Debian's python3 cannot install one into a new one.
+        # Without its own pip: Debian's python3 cannot install pip into a new environment.
         "$PYTHON" -m venv --without-pip .venv
         "$PYTHON" -m pip --python "$python" install --quiet pip
     fi

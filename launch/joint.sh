@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# From the two raw sets to the tables of the paper's model: prepare, train, evaluate.
+# Prepare BP4D and EmotioNet, train the paper's model on them, and evaluate it.
 #     launch/joint.sh BP4D_DIR EMOTIONET_DIR [--config.KEY=VALUE ...]
-# Writes prepared/ and runs/joint/ where it is called. Given again, it goes on where it
-# stopped. PYTHON names the Python (python if unset).
+# Writes prepared/ and runs/joint/ in the current folder. Run it again to resume.
+# PYTHON names the Python (python if unset).
 set -euo pipefail
 if [ $# -lt 2 ]; then
     sed -n '2,5s/^# //p' "$0" >&2

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Trains one model with N processes on this machine; each has one of its GPUs, where
-# there are any. The flags are those of au_jax.main:
-#     launch/local.sh N --config=configs/joint.py --workdir=runs/joint [...]
-# Ctrl-C or SIGTERM stops all of them after the same step; given again, it goes on.
-# PYTHON names the Python (python if unset), PORT where the processes meet.
+# Train one model with N processes on this machine, each with one of its GPUs if it has
+# any. The flags are those of `au-jax train`:
+#     launch/local.sh N --config=joint --workdir=runs/joint [...]
+# Ctrl-C or SIGTERM stops all of them after the same step. Run it again to resume.
+# PYTHON names the Python (python if unset), PORT the port on which the processes meet.
 set -euo pipefail
 if ! [[ "${1:-}" =~ ^[1-9][0-9]*$ ]]; then
     sed -n '2,6s/^# //p' "$0" >&2
@@ -15,13 +15,13 @@ checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export PYTHONPATH="$checkout${PYTHONPATH:+:$PYTHONPATH}"
 python=${PYTHON:-python}
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501)); then
-    echo "error: Bash is $BASH_VERSION, and 5.1 or newer is needed" >&2
+    echo "error: this is Bash $BASH_VERSION, but 5.1 or newer is needed" >&2
     exit 2
 fi
 port=${PORT:-$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')}
 gpus=$(nvidia-smi --list-gpus 2>/dev/null | wc -l || true)
 if [ "$gpus" -gt 0 ] && [ "$count" -gt "$gpus" ]; then
-    echo "error: $count processes, but this machine has $gpus GPUs" >&2
+    echo "error: N is $count, but this machine has only $gpus GPUs" >&2
     exit 2
 fi
 
@@ -38,10 +38,10 @@ for ((index = 0; index < count; index++)); do
     pids+=($!)
 done
 
-# What ends one ends all: the others would wait for it for ever.
+# When one process ends with an error, end all: the others would wait for it for ever.
 code=0
 while [ "${#pids[@]}" -gt 0 ]; do
-    wait -n -p ended "${pids[@]}" 2>/dev/null || code=$? # Bash would say "Killed"
+    wait -n -p ended "${pids[@]}" 2>/dev/null || code=$? # hides Bash's "Killed"
     for index in "${!pids[@]}"; do
         [ "${pids[index]}" != "${ended:-}" ] || break
     done
@@ -54,10 +54,10 @@ if [ "$code" -eq 0 ]; then
     exit 0
 fi
 case $code in
-130 | 143) limit=15 ;; # asked to stop: all end after the same step, by themselves
+130 | 143) limit=15 ;; # a signal: all processes stop by themselves after the same step
 *) limit=0 ;;          # nothing to save: steps and checkpoints need all processes
 esac
-if [ -z "$stopping" ]; then # else a signal to this script, which takes its time
+if [ -z "$stopping" ]; then # after a signal to this script, stopping may take longer
     (sleep "$limit" && kill -KILL "${pids[@]}") >/dev/null 2>&1 &
     killer=$!
 fi
@@ -70,8 +70,8 @@ fi
 how="ended with code $code"
 [ "$code" -le 128 ] || how="was ended by SIG$(kill -l "$code")"
 case $code in
-2 | 130 | 143) ;; # the process has said it itself
-*) echo "error: process $index of $count (from 0) $how, and the others with it;" \
-    "the same command goes on" >&2 ;;
+2 | 130 | 143) ;; # the process has printed the reason itself
+*) echo "error: process $index of $count (from 0) $how, so the others were ended, too;" \
+    "run the same command again to resume" >&2 ;;
 esac
 exit "$code"

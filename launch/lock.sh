@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Writes the pinned requirement files from pyproject.toml; needs uv (pip install uv).
-#     launch/lock.sh              keep the pins, add and drop what pyproject.toml says
-#     launch/lock.sh --upgrade    the newest versions that fit
-# One resolution per file, for every platform and Python: no extra holds another back.
+# Write the pinned requirement files from pyproject.toml. Needs uv (pip install uv).
+#     launch/lock.sh              keep the pins; add and drop packages as pyproject.toml says
+#     launch/lock.sh --upgrade    pin the newest versions that fit
+# Each file is resolved on its own, for every platform and Python, so that no extra holds
+# another back.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs the locked packages into .venv where they are not yet, and runs the tests.
-#     launch/test.sh [--all] [arguments of pytest]      --all: the slow tests too
-# PYTHON names the Python that a new .venv is made with (python3 if unset).
+# Install the locked packages into .venv unless they are installed, and run the tests.
+#     launch/test.sh [--all] [arguments of pytest]      --all: the slow tests, too
+# PYTHON names the Python that makes a new .venv (python3 if unset).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/environment.sh
 use_environment requirements/test.txt editable
-# Each worker compiles programs and holds them: more than four want much memory.
+# At most four workers: each keeps the programs that it compiles in memory.
 exec "$python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal "$@"

@@ -4,17 +4,15 @@ absl and ml_collections alone print a traceback for a misspelt override, and ign
 argument whose dashes were forgotten.
 """
 
-import difflib
 import re
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict
-from ml_collections.config_flags.config_flags import ConfigFileFlagParser
 
 from au_jax.errors import UserError
+from au_jax.runtime import config_files
 
 
 def parse(
@@ -36,14 +34,14 @@ def parse(
     for name in _overrides(argv) if config else ():
         _check_override(name, keys)
     try:
-        rest = flag_values(argv)
+        rest = _parse_flags(argv, flag_values)
     except flags.UnrecognizedFlagError as error:
         if f"config.{error.flagname}" in _flag_names(keys):
             hint = f"did you mean --config.{error.flagname}?"
             raise UserError(f"there is no --{error.flagname}; {hint}") from None
-        raise UserError(_one_line(error)) from None
+        raise UserError(config_files.one_line(error)) from None
     except flags.Error as error:
-        raise UserError(_one_line(error)) from None
+        raise UserError(config_files.one_line(error)) from None
     if len(rest) > 1 and not inputs:
         name = rest[1].partition("=")[0]
         known = {*flag_values, *_flag_names(keys)}
@@ -66,26 +64,9 @@ def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
 
 
 def load_config(argv: Sequence[str]) -> ConfigDict | None:
-    """The config that `--config` names, before any override; None without the flag."""
+    """Return the config that `--config` names, before any override, or None."""
     value = _config_value(argv)
-    if value is None:
-        return None
-    path = Path(value.partition(":")[0])
-    if not path.is_file():
-        others = [str(other) for other in sorted(Path("configs").glob("*.py"))]
-        hint = _did_you_mean(str(path), others)
-        raise UserError(f"--config={value}: there is no file {path}{hint}")
-    try:
-        config = ConfigFileFlagParser("config").parse(value)
-    except SyntaxError as error:
-        where = f"{error.filename}, line {error.lineno}"
-        raise UserError(f"--config={value}: {where}: {error.msg}") from None
-    except (ValueError, TypeError) as error:
-        # The library puts a whole traceback into its message; the cause is the file's.
-        raise UserError(f"--config={value}: {_one_line(error.__context__)}") from None
-    if not isinstance(config, ConfigDict):
-        raise UserError(f"--config={value}: its get_config() returns no ConfigDict")
-    return config
+    return None if value is None else config_files.load(value)
 
 
 def _config_value(argv: Sequence[str]) -> str | None:
@@ -97,6 +78,18 @@ def _config_value(argv: Sequence[str]) -> str | None:
     if len(values) > 1:  # absl would complain of the overrides
         raise UserError(f"--config is given {len(values)} times; give it once")
     return values[0] if values else None
+
+
+def _parse_flags(argv: Sequence[str], flag_values: flags.FlagValues) -> list[str]:
+    """Parse the flags; the flag library loads the config file a second time."""
+    value = _config_value(argv)
+    if value is None or "config" not in flag_values:
+        return flag_values(argv)
+    located = config_files.resolve(value)
+    index = next(i for i, arg in enumerate(argv) if re.match(r"--?config(=|$)", arg))
+    after = index + 1 if "=" in argv[index] else index + 2
+    with config_files.importable(located):
+        return flag_values([*argv[:index], f"--config={located}", *argv[after:]])
 
 
 def _overrides(argv: Sequence[str]) -> list[str]:
@@ -116,19 +109,10 @@ def _check_override(key: str, keys: dict[str, Any]) -> None:
     if same:
         hint = f"; did you mean {' or '.join(f'--config.{name}' for name in same)}?"
     else:
-        hint = _did_you_mean(key, leaves, "--config.")
+        hint = config_files.did_you_mean(key, leaves, "--config.")
     top = ", ".join(name for name in keys if "." not in name)
     raise UserError(f"there is no --config.{key}{hint or f'; there are: {top}'}")
 
 
 def _flag_names(keys: Collection[str]) -> set[str]:
     return {f"config.{key}" for key in keys}
-
-
-def _did_you_mean(name: str, names: Collection[str], prefix: str = "") -> str:
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"; did you mean {prefix}{near[0]}?" if near else ""
-
-
-def _one_line(error: BaseException | None) -> str:
-    return " ".join(str(error).split())

@@ -99,8 +99,8 @@ def test_local_processes_stop_together(tmp_path):
     said, _ = run.communicate(timeout=200)
     assert run.returncode == 128 + signal.SIGKILL, said
     assert said.rstrip().splitlines()[-1] == (
-        "error: process 1 of 2 (from 0) was ended by SIGKILL, and the others with it;"
-        " the same command goes on"
+        "error: process 1 of 2 (from 0) was ended by SIGKILL, so the others were"
+        " ended, too; run the same command again to resume"
     )
     assert "Traceback" not in said
     run = start_local(workdir, tmp_path / "data", *flags)

@@ -1,0 +1,67 @@
+"""Every file and heading that the documentation names exists."""
+
+import re
+
+import pytest
+
+from tests.programs import ROOT
+
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").glob("*.md"),
+]
+PAGES = [page for page in PAGES if page.name != "CHANGELOG.md"]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]*\.(?:py|json|npz|sh|slurm|yaml|txt|toml))`")
+ANY_PATH = re.compile(
+    r"(?<![\w/.])(?:au_jax|configs|docs|launch|requirements|tests)/[\w./-]*\w\.\w+"
+)
+
+
+def headings(page) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    lines = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", s.lower()).replace(" ", "-") for s in lines}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in LINK.findall(page.read_text()):
+        if re.match(r"\w+:", target):
+            continue  # of the Internet
+        name, _, anchor = target.partition("#")
+        linked = (page.parent / name).resolve() if name else page
+        assert linked.exists(), target
+        assert not anchor or anchor in headings(linked), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_exist(page):
+    text = page.read_text()
+    made = ("prepared/", "runs/", "results/", "openface/", "tensorboard/")
+    for path in {*PATH.findall(text), *ANY_PATH.findall(text)}:
+        if path.startswith(made) or re.search("NAME|FOLDER|MODULE", path):
+            continue
+        places = (ROOT / path, ROOT / "au_jax" / path, page.parent / path)
+        assert any(place.exists() for place in places), path
+
+
+def test_the_readme_fits_its_size():
+    assert (ROOT / "README.md").read_text().count("\n") <= 150
+
+
+def test_commands_name_programs_and_configs_that_exist():
+    from au_jax.__main__ import PROGRAMS
+    from au_jax.runtime.config_files import names
+
+    for page in PAGES:
+        text = page.read_text()
+        assert set(re.findall(r"au-jax ([a-z]+)", text)) <= {*PROGRAMS}, page
+        named = set(re.findall(r"--config=([a-z_]+)\b(?!\.py)", text))
+        assert named <= {*names()}, page
+
+
+def test_the_citation_has_the_version_of_the_package():
+    from au_jax import __version__
+
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
