@@ -20,7 +20,10 @@ from au_jax.errors import run_program
 from au_jax.runtime import command_line, signals
 
 CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "the experiment: a file of configs/", lock_config=True
+    "config",
+    None,
+    "the experiment: a name such as joint:demo, or a config file",
+    lock_config=True,
 )
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "the folder for checkpoints, metrics and the resolved config"
