@@ -102,7 +102,8 @@ def starting_state(
         networks = run_state.initial_networks(plan.name, plan.config, workdir)
         return devices.place_state(mesh, train_state.create(networks, optimizers))
     parts = jax.eval_shape(
-        lambda v: train_state.parts(train_state.create(v, optimizers)), shapes
+        lambda v: train_state.checkpoint_items(train_state.create(v, optimizers)),
+        shapes,
     )
     try:
         state = checkpoints.restore(manager, plan.done, parts, devices.replicated(mesh))

@@ -46,7 +46,7 @@ def test_what_the_backward_pass_keeps_is_a_third():
         def run(players):
             return forward.forward(networks, players, stats, batch, frozenset())
 
-        run = remat.forward(run, enabled)
+        run = remat.rematerialise(run, enabled)
         # `vjp` returns the backward pass as a tree of what it keeps.
         backward = jax.eval_shape(lambda p: jax.vjp(run, p, has_aux=True)[1], players)
         return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(backward))

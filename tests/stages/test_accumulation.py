@@ -14,7 +14,7 @@ ONES = np.ones(6, np.float32)
 
 def test_parts_take_every_nth_row():
     x = np.arange(2 * 6).reshape(2, 6)
-    found = accumulation.split({"x": jnp.asarray(x)}, 3)["x"]
+    found = accumulation.split_batch({"x": jnp.asarray(x)}, 3)["x"]
     np.testing.assert_array_equal(found, [x[:, p::3] for p in range(3)])
 
 
@@ -28,7 +28,9 @@ def test_results_are_averaged_and_the_carry_is_handed_on(backend, monkeypatch):
         return 0.5 * carry + part["x"].sum(), {"largest": part["x"].max()}
 
     def run(x):
-        return accumulation.mean(function, jnp.float32(1), {"x": x}, 4)
+        return accumulation.mean_over_microbatches(
+            function, jnp.float32(1), {"x": x}, 4
+        )
 
     carry, found = jax.jit(run)(x)
     parts = [x[:, p::4] for p in range(4)]
