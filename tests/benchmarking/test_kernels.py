@@ -6,7 +6,7 @@ The lines are those that XLA wrote for an H100 (jax 0.12, CUDA 13), with smaller
 import pytest
 
 from au_jax.benchmarking import kernels
-from au_jax.benchmarking.gpus import GPUS, least_seconds
+from au_jax.benchmarking.gpus import GPUS, minimum_seconds
 
 TEXT = """HloModule jit_step
 
@@ -110,4 +110,4 @@ def test_the_slower_of_products_and_memory_counts(found):
     wanted = 0.0
     for kernel in found:
         wanted += max(kernel.operations / 312e12, kernel.bytes / 1555e9)
-    assert least_seconds(gpu, found, "bfloat16") == pytest.approx(wanted)
+    assert minimum_seconds(gpu, found, "bfloat16") == pytest.approx(wanted)
