@@ -1,4 +1,4 @@
-"""`python -m au_jax.benchmark` as people start it."""
+"""`python -m au_jax.benchmark`, run as a program."""
 
 import json
 import re

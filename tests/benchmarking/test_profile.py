@@ -35,7 +35,7 @@ metadata={op_name="jit(step)/transpose(jvp(D))/Conv_0/conv_general_dilated"}
 """
 
 
-def test_instructions_are_told_apart_by_what_they_came_from():
+def test_instructions_are_classified_by_their_source():
     found = profile.instruction_kinds(TEXT)
     assert {name: kind for name, kind in found.items() if kind != "rest"} == {
         "convolution.200": "filter_gradient",
@@ -51,7 +51,7 @@ def test_instructions_are_told_apart_by_what_they_came_from():
     assert found["adam.1"] == "rest"
 
 
-def test_waiting_in_line_is_nobodys_time():
+def test_waiting_is_not_counted():
     # b began while a ran; c after a pause.
     events = [("c", 5.0, 6.0), ("a", 1.0, 3.0), ("b", 1.5, 3.5)]
     assert list(profile.self_times(events)) == [("a", 2.0), ("b", 0.5), ("c", 1.0)]
