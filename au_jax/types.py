@@ -1,7 +1,7 @@
-"""The shapes that travel through the program, by name.
+"""The types that packages share.
 
-Dimension letters: `d` domain (source, target), `b` batch, `h w` space, `c` channel,
-`k` landmark (49), `a` action unit.
+Dimension letters: `d` domain (source, target), `b` batch, `h w` height and width,
+`f` side of a feature map, `c` channel, `k` landmark (49), `a` action unit (AU).
 """
 
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 from ml_collections import ConfigDict
 
 if TYPE_CHECKING:
-    # ml_collections types the attributes of a config as plain values, never as what
-    # most of them are: configs.
+    # ml_collections declares the attributes of a config as plain values, although most
+    # of them are configs themselves.
     Config = Any
 else:
     Config = ConfigDict
@@ -22,39 +22,42 @@ else:
 Array = jax.Array | np.ndarray
 
 SIDE = 200
-"""Pixels of an aligned face, along each axis."""
+"""Side of an aligned face in pixels (method.md section 6)."""
 
 Example = dict[str, Any]
-"""One face of a data set: see `FaceSplit.__getitem__`."""
+"""One face of a data set; `FaceSplit.__getitem__` documents its entries."""
 
 DOMAINS = ("source", "target")
-"""The leading axis of a joint batch, in order."""
+"""The domains in the order of a joint batch's leading axis."""
 
 Params = dict[str, Any]
-"""A nested dict of arrays: what Linen's `init` returns under "params"."""
+"""A nested dict of arrays, as Linen stores a network's parameters or statistics."""
 
 Terms = dict[str, Array]
-"""Loss terms by name: the names of the config, the logs and the tables."""
+"""Loss terms by the names that the config, the logs and the tables use."""
 
 
 class Batch(TypedDict):
-    """What a training step takes: one or two domains side by side, source first."""
+    """The input of a training step: one domain, or both with the source first."""
 
     image: UInt8[Array, "d b h w 3"] | Float[Array, "d b h w 3"]
-    """RGB: bytes until they are on the device, -1..1 where a stage sees them
-    (au_jax/stages/pixels.py)."""
+    """RGB. Loaders and transfers use bytes, 0..255; the compiled step converts them
+    to the -1..1 that stages see."""
     landmarks: Float[Array, "d b 49 2"]
-    """x, y in units of the crop side."""
+    """Coordinates x, y in units of the crop side."""
     cells: Int[Array, "d b 49"]
     """Index y * f + x of each landmark's cell on the f x f map, f = crop / 4, after
     AU-centre refinement (method.md section 6)."""
     aus: Float[Array, "d b a"]
-    """1 active, 0 not; 0 where unknown."""
+    """1 for an active AU, 0 for an inactive or unknown one."""
     aus_known: Bool[Array, "d b a"]
 
 
 class EvalBatch(TypedDict):
-    """One domain, centre crops. The last batch is padded; `valid` marks real rows."""
+    """The input of an evaluation step: centre crops of one domain.
+
+    The last batch of a split is padded to full size; `valid` marks the real rows.
+    """
 
     image: UInt8[Array, "b h w 3"]
     landmarks: Float[Array, "b 49 2"]
@@ -64,22 +67,22 @@ class EvalBatch(TypedDict):
 
 
 class Variables(NamedTuple):
-    """Everything that a stage's networks compute with; both are keyed by group."""
+    """The variables of a stage's networks, by group and network."""
 
     params: dict[str, Params]
-    """Parameters: group -> network -> the tree that Linen calls "params"."""
+    """Group -> network -> the network's parameters, Linen's "params"."""
     batch_stats: dict[str, Params]
-    """Running statistics: group -> network -> Linen's "batch_stats"."""
+    """Group -> network -> its running statistics, Linen's "batch_stats"."""
 
 
 class Prediction(NamedTuple):
-    """The answers of a model for a batch of images."""
+    """The predictions for a batch of images."""
 
     aus: dict[str, Float[Array, "b a"]]
-    """Probabilities by path ("direct", "reconstructed")."""
+    """AU probabilities by path, "direct" or "reconstructed" (method.md section 7)."""
     landmarks: Float[Array, "b 49 2"] | None
-    """x, y in units of the crop side; None where the model finds none."""
+    """Coordinates x, y in units of the crop side; None without a landmark branch."""
 
 
 PredictFn = Callable[[Variables, Array], Prediction]
-"""`(variables, image) -> prediction`; image is (b, h, w, 3), -1..1."""
+"""`(variables, image) -> prediction`; `image` is (b, h, w, 3) in -1..1."""

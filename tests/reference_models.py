@@ -1,4 +1,4 @@
-"""The parameters and inputs of the reference files, drawn as their README says.
+"""The parameters and inputs of the reference files, drawn as their README describes.
 
 The files `adld_seed{S}_crop{C}_b{B}.npz` and `joint_seed{S}_crop{C}_b{B}.npz` hold
 numbers of an independent implementation (PyTorch). Neither its parameters nor its
@@ -45,7 +45,7 @@ def conv_block(prefix: str, index: int, path: tuple[str, ...], norm: str) -> lis
 
 
 def affine(prefix: str, path: tuple[str, ...], kind: str) -> list[Leaf]:
-    """A convolution or dense layer with a bias that counts."""
+    """A convolution or dense layer with a trainable bias."""
     return [
         Leaf(f"{prefix}.weight", (*path, "kernel"), kind),
         Leaf(f"{prefix}.bias", (*path, "bias"), "bias"),
@@ -152,7 +152,7 @@ def draw(
 
 
 def fill(params: dict, leaves: list[Leaf], stream: np.random.RandomState) -> None:
-    """Replaces every parameter in the nested dict `params` by the reference's."""
+    """Replace every parameter in the nested dict `params` by the reference's."""
     for leaf in leaves:
         *parents, name = leaf.path
         node = params
@@ -162,7 +162,7 @@ def fill(params: dict, leaves: list[Leaf], stream: np.random.RandomState) -> Non
 
 
 class Case(NamedTuple):
-    """What a file's name says."""
+    """The settings in a reference file's name."""
 
     seed: int
     crop: int
@@ -170,7 +170,7 @@ class Case(NamedTuple):
 
 
 def parse(path: Path) -> Case:
-    """Seed, crop and batch size of a reference file."""
+    """Return the seed, crop and batch size in a reference file's name."""
     numbers = re.search(r"_seed(\d+)_crop(\d+)_b(\d+)$", path.stem)
     assert numbers, f"{path.name} does not say its seed, crop and batch size"
     return Case(*map(int, numbers.groups()))

@@ -1,4 +1,4 @@
-"""Finds the files of reference numbers, made by other implementations."""
+"""The files of reference numbers, which other implementations computed."""
 
 import os
 import pathlib
@@ -9,11 +9,11 @@ DEFAULT = pathlib.Path(__file__).parent / "reference"
 
 
 def reference_files(pattern: str) -> list[pathlib.Path]:
-    """Every file matching `pattern`, sorted; more than one seed or size may be there.
+    """Return all files that match `pattern`, sorted.
 
-    The folder is tests/reference, or what the variable AU_JAX_REFERENCE names. Finding
-    nothing is a failure: a test over no files would pass without looking at anything.
-    Only where another folder holds files of other kinds is the test skipped.
+    The folder is tests/reference unless the variable AU_JAX_REFERENCE names another. A
+    folder without reference files fails the test, since a test over no files would pass
+    unseen. If AU_JAX_REFERENCE holds only other kinds of files, the test is skipped.
     """
     folder = pathlib.Path(os.environ.get("AU_JAX_REFERENCE") or DEFAULT)
     files = sorted(path for path in folder.glob(pattern) if path.is_file())

@@ -1,4 +1,4 @@
-"""`python -m au_jax.benchmark` as people start it."""
+"""`python -m au_jax.benchmark`, run as a program."""
 
 import json
 import re
@@ -44,8 +44,8 @@ def test_a_stage_and_its_data_are_measured(tmp_path: Path) -> None:
 
 def test_mistakes_are_one_line() -> None:
     for arguments, said in (
-        (["--what=trian"], "give some of train, predict, data, gpu, profile"),
-        (["--what=train,profile"], "one core only; give it alone"),
+        (["--what=trian"], "choose one or more of train, predict, data, gpu, profile"),
+        (["--what=train,profile"], "profile uses a single core; run it alone"),
         (["--stage=jiont"], "the config has the stages landmarks, joint"),
         (["--what=data", "--config.data.data_dir=/nowhere"], "/nowhere"),
     ):

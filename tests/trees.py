@@ -1,4 +1,4 @@
-"""Comparing nested arrays."""
+"""Comparisons of nested arrays."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ import numpy as np
 
 
 def assert_trees_equal(found: Any, wanted: Any) -> None:
-    """Same structure, same numbers, bit for bit."""
+    """Assert the same structure and bit-identical numbers."""
     assert jax.tree.structure(found) == jax.tree.structure(wanted)
     for pair in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_array_equal(*pair)
 
 
 def assert_trees_close(found: Any, wanted: Any, rtol: float, atol: float) -> None:
-    """Same structure, nearly the same numbers."""
+    """Assert the same structure and numbers within the tolerances."""
     assert jax.tree.structure(found) == jax.tree.structure(wanted)
     for pair in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(*pair, rtol=rtol, atol=atol)

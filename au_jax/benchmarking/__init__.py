@@ -1,1 +1,1 @@
-"""How fast the program is here: what `python -m au_jax.benchmark` measures."""
+"""The measurements of `python -m au_jax.benchmark`."""

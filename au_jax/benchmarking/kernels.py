@@ -1,8 +1,8 @@
-"""What a program compiled for a GPU consists of: its kernels, by their text.
+"""The kernels of a program that is compiled for a GPU.
 
-XLA's text of a compiled module is read, not its profile: this needs no GPU. A kernel is
-an instruction of the entry computation that does work; the bytes that it moves are its
-results and all that it takes, each once; of what it only takes slices of, the slices.
+They are parsed from XLA's text of the compiled module, which needs no GPU. A kernel is
+an instruction of the entry computation that does work. It moves the bytes of its
+results and arguments, each once; of an argument that it only slices, only the slices.
 """
 
 import dataclasses
@@ -17,33 +17,35 @@ _INSTRUCTION = re.compile(
 _SHAPE = re.compile(r"\b([a-z]+\d*)\[([\d,]*)\]")
 _BYTES = {"pred": 1, "bf16": 2, "f16": 2}
 
-# No work of their own: names for what is there already.
+# Instructions that do no work: they only name values that exist already.
 _FREE = {"parameter", "get-tuple-element", "bitcast", "tuple", "constant"}
 
 Shape = tuple[str, tuple[int, ...]]
-"""Type of the numbers, and the sides."""
+"""Data type in XLA's spelling, and dimensions."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
-    """One launch."""
+    """One kernel launch."""
 
     name: str
     kind: str
     """ "convolution", "product", "copy", "transpose", or "other"."""
     dtype: str
-    """Of what a convolution or product takes; of the largest result otherwise."""
+    """Data type of the first input of a convolution or product; for other kinds, of the
+    largest result."""
     layout: str
-    """Of a convolution, as XLA writes it: "b01f" has the channels last."""
+    """XLA's dimension labels of a convolution ("b01f" is channels last), else empty."""
     operations: int
-    """Of a convolution; 0 of all others."""
+    """Floating-point operations of a convolution; 0 for all other kinds."""
     bytes: int
+    """Bytes moved."""
     source: str
-    """What it came from: the network and the operation."""
+    """XLA's `op_name`: the network and operation that the kernel comes from."""
 
 
 def read(text: str) -> Iterator[Kernel]:
-    """The kernels of a compiled module, `compiled.as_text()`."""
+    """Yield the kernels of a compiled module, given `compiled.as_text()`."""
     results: dict[str, list[Shape]] = {}
     entry = text.index("\nENTRY")
     slices = _slices(text[:entry])
@@ -55,7 +57,7 @@ def read(text: str) -> Iterator[Kernel]:
         results[name] = _shapes(match["type"])
         if op in _FREE:
             continue
-        called = slices.get(_found(r"calls=%([\w.-]+)", rest), {})
+        called = slices.get(_first_match(r"calls=%([\w.-]+)", rest), {})
         taken = [
             called.get(i, results[argument])
             for i, argument in enumerate(_arguments(rest))
@@ -69,18 +71,19 @@ def _arguments(rest: str) -> list[str]:
 
 
 def _slices(text: str) -> dict[str, dict[int, list[Shape]]]:
-    """By fused computation: the parameters that only slices are taken of, and these.
+    """Return, for each fused computation, the slices of parameters that it only slices.
 
-    A slice of what was computed from a parameter number by number is one of it.
+    The inner dict maps a parameter's number to the shapes of its slices. A slice of an
+    elementwise function of a parameter counts as a slice of that parameter.
     """
-    found: dict[str, dict[int, list[Shape]]] = {}
+    slices_by_computation: dict[str, dict[int, list[Shape]]] = {}
     sliced: dict[int, list[Shape]] = {}
     came_from: dict[str, set[int]] = {}
     sides: dict[str, tuple[int, ...]] = {}
     for line in text.splitlines():
         if line.startswith("%"):
             sliced, came_from, sides = {}, {}, {}
-            found[line[1:].partition(" ")[0]] = sliced
+            slices_by_computation[line[1:].partition(" ")[0]] = sliced
         if not (match := _INSTRUCTION.match(line)):
             continue
         name, op, made = match["name"], match["op"], _shapes(match["type"])
@@ -96,11 +99,11 @@ def _slices(text: str) -> dict[str, dict[int, list[Shape]]]:
                     came_from[name].add(number)
                 else:
                     del sliced[number]
-    return found
+    return slices_by_computation
 
 
 def all_reduced_bytes(text: str) -> int:
-    """Bytes that each device adds up with the others in one run of the program."""
+    """Return the bytes that each device all-reduces in one run of the program."""
     return sum(
         _size(shape)
         for line in text.splitlines()
@@ -120,7 +123,7 @@ def _shapes(text: str) -> list[Shape]:
 def _kernel(
     name: str, op: str, line: str, made: list[Shape], taken: list[list[Shape]]
 ) -> Kernel:
-    target = _found(r'custom_call_target="([^"]*)"', line)
+    target = _first_match(r'custom_call_target="([^"]*)"', line)
     kind = "other"
     if "conv" in target:
         kind = "convolution"
@@ -130,7 +133,9 @@ def _kernel(
         kind = "transpose"
     elif op == "copy":
         kind = "copy"
-    layout = _found(r"dim_labels=(\S+?)[,\s]", line) if kind == "convolution" else ""
+    layout = (
+        _first_match(r"dim_labels=(\S+?)[,\s]", line) if kind == "convolution" else ""
+    )
     moved = [*made, *(shape for shapes in taken for shape in shapes)]
     largest = max(made, key=_size, default=("", ()))
     first = taken[0][0] if taken and taken[0] else largest
@@ -146,23 +151,26 @@ def _kernel(
 
 
 def source(line: str) -> str:
-    """`Kernel.source` of an instruction."""
-    return _found(r'op_name="([^"]*)"', line)
+    """Return the `Kernel.source` of an instruction's line."""
+    return _first_match(r'op_name="([^"]*)"', line)
 
 
 def _operations(
     target: str, layout: str, made: list[Shape], taken: list[list[Shape]]
 ) -> int:
-    """A product and its sum are two, as in operations.py; whichever of the three
-    convolutions it is, each pair of an output pixel and a number of the filter is one
-    product but for the output channels, which both have."""
+    """Return the floating-point operations of a convolution, forward or backward.
+
+    All three kinds multiply each output of the forward convolution with the kernel
+    weights of its output channel. A multiplication and its addition are two operations,
+    as in `operations`.
+    """
     first, second, result = taken[0][0][1], taken[1][0][1], made[0][1]
     outputs, kernel = result, second
     if "BackwardInput" in target:
         outputs = first
     elif "BackwardFilter" in target:
         outputs, kernel = second, result
-    channels = kernel[_found(r"_(\w+)->", layout).index("o")]
+    channels = kernel[_first_match(r"_(\w+)->", layout).index("o")]
     return 2 * math.prod(outputs) * math.prod(kernel) // max(channels, 1)
 
 
@@ -172,7 +180,7 @@ def _size(shape: Shape) -> int:
     return math.prod(sides) * _BYTES.get(dtype, int(bits or 0) // 8)
 
 
-def _found(pattern: str, text: str) -> str:
+def _first_match(pattern: str, text: str) -> str:
     match = re.search(pattern, text)
     return match[1] if match else ""
 
@@ -180,21 +188,21 @@ def _found(pattern: str, text: str) -> str:
 def unwanted(
     kernels: Iterable[Kernel], dtype: str, smallest: int, channels_last: bool = True
 ) -> list[Kernel]:
-    """What should not be in a step whose networks compute in `dtype`.
+    """Return the kernels that a step with networks in `dtype` should not have.
 
-    Convolutions in another type, convolutions whose maps are not channels last where
-    the units for products want that, and copies and transposes that move at least
-    `smallest` bytes.
+    These are convolutions in another data type, convolutions whose maps are not
+    channels last (if `channels_last`: tensor cores need that layout), and copies and
+    transposes that move at least `smallest` bytes.
     """
     return [
         kernel
         for kernel in kernels
         if (kernel.kind == "convolution" and kernel.dtype != dtype)
-        or (channels_last and kernel.layout and not _last(kernel.layout))
+        or (channels_last and kernel.layout and not _is_channels_last(kernel.layout))
         or (kernel.kind in ("copy", "transpose") and kernel.bytes >= smallest)
     ]
 
 
-def _last(layout: str) -> bool:
-    """Whether the maps before and after a convolution have the channels last."""
+def _is_channels_last(layout: str) -> bool:
+    """Return True if the input and output maps have the channels last."""
     return re.fullmatch(r"b01f_\w+->b01f", layout) is not None

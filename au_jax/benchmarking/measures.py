@@ -1,4 +1,4 @@
-"""What is measured: a training step, prediction, and the reading of data."""
+"""Measurements of a training step, of prediction, and of reading data."""
 
 import dataclasses
 import statistics
@@ -17,29 +17,27 @@ from au_jax.stages import STAGES
 from au_jax.training.step import compile_train_step
 from au_jax.types import Batch, Config
 
-SIDE = {"cpu": 2048, "gpu": 8192}
-"""Of the matrices of the product that everything is held against."""
+MATRIX_SIDE = {"cpu": 2048, "gpu": 8192}
+"""Side of the matrices whose product is the reference rate, by backend."""
 
 
-def train(stage: str, config: Config, repeats: int) -> dict[str, Any]:
-    """Steps of a stage on random pictures: time, operations, memory."""
+def measure_train_step(stage: str, config: Config, repeats: int) -> dict[str, Any]:
+    """Measure time, operations and memory of a training step on random images."""
     mesh = devices.make_mesh()
-    step, state, batch = workload.make(stage, config)
-    needed = operations.count(step, state, batch)
-    state, batch = (
-        devices.place_replicated(mesh, state),
-        devices.place_batch(mesh, batch),
-    )
+    step, state, batch = workload.make_workload(stage, config)
+    operation_count = operations.count(step, state, batch)
+    state = devices.place_replicated(mesh, state)
+    batch = devices.place_batch(mesh, batch)
 
     compiled: Any = None
 
-    def compile_it() -> None:
+    def compile_step() -> None:
         nonlocal compiled
         compiled = compile_train_step(mesh, step).lower(state, batch).compile()
 
-    compile_seconds = timing.seconds(compile_it)
+    compile_seconds = timing.time_call(compile_step)
 
-    def once() -> Any:
+    def run_step() -> Any:
         nonlocal state
         state, terms = compiled(state, batch)
         return state, terms
@@ -49,28 +47,34 @@ def train(stage: str, config: Config, repeats: int) -> dict[str, Any]:
         "stage": stage,
         "batch_size": config[stage].batch_size,
         "compile_seconds": compile_seconds,
-        **_rates(once, repeats, images, needed),
-        **_by_xla(compiled),
+        **_rates(run_step, repeats, images, operation_count),
+        **_xla_figures(compiled),
     }
 
 
-def predict(stage: str, config: Config, repeats: int) -> dict[str, Any]:
-    """The networks of a stage on random pictures, as `eval` and `predict` run them."""
+def measure_prediction(stage: str, config: Config, repeats: int) -> dict[str, Any]:
+    """Measure a stage's inference on random images, as `eval` and `predict` run it."""
     module, mesh = STAGES[stage], devices.make_mesh()
     variables = module.init(config, jax.random.key(config.seed))
     size, crop = config.eval.batch_size, config.data.crop
     shape = (size, crop, crop, 3)
-    pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    image = devices.place_images(mesh, pictures)
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    image = devices.place_images(mesh, pixels)
     function = inference.make_predictor(stage, config, mesh).predict
-    needed = operations.count(function, variables, image)
-    first = timing.seconds(lambda: function(variables, image))
-    rates = _rates(lambda: function(variables, image), repeats, size, needed)
+    operation_count = operations.count(function, variables, image)
+
+    def run_batch() -> Any:
+        return function(variables, image)
+
+    first = timing.time_call(run_batch)
+    rates = _rates(run_batch, repeats, size, operation_count)
     return {"batch_size": size, "first_batch_seconds": first, **rates}
 
 
-def data(splits: list[FaceSplit], config: Config, stage: str, repeats: int) -> dict:
-    """Training batches read, decoded and augmented, nothing else going on."""
+def measure_data(
+    splits: list[FaceSplit], config: Config, stage: str, repeats: int
+) -> dict[str, Any]:
+    """Measure reading, decoding and augmenting training batches, and nothing else."""
     size = config[stage].batch_size
     dataset = pipeline.make_train(
         splits, crop=config.data.crop, batch_size=size, seed=config.seed
@@ -78,16 +82,16 @@ def data(splits: list[FaceSplit], config: Config, stage: str, repeats: int) -> d
     batches: Iterator[Batch] = pipeline.train_batches(
         dataset, start=0, num_workers=config.data.num_workers
     )
-    # Batches come in bursts, as they are read ahead: only several tell the rate.
-    some = 2 * pipeline.PREFETCHED_BATCHES
+    # Prefetched batches come in bursts, so only several of them show the rate.
+    count = 2 * pipeline.PREFETCHED_BATCHES
 
     def read() -> None:
-        for _ in range(some):
+        for _ in range(count):
             next(batches)
 
     try:
         read()
-        seconds = [timing.seconds(read) / some for _ in range(repeats)]
+        seconds = [timing.time_call(read) / count for _ in range(repeats)]
         times = timing.summarise(seconds)
     finally:
         batches.close()  # pyright: ignore[reportAttributeAccessIssue]
@@ -102,35 +106,43 @@ def data(splits: list[FaceSplit], config: Config, stage: str, repeats: int) -> d
 
 
 def _rates(
-    once: Callable[[], Any], repeats: int, images: int, needed: int
+    function: Callable[[], Any], repeats: int, images: int, operation_count: int
 ) -> dict[str, Any]:
-    """Times of `once` and of a matrix product, in turn: both see the same machine."""
-    side = SIDE.get(jax.default_backend(), SIDE["gpu"])
+    """Time `function` and matrix products in turn, so that both see the same load.
+
+    Args:
+        function: One step or batch.
+        repeats: The number of timed runs, after one that is not timed.
+        images: Images per run.
+        operation_count: Floating-point operations per run.
+    """
+    side = MATRIX_SIDE.get(jax.default_backend(), MATRIX_SIDE["gpu"])
     products = {
-        dtype: timing.matrix_product(dtype, side) for dtype in ("float32", "bfloat16")
+        dtype: timing.make_matrix_product(dtype, side)
+        for dtype in ("float32", "bfloat16")
     }
-    jax.block_until_ready(once())
+    jax.block_until_ready(function())
     seconds: list[float] = []
     rates: dict[str, list[float]] = {dtype: [] for dtype in products}
     for _ in range(repeats):
-        seconds.append(timing.seconds(once))
+        seconds.append(timing.time_call(function))
         for dtype, product in products.items():
             rates[dtype].append(product())
     times = timing.summarise(seconds)
-    medians = {dtype: statistics.median(found) for dtype, found in rates.items()}
-    rate = needed / times.median
+    medians = {dtype: statistics.median(values) for dtype, values in rates.items()}
+    rate = operation_count / times.median
     return {
         "seconds": dataclasses.asdict(times),
         "images_per_second": images / times.median,
-        "operations": needed,
+        "operations": operation_count,
         "operations_per_second": rate,
         "matrix_product_operations_per_second": medians,
         "fraction_of_matrix_product_rate": rate / medians["float32"],
     }
 
 
-def _by_xla(compiled: Any) -> dict[str, Any]:
-    """What XLA says of a compiled program: operations, and bytes at its peak."""
+def _xla_figures(compiled: Any) -> dict[str, Any]:
+    """Return XLA's own count of operations, and the bytes of memory at the peak."""
     memory = compiled.memory_analysis()
     return {
         "all_reduced_bytes": kernels.all_reduced_bytes(compiled.as_text()),

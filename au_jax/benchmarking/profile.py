@@ -1,7 +1,7 @@
-"""Where the time of a training step goes on a CPU: by kind of operation, on one core.
+"""A profile of a training step on one CPU core, by kind of operation.
 
-On more than one, operations run beside each other and wait in line; then no time is any
-one operation's own. GPUs have profilers of their own (XProf, Nsight).
+On several cores operations overlap and wait for each other, so their times cannot be
+told apart. GPUs have profilers of their own (XProf, Nsight).
 """
 
 import re
@@ -20,42 +20,40 @@ from au_jax.training.step import compile_train_step
 from au_jax.types import Config
 
 Event = tuple[str, float, float]
-"""An instruction of the compiled program, and when it began and ended, in seconds."""
+"""The name of an instruction, and the seconds at which it began and ended."""
 
 
-def profile(stage: str, config: Config, repeats: int) -> dict[str, Any]:
-    """The seconds of one core that each kind of operation takes of a step; means."""
+def profile_train_step(stage: str, config: Config, repeats: int) -> dict[str, Any]:
+    """Return the mean seconds per step of each kind of operation, on one core."""
     mesh = devices.make_mesh()
-    step, state, batch = workload.make(stage, config)
-    state, batch = (
-        devices.place_replicated(mesh, state),
-        devices.place_batch(mesh, batch),
-    )
+    step, state, batch = workload.make_workload(stage, config)
+    state = devices.place_replicated(mesh, state)
+    batch = devices.place_batch(mesh, batch)
     compiled: Any = compile_train_step(mesh, step).lower(state, batch).compile()
-    kinds = kinds_of(compiled.as_text())
-    total: dict[str, float] = defaultdict(float)
+    kinds = instruction_kinds(compiled.as_text())
+    seconds_by_kind: dict[str, float] = defaultdict(float)
 
-    def once() -> Any:
+    def run_step() -> Any:
         nonlocal state
         state, terms = compiled(state, batch)
         return state, terms
 
-    jax.block_until_ready(once())
+    jax.block_until_ready(run_step())
     for _ in range(repeats):
-        for name, seconds in own_times(recorded(once)):
-            total[kinds.get(name, "rest")] += seconds / repeats
+        for name, seconds in self_times(record_events(run_step)):
+            seconds_by_kind[kinds.get(name, "rest")] += seconds / repeats
     return {
         "stage": stage,
         "batch_size": config[stage].batch_size,
-        "seconds_of_one_core": sum(total.values()),
-        **dict(sorted(total.items(), key=lambda item: -item[1])),
+        "seconds_of_one_core": sum(seconds_by_kind.values()),
+        **dict(sorted(seconds_by_kind.items(), key=lambda item: -item[1])),
     }
 
 
-def recorded(function: Callable[[], Any]) -> list[Event]:
-    """The instructions that run while `function` does."""
+def record_events(function: Callable[[], Any]) -> list[Event]:
+    """Run `function` under JAX's profiler and return the instructions that ran."""
     options = jax.profiler.ProfileOptions()
-    options.python_tracer_level = 0  # of no interest, and long
+    options.python_tracer_level = 0  # Python calls are not needed
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder, profiler_options=options):
             jax.block_until_ready(function())
@@ -63,7 +61,7 @@ def recorded(function: Callable[[], Any]) -> list[Event]:
         data = jax.profiler.ProfileData.from_file(str(file))
     events = [e for plane in data.planes for line in plane.lines for e in line.events]
     began = {event.name: event.start_ns for event in events}
-    # What an instruction hands to threads is done when its "end" comes.
+    # An instruction may hand work to threads; its "end" event comes when that is done.
     ended = {
         event.name.removeprefix("end: "): event.end_ns
         for event in events
@@ -74,18 +72,21 @@ def recorded(function: Callable[[], Any]) -> list[Event]:
     ]
 
 
-def own_times(events: Iterable[Event]) -> Iterator[tuple[str, float]]:
-    """Each instruction's own seconds, where one core does one after the other."""
-    free = 0.0
+def self_times(events: Iterable[Event]) -> Iterator[tuple[str, float]]:
+    """Yield the seconds of each instruction without its waiting for the one before.
+
+    This holds on one core, which runs one instruction at a time.
+    """
+    core_free = 0.0
     for name, began, ended in sorted(events, key=lambda event: event[2]):
-        yield name, ended - max(began, free)
-        free = ended
+        yield name, ended - max(began, core_free)
+        core_free = ended
 
 
-def kinds_of(text: str) -> dict[str, str]:
-    """The kind of each instruction of a compiled module, by what it came from."""
+def instruction_kinds(text: str) -> dict[str, str]:
+    """Return the kind of each instruction of a compiled module, by its name."""
     kinds: dict[str, str] = {}
-    computation, of_roots = "", {}
+    computation, root_kinds = "", {}
     for line in text.splitlines():
         if line.startswith("%"):
             computation = line[1:].partition(" ")[0]
@@ -94,23 +95,26 @@ def kinds_of(text: str) -> dict[str, str]:
             kind = _kind(kernels.source(line), operation)
             called = re.search(r"calls=%([\w.-]+)", line)
             if called and kind == "rest":
-                kind = of_roots.get(called[1], kind)
+                kind = root_kinds.get(called[1], kind)
             kinds[name] = kind
             if root:
-                of_roots[computation] = kind
+                root_kinds[computation] = kind
     return kinds
 
 
 def _kind(source: str, operation: str) -> str:
-    """By what JAX calls an instruction, after the networks and scopes it is in, and by
-    what XLA calls it."""
+    """Classify an instruction by its JAX source and its XLA operation.
+
+    The source is a path: the networks and scopes, then the name of the JAX primitive.
+    """
     name = source.rpartition("/")[2]
     backward = "transpose(" in source
     if convolution.KERNEL_GRADIENT in source:
-        plain = name in ("conv_general_dilated", "dot_general")
-        return f"filter_gradient{'' if plain else '_transforms'}"
+        is_product = name in ("conv_general_dilated", "dot_general")
+        return f"filter_gradient{'' if is_product else '_transforms'}"
     if not source and operation == "convolution":
-        # XLA turned one's maps around and forgot its name: so it does with these only.
+        # XLA drops the source of a convolution whose maps it transposes, which it does
+        # to kernel gradients only.
         return "filter_gradient"
     if name == "conv_general_dilated":
         if convolution.INPUT_GRADIENT in source:

@@ -1,4 +1,4 @@
-"""Medians and spreads of times, and the rate of a matrix product beside them."""
+"""Timing of functions, and a matrix product as the reference rate."""
 
 import dataclasses
 import statistics
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-    """Seconds of the repetitions of one thing."""
+    """Seconds of repeated runs."""
 
     median: float
     fastest: float
@@ -20,20 +20,20 @@ class Times:
 
 
 def summarise(seconds: list[float]) -> Times:
-    """Their median and extremes."""
+    """Return the median and the extremes."""
     return Times(statistics.median(seconds), min(seconds), max(seconds))
 
 
-def seconds(function: Callable[[], Any]) -> float:
-    """How long `function` takes until its arrays are there."""
+def time_call(function: Callable[[], Any]) -> float:
+    """Return the seconds until the arrays that `function` returns are computed."""
     start = time.perf_counter()
     jax.block_until_ready(function())
     return time.perf_counter() - start
 
 
-def matrix_product(dtype: str, side: int) -> Callable[[], float]:
-    """A function that multiplies two matrices and returns operations per second."""
+def make_matrix_product(dtype: str, side: int) -> Callable[[], float]:
+    """Return a function that multiplies two matrices and returns operations/second."""
     matrix = jnp.ones((side, side), dtype)
     product = jax.jit(jnp.matmul)
     jax.block_until_ready(product(matrix, matrix))
-    return lambda: 2 * side**3 / seconds(lambda: product(matrix, matrix))
+    return lambda: 2 * side**3 / time_call(lambda: product(matrix, matrix))

@@ -1,4 +1,4 @@
-"""A stage's step as training compiles it, and something to run it on."""
+"""A stage's training step, with a state and a random batch to run it on."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ from au_jax.types import Batch, Config
 from au_jax.workdir.initial_networks import fresh_networks
 
 
-def make(stage: str, config: Config) -> tuple[TrainStep, TrainState, Batch]:
-    """The step, a fresh state, and a batch of random pictures and labels."""
+def make_workload(stage: str, config: Config) -> tuple[TrainStep, TrainState, Batch]:
+    """Return the step as training compiles it, a fresh state, and a random batch."""
     module = STAGES[stage]
     variables = fresh_networks(stage, config)
     optimizers = optim.make_optimizers(config, stage, variables.params, num_steps=10**6)
@@ -30,21 +30,21 @@ def make(stage: str, config: Config) -> tuple[TrainStep, TrainState, Batch]:
     )
 
 
-def shapes_of(stage: str, config: Config) -> tuple[TrainStep, Any, Any]:
-    """The same, state and batch as shapes: nothing is computed."""
-    kept: list[Any] = []
+def workload_shapes(stage: str, config: Config) -> tuple[TrainStep, Any, Any]:
+    """Return the same with state and batch as shapes, without computing anything."""
+    steps: list[TrainStep] = []
 
     def build() -> tuple[TrainState, Batch]:
-        step, state, batch = make(stage, config)
-        kept.append(step)
+        step, state, batch = make_workload(stage, config)
+        steps.append(step)
         return state, batch
 
     state, batch = jax.eval_shape(build)
-    return kept[0], state, batch
+    return steps[0], state, batch
 
 
 def random_batch(config: Config, stage: str, domains: int) -> Batch:
-    """Random pictures and labels in the shapes of a training batch."""
+    """Return random images and labels in the shapes of a training batch."""
     random, crop = np.random.default_rng(0), config.data.crop
     leading, aus = (domains, config[stage].batch_size), len(config.data.aus)
     image = random.integers(0, 256, (*leading, crop, crop, 3), np.uint8)

@@ -1,1 +1,1 @@
-"""The networks of the paper (section 2), one file each, free-standing."""
+"""The networks of method.md section 2, one per file and independent of each other."""

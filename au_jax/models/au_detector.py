@@ -1,4 +1,4 @@
-"""E_au: features to one logit per action unit."""
+"""E_au, the action-unit (AU) detector: features to one logit per AU."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from au_jax.types import Array
 
 
 class AuBranch(nn.Module):
-    """The detector of one AU."""
+    """The branch of E_au that detects one AU (method.md section 2)."""
 
     width: float = 1.0
     dtype: DTypeLike = jnp.float32
@@ -19,7 +19,7 @@ class AuBranch(nn.Module):
     def __call__(
         self, features: Float[Array, "b f f c"], train: bool = False
     ) -> Float[Array, "b"]:
-        """Features F to the AU's logit."""
+        """Map features F to the logit of this branch's AU."""
         x = features
         for _ in range(3):
             x = ConvBlock(scaled(64, self.width), norm="batch", dtype=self.dtype)(
@@ -30,10 +30,10 @@ class AuBranch(nn.Module):
 
 
 class AuDetector(nn.Module):
-    """E_au (method.md section 2): a branch per AU.
+    """E_au (method.md section 2): one `AuBranch` per AU.
 
-    A Python loop, not `nn.vmap` or a grouped convolution: those train 20 to 70 times
-    slower on XLA:CPU.
+    The branches are a Python loop because `nn.vmap` and grouped convolutions train 20
+    to 70 times slower on XLA:CPU.
     """
 
     num_aus: int
@@ -44,7 +44,7 @@ class AuDetector(nn.Module):
     def __call__(
         self, features: Float[Array, "b f f c"], train: bool = False
     ) -> Float[Array, "b a"]:
-        """Features F to logits, in the order of the config's AUs."""
+        """Map features F to one logit per AU, in the order of `config.data.aus`."""
         return jnp.stack(
             [
                 AuBranch(self.width, self.dtype, name=f"branch_{i}")(features, train)

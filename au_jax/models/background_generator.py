@@ -1,4 +1,4 @@
-"""G_b: features to what is left of them without the landmarks."""
+"""G_b, the background generator: features without their landmark information."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -10,14 +10,14 @@ from au_jax.types import Array
 
 
 class BackgroundGenerator(nn.Module):
-    """G_b (method.md section 2): the landmark-free ("background") features."""
+    """G_b (method.md section 2): extracts landmark-free ("background") features."""
 
     width: float = 1.0
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, features: Float[Array, "b f f c"]) -> Float[Array, "b f f c2"]:
-        """Features F to background features B in -1..1."""
+        """Map features F or X to background features B in -1..1."""
         x = features
         for _ in range(4):
             x = ConvBlock(scaled(64, self.width), norm="instance", dtype=self.dtype)(x)

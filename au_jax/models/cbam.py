@@ -1,4 +1,4 @@
-"""CBAM: attention over channels, then over space (Woo et al. 2018)."""
+"""CBAM, the Convolutional Block Attention Module (Woo et al. 2018)."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -9,7 +9,10 @@ from au_jax.types import Array
 
 
 class CBAM(nn.Module):
-    """Channel gate, then spatial gate; no residual inside (method.md section 2)."""
+    """A channel gate, then a spatial gate, without a residual (method.md section 2).
+
+    `reduction` is r, the factor by which the channel gate's MLP narrows its input.
+    """
 
     reduction: int = 16
     dtype: DTypeLike = jnp.float32
@@ -18,7 +21,7 @@ class CBAM(nn.Module):
     def __call__(
         self, x: Float[Array, "b h w c"], train: bool = False
     ) -> Float[Array, "b h w c"]:
-        """Scales `x` by both gates, each in 0..1."""
+        """Scale `x` by both gates, whose values are in 0..1."""
         channels = x.shape[-1]
         squeeze = nn.Dense(max(1, channels // self.reduction), dtype=self.dtype)
         excite = nn.Dense(channels, dtype=self.dtype)

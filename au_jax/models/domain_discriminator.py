@@ -1,4 +1,4 @@
-"""D_d: tells a domain's own features from generated ones."""
+"""D_d, the domain discriminator: a domain's own features against generated ones."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -10,10 +10,10 @@ from au_jax.types import Array
 
 
 class DomainDiscriminator(nn.Module):
-    """D_d (method.md section 2), one per domain. Needs f >= 32.
+    """D_d (method.md section 2), one instance per domain.
 
-    At the paper's f = 44 (and up to 47) the map of scores is one cell; larger crops
-    give more, which least squares averages like everything else.
+    It needs f >= 32. The score map is a single cell up to f = 47 (the paper has
+    f = 44). Larger crops yield more cells, over which `losses.least_squares` averages.
     """
 
     width: float = 1.0
@@ -21,7 +21,7 @@ class DomainDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, features: Float[Array, "b f f c"]) -> Float[Array, "b p p"]:
-        """Features to scores: 1 for the domain's own, 0 for generated."""
+        """Map features F or X to scores; the targets are 1 for own, 0 for generated."""
         x = features
         for channels in (64, 64, 128):
             x = ConvBlock(

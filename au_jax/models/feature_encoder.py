@@ -1,4 +1,4 @@
-"""E_f: image to features."""
+"""E_f, the feature encoder: image to features."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -10,9 +10,9 @@ from au_jax.types import Array
 
 
 class FeatureEncoder(nn.Module):
-    """E_f (method.md section 2): the part shared by all tasks and both domains.
+    """E_f (method.md section 2): the encoder that all tasks and both domains share.
 
-    Its two parts are also the first two of the five-part landmark network.
+    Its two parts are also the first two parts of the five-part landmark branch.
     """
 
     width: float = 1.0
@@ -22,7 +22,7 @@ class FeatureEncoder(nn.Module):
     def __call__(
         self, image: Float[Array, "b h w 3"], train: bool = False
     ) -> Float[Array, "b f f c"]:
-        """Image in -1..1 to F in -1..1, f = h / 4."""
+        """Map an image in -1..1 to features F in -1..1, with f = h / 4."""
         x = image
         for channels in (32, 64):
             for _ in range(2):

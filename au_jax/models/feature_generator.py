@@ -1,4 +1,4 @@
-"""G_st: one domain's landmarks on a background, as features."""
+"""G_st, the feature generator: landmarks and a background back to features."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -10,7 +10,10 @@ from au_jax.types import Array
 
 
 class FeatureGenerator(nn.Module):
-    """G_st (method.md section 2)."""
+    """G_st (method.md section 2): recombines landmark attention with a background.
+
+    The attention enters as its sum over landmarks, in channel 0.
+    """
 
     width: float = 1.0
     dtype: DTypeLike = jnp.float32
@@ -21,7 +24,7 @@ class FeatureGenerator(nn.Module):
         attention: Float[Array, "b f f 49"],
         background: Float[Array, "b f f c"],
     ) -> Float[Array, "b f f c2"]:
-        """Attention (summed over landmarks) and background to features in -1..1."""
+        """Map attention A and background features B to features in -1..1."""
         landmarks = attention.sum(axis=-1, keepdims=True)
         x = jnp.concatenate([landmarks, background], axis=-1)
         for channels in (128, 128, 64, 64, 64):

@@ -1,4 +1,4 @@
-"""The landmark branch after E_f: features to 49 points."""
+"""The landmark branch behind E_f: features to 49 points."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -12,7 +12,11 @@ from au_jax.types import Array
 
 
 class LandmarkDetector(nn.Module):
-    """The last three of five parts, CBAM, two dense layers (method.md section 2)."""
+    """The landmark branch behind E_f (method.md section 2).
+
+    It has the last three of the branch's five parts (E_f is the first two), then CBAM
+    with its `reduction`, then two dense layers.
+    """
 
     width: float = 1.0
     reduction: int = 16
@@ -22,7 +26,7 @@ class LandmarkDetector(nn.Module):
     def __call__(
         self, features: Float[Array, "b f f c"], train: bool = False
     ) -> Float[Array, "b 49 2"]:
-        """Features F to x, y in units of the crop side."""
+        """Map features F to landmark coordinates x, y in units of the crop side."""
         x = features
         for channels in (96, 128, 160):
             for _ in range(2):
@@ -32,7 +36,7 @@ class LandmarkDetector(nn.Module):
             x = average_pool(x)
         x = CBAM(self.reduction, dtype=self.dtype)(x, train)
         x = x.reshape(x.shape[0], -1)
-        # No activation between the two (method.md section 2).
+        # No activation between the two dense layers (method.md section 2).
         x = nn.Dense(scaled(512, self.width), dtype=self.dtype)(x)
         x = nn.Dense(2 * NUM_LANDMARKS, dtype=self.dtype)(x)
         return x.reshape(-1, NUM_LANDMARKS, 2)

@@ -1,4 +1,4 @@
-"""D_l: looks for landmarks in background features, where there should be none."""
+"""D_l, the landmark discriminator: landmarks that are left in the background."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -11,14 +11,17 @@ from au_jax.types import Array
 
 
 class LandmarkDiscriminator(nn.Module):
-    """D_l (method.md section 2); its maps meet least squares, so no softmax."""
+    """D_l (method.md section 2): tries to locate landmarks in background features.
+
+    Its maps enter least-squares losses as they are, so there is no softmax.
+    """
 
     width: float = 1.0
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, background: Float[Array, "b f f c"]) -> Float[Array, "b f f 49"]:
-        """Background features B to one map per landmark."""
+        """Map background features B to one score map per landmark."""
         x = background
         for _ in range(4):
             x = ConvBlock(scaled(64, self.width), norm="instance", dtype=self.dtype)(x)

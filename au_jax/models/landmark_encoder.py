@@ -1,4 +1,4 @@
-"""E_l: features to landmark features and landmark attention."""
+"""E_l, the landmark encoder: features to landmark features and attention."""
 
 from typing import NamedTuple
 
@@ -14,31 +14,35 @@ from au_jax.types import Array
 
 
 class LandmarkEncoding(NamedTuple):
-    """What E_l says of a feature map."""
+    """The results of E_l for a batch of feature maps."""
 
     features: Float[Array, "*b f f c"]
-    """Landmark features, -1..1."""
+    """Landmark features in -1..1."""
     logits: Float[Array, "*b f f 49"]
-    """One map per landmark."""
+    """One unnormalised map per landmark."""
     attention: Float[Array, "*b f f 49"]
-    """Softmax of each landmark's logits over the f*f cells."""
+    """A: the softmax of each landmark's logits over the f*f cells."""
 
 
 class LandmarkEncoder(nn.Module):
-    """E_l (method.md section 2); the paper's "facial texture encoder" is a slip."""
+    """E_l (method.md section 2).
+
+    The paper's text calls it a "facial texture encoder", which is a slip: it yields the
+    landmark-related features.
+    """
 
     width: float = 1.0
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, features: Float[Array, "b f f c"]) -> LandmarkEncoding:
-        """Features F to landmark features, logits and attention."""
+        """Map features F, or X, to landmark features, logits and attention."""
         x = features
         for _ in range(4):
             x = ConvBlock(scaled(64, self.width), norm="instance", dtype=self.dtype)(x)
         x = jnp.tanh(x)
         logits = conv3x3(NUM_LANDMARKS, self.dtype)(x)
-        # Over all cells of a map at once; ONNX knows a softmax over one axis only.
+        # One axis for all cells of a map, because ONNX has softmax over one axis only.
         cells = logits.astype(jnp.float32).reshape(
             (x.shape[0], x.shape[1] * x.shape[2], NUM_LANDMARKS)
         )

@@ -1,4 +1,4 @@
-"""What the networks are built of: convolution + norm + PReLU, and widths."""
+"""The layers that the networks share."""
 
 from typing import Literal
 
@@ -13,16 +13,16 @@ from au_jax.types import Array
 
 
 def scaled(channels: int, width: float) -> int:
-    """Channels of a layer that has `channels` in the paper, at a width multiplier."""
+    """Return the paper's number of `channels` times `width`, rounded, at least 1."""
     return max(1, round(channels * width))
 
 
 class ConvBlock(nn.Module):
-    """Convolution, norm, PReLU (method.md section 2).
+    """Convolution, norm and PReLU (method.md section 2).
 
-    The convolution's bias is kept for parity with ADLD but gets no gradient: behind a
-    norm its true gradient is zero, and Adam would blow the rounding noise up into
-    differences between machines and device counts.
+    The convolution keeps its bias for parity with ADLD, but the bias gets no gradient:
+    its true gradient before a norm is zero, and Adam would amplify the rounding noise
+    into differences between machines and device counts.
     """
 
     channels: int
@@ -36,8 +36,12 @@ class ConvBlock(nn.Module):
     def __call__(
         self, x: Float[Array, "b h w c"], train: bool = False
     ) -> Float[Array, "b h2 w2 c2"]:
-        """`train` says whether batch norm uses (and updates from) the batch."""
-        usual = (self.kernel, self.stride, self.padding) == (3, 1, 1)
+        """Apply the block to `x`.
+
+        With `train`, batch norm uses the statistics of the batch and updates its
+        running statistics; without it, batch norm uses the running statistics.
+        """
+        is_plain_3x3 = (self.kernel, self.stride, self.padding) == (3, 1, 1)
         x = nn.Conv(
             self.channels,
             (self.kernel, self.kernel),
@@ -45,7 +49,7 @@ class ConvBlock(nn.Module):
             padding=self.padding,
             use_bias=False,
             dtype=self.dtype,
-            conv_general_dilated=convolve if usual else None,
+            conv_general_dilated=convolve if is_plain_3x3 else None,
             name="conv",
         )(x)
         bias = self.param("bias", nn.initializers.zeros, (self.channels,))
@@ -66,12 +70,15 @@ class ConvBlock(nn.Module):
 
 
 def prelu(x: Float[Array, "*b"]) -> Float[Array, "*b"]:
-    """PReLU with one slope for the layer, .25 at first; call inside `nn.compact`."""
+    """PReLU with a single slope per layer, initialised to .25.
+
+    Call it inside an `nn.compact` method: the slope becomes a parameter of that module.
+    """
     return nn.PReLU(negative_slope_init=0.25, name="prelu")(x)
 
 
 def conv3x3(channels: int, dtype: DTypeLike, name: str | None = None) -> nn.Conv:
-    """A plain 3x3 convolution with a bias that learns."""
+    """A 3x3 convolution of stride 1 and padding 1, with a trainable bias."""
     return nn.Conv(
         channels,
         (3, 3),
@@ -83,5 +90,5 @@ def conv3x3(channels: int, dtype: DTypeLike, name: str | None = None) -> nn.Conv
 
 
 def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
-    """2x2 average pooling; an odd last row or column is dropped (floor)."""
+    """2x2 average pooling; an odd last row or column is dropped."""
     return nn.avg_pool(x, window_shape=(2, 2), strides=(2, 2))

@@ -1,8 +1,8 @@
-"""Less memory for a longer backward pass: `jax.checkpoint`, set up for these networks.
+"""Rematerialisation: less memory for a slightly longer backward pass.
 
-Of each block (convolution, norm, PReLU) the backward pass needs several maps. All but
-one follow from the result of the convolution by cheap arithmetic: that one is kept, and
-the rest computed again when it is needed. No 3x3 convolution runs twice.
+The backward pass needs several maps of each block (convolution, norm, PReLU). All of
+them follow from the result of the convolution by cheap arithmetic. Only that result is
+saved; the backward pass recomputes the rest. No 3x3 convolution runs twice.
 """
 
 from collections.abc import Callable
@@ -13,18 +13,23 @@ from jax.ad_checkpoint import checkpoint_name
 
 Result = TypeVar("Result")
 
-KEPT = "convolution"
-"""The name of what is kept."""
+SAVED = "convolution"
+"""The name under which `jax.checkpoint` knows the arrays that are saved."""
 
 
-def keep(x: jax.Array) -> jax.Array:
-    """Marks what the backward pass shall not compute again."""
-    return checkpoint_name(x, KEPT)
+def mark_saved(x: jax.Array) -> jax.Array:
+    """Mark an array that the backward pass must not recompute."""
+    return checkpoint_name(x, SAVED)
 
 
-def forward(function: Callable[..., Result], enabled: bool) -> Callable[..., Result]:
-    """A forward pass of which gradients keep only what is marked, where `enabled`."""
+def rematerialise(
+    forward: Callable[..., Result], enabled: bool
+) -> Callable[..., Result]:
+    """Return `forward` such that its gradient saves only the marked arrays.
+
+    Without `enabled`, return it unchanged; its gradient then saves all that it needs.
+    """
     if not enabled:
-        return function
-    policy = jax.checkpoint_policies.save_only_these_names(KEPT)
-    return jax.checkpoint(function, policy=policy)
+        return forward
+    policy = jax.checkpoint_policies.save_only_these_names(SAVED)
+    return jax.checkpoint(forward, policy=policy)

@@ -1,4 +1,7 @@
-"""The stages of training: modules that all have the functions of `Stage`."""
+"""The stages of training (method.md section 5).
+
+Each stage is a module that implements the `Stage` protocol and is listed in `STAGES`.
+"""
 
 from typing import Protocol
 
@@ -11,14 +14,17 @@ from au_jax.types import Array, Config, PredictFn, Variables
 
 
 class Stage(Protocol):
-    """The functions of a stage. A new stage is such a module, listed in `STAGES`."""
+    """The functions that a stage's module provides.
+
+    To add a stage, write a module with these functions and list it in `STAGES`.
+    """
 
     def domains(self, config: Config) -> tuple[str, ...]:
-        """The domains of a training batch, in the order of its leading axis."""
+        """Return the domains of a training batch, in the order of its leading axis."""
         ...
 
     def init(self, config: Config, key: jax.Array) -> Variables:
-        """Fresh networks."""
+        """Return freshly initialised networks."""
         ...
 
     def make_train_step(
@@ -27,15 +33,18 @@ class Stage(Protocol):
         optimizers: Optimizers,
         au_weight: Float[Array, "a"],
     ) -> TrainStep:
-        """One training step; `au_weight` balances the AUs (`losses.au_weights`)."""
+        """Return the training step, which is pure and not compiled yet.
+
+        `au_weight` balances the AUs; `losses.au_weights` computes it.
+        """
         ...
 
     def make_predict(self, config: Config) -> PredictFn:
-        """Inference: AU probabilities by path, landmarks where the stage has them."""
+        """Return the inference function of the stage's networks."""
         ...
 
 
-# Stage 3 is stage 2 again, from its best checkpoint and at another learning rate.
+# `finetune` (stage 3) is stage 2 again, from its best checkpoint and at a lower rate.
 STAGES: dict[str, Stage] = {
     "landmarks": landmarks,
     "joint": joint,

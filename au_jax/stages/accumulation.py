@@ -1,7 +1,8 @@
-"""A batch in parts, one after the other: for batches that memory cannot hold.
+"""Gradient accumulation, for batches that do not fit into memory.
 
-Each part has batch statistics of its own, as if it were a batch; loss terms and
-gradients are the means over the parts.
+A batch is split into microbatches, which are processed one after the other. Batch norm
+uses the statistics of each microbatch; loss terms and gradients are the means over the
+microbatches.
 """
 
 from collections.abc import Callable
@@ -16,56 +17,64 @@ from au_jax.types import Batch
 Tree = Any
 
 
-def split(batch: Batch, parts: int) -> Batch:
-    """A batch with axes (d, b, ...) as (parts, d, b / parts, ...).
+def split_batch(batch: Batch, count: int) -> Batch:
+    """Reshape a batch with axes (d, b, ...) to (count, d, b / count, ...).
 
-    Part p has the rows p, p + parts, ...: of each device's rows the same number, so
-    that nothing moves between devices.
+    Microbatch m has the rows m, m + count, ... It takes equally many rows from every
+    device, so that no data moves between devices.
     """
 
-    def one(x: jax.Array) -> jax.Array:
-        by_part = x.reshape(x.shape[0], -1, parts, *x.shape[2:])
-        return jnp.moveaxis(by_part, 2, 0)
+    def split(x: jax.Array) -> jax.Array:
+        strided = x.reshape(x.shape[0], -1, count, *x.shape[2:])
+        return jnp.moveaxis(strided, 2, 0)
 
-    return jax.tree.map(one, batch)
+    return jax.tree.map(split, batch)
 
 
-def mean(
+def mean_over_microbatches(
     function: Callable[[Tree, Batch], tuple[Tree, Tree]],
     carry: Tree,
     batch: Batch,
-    parts: int,
+    count: int,
 ) -> tuple[Tree, Tree]:
-    """The mean of a function's results over the parts of a batch.
+    """Return the mean of a function's results over the microbatches of a batch.
 
     Args:
-        function: `(carry, part) -> (carry, results)`; the carry is handed from part to
-            part (running statistics), of the results only the sum is kept in memory.
-        carry: What the first part takes.
-        batch: Of all parts together.
-        parts: Their number; with 1 this is `function(carry, batch)`.
+        function: `(carry, microbatch) -> (carry, results)`. The carry (the running
+            statistics) passes from one microbatch to the next. Only the sum of the
+            results is held in memory.
+        carry: The carry for the first microbatch.
+        batch: The whole batch.
+        count: The number of microbatches, a divisor of the batch size. With 1 the
+            call is `function(carry, batch)`.
 
     Returns:
-        The last carry, and the mean of the results.
+        The last carry and the mean of the results.
     """
-    if parts == 1:
+    if count == 1:
         return function(carry, batch)
-    rows = split(batch, parts)
-    shapes = jax.eval_shape(function, carry, jax.tree.map(lambda x: x[0], rows))[1]
+    microbatches = split_batch(batch, count)
+    first = jax.tree.map(lambda x: x[0], microbatches)
+    shapes = jax.eval_shape(function, carry, first)[1]
     total = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
-    def add(before: tuple[Tree, Tree], part: Batch) -> tuple[tuple[Tree, Tree], None]:
-        carry, total = before
-        carry, found = function(carry, part)
-        return (carry, jax.tree.map(jnp.add, total, found)), None
+    def add(
+        carry_and_total: tuple[Tree, Tree], microbatch: Batch
+    ) -> tuple[tuple[Tree, Tree], None]:
+        carry, total = carry_and_total
+        carry, results = function(carry, microbatch)
+        return (carry, jax.tree.map(jnp.add, total, results)), None
 
     if jax.default_backend() == "cpu":
-        # In a loop of the program XLA's CPU backend is 8 times as slow at convolutions.
-        for i in range(parts):
-            part = jax.tree.map(lambda x, i=i: x[i], rows)
-            # A part begins when the one before is done: memory holds one at a time.
-            (carry, total), part = lax.optimization_barrier(((carry, total), part))
-            (carry, total), _ = add((carry, total), part)
+        # Unrolled: inside a loop XLA's CPU backend runs convolutions 8 times slower.
+        for i in range(count):
+            microbatch = jax.tree.map(lambda x, i=i: x[i], microbatches)
+            # The barrier makes each microbatch wait for the one before it, so that
+            # memory holds the activations of one at a time.
+            (carry, total), microbatch = lax.optimization_barrier(
+                ((carry, total), microbatch)
+            )
+            (carry, total), _ = add((carry, total), microbatch)
     else:
-        (carry, total), _ = lax.scan(add, (carry, total), rows)
-    return carry, jax.tree.map(lambda x: x / parts, total)
+        (carry, total), _ = lax.scan(add, (carry, total), microbatches)
+    return carry, jax.tree.map(lambda x: x / count, total)

@@ -1,8 +1,9 @@
-"""One forward pass of the players: domain separation and reconstruction.
+"""The forward pass of the joint stage: domain separation and reconstruction.
 
-Steps 1 to 5 of method.md section 3, with the domain (source, target) as leading axis
-`d`. "The other domain's" is then `x[::-1]`, and a network frozen for one application is
-`stop_gradient` of its parameters.
+It runs steps 1 to 5 of method.md section 3. The players are all networks but the
+discriminators. The leading axis `d` is the domain (source, target), so `x[::-1]` swaps
+the domains. A network that is frozen for one application gets `stop_gradient` (`sg`) of
+its parameters.
 """
 
 from typing import NamedTuple
@@ -13,37 +14,60 @@ from jax.lax import stop_gradient as sg
 from jaxtyping import Float
 
 from au_jax.models.landmark_encoder import LandmarkEncoding
-from au_jax.stages.networks import Networks, apply, update_stats
+from au_jax.stages.networks import Networks, apply, apply_and_update_stats
 from au_jax.types import Array, Batch, Params
 
 Outputs = dict[str, Array]
+"""The results of the forward pass that gradients flow through, all floating point.
+
+Key, symbol in method.md section 3, shape:
+
+    au_source                   AU logits of F_source             b a
+    au_recombined               AU logits of X_target             b a
+    landmark_logits             logits of E_l(F)                  d b f f k
+    recombined_landmark_logits  logits of E_l*(X)                 d b f f k
+    background                  B                                 d b f f c
+    recombined                  X                                 d b f f c
+    reconstructed_feature       P(F')                             d b f f c
+    reconstructed_landmark      P(landmark features of E_l*(X))   d b f f c
+    reconstructed_background    P(G_b(sg X))                      d b f f c
+    self_reconstructed          G_st(sg A, B), ADLD only          d b f f c
+    landmarks                   points of F_source, if regressed  b 49 2
+
+P is the projector, or the identity in models without projectors. Index d of
+`reconstructed_landmark` is the domain whose landmarks X_{d'} carries.
+"""
 
 
 class Constants(NamedTuple):
-    """What the forward pass yields that no gradient flows back through."""
+    """The results of the forward pass that no gradient flows through."""
 
     features: Float[Array, "d b f f c"]
+    """sg F."""
     landmark_features: Float[Array, "d b f f c"]
+    """sg of the landmark features of E_l(F)."""
     background: Float[Array, "d b f f c"]
+    """sg B."""
     batch_stats: Params
+    """Running statistics of the task group after the pass."""
 
 
 def fold(x: Float[Array, "d b *rest"]) -> Float[Array, "db *rest"]:
-    """Both domains as one batch, for networks without running statistics.
+    """Merge both domains into one batch, for networks without running statistics.
 
-    The batch stays the major axis, so that a batch that is spread over devices folds
-    without moving between them.
+    The batch stays the major axis, so that a batch that is sharded over devices folds
+    without communication.
     """
     return x.swapaxes(0, 1).reshape(-1, *x.shape[2:])
 
 
 def unfold(x: Float[Array, "db *rest"]) -> Float[Array, "2 b *rest"]:
-    """The inverse of `fold`."""
+    """Split a folded batch by domain: the inverse of `fold`."""
     return x.reshape(-1, 2, *x.shape[1:]).swapaxes(0, 1)
 
 
 def enlarge(x: Float[Array, "b f f c"], factor: int) -> Float[Array, "b g g c"]:
-    """Bilinear enlargement of feature maps; a factor of 1 leaves them as they are."""
+    """Enlarge feature maps bilinearly; a factor of 1 returns them unchanged."""
     if factor == 1:
         return x
     b, height, width, c = x.shape
@@ -54,15 +78,15 @@ def enlarge(x: Float[Array, "b f f c"], factor: int) -> Float[Array, "b g g c"]:
 def encode_landmarks(
     networks: Networks, params: Params, features: Float[Array, "d b f f c"]
 ) -> LandmarkEncoding:
-    """E_l of both domains."""
-    found = apply(networks.landmark_encoder, params, fold(features))
-    return LandmarkEncoding(*map(unfold, found))
+    """Apply E_l to the features of both domains."""
+    folded = apply(networks.landmark_encoder, params, fold(features))
+    return LandmarkEncoding(*map(unfold, folded))
 
 
 def extract_background(
     networks: Networks, params: Params, features: Float[Array, "d b f f c"]
 ) -> Float[Array, "d b f f c2"]:
-    """G_b of both domains."""
+    """Apply G_b to the features of both domains."""
     return unfold(apply(networks.background_generator, params, fold(features)))
 
 
@@ -72,7 +96,7 @@ def generate(
     attention: Float[Array, "d b f f k"],
     background: Float[Array, "d b f f c"],
 ) -> Float[Array, "d b f f c2"]:
-    """G_st of both domains."""
+    """Apply G_st to the attention and background of both domains."""
     return unfold(
         apply(networks.feature_generator, params, fold(attention), fold(background))
     )
@@ -85,78 +109,83 @@ def forward(
     batch: Batch,
     terms: frozenset[str],
 ) -> tuple[Outputs, Constants]:
-    """All that the loss terms named in `terms` need of the players.
+    """Run the players on a batch (method.md section 3, steps 1 to 5).
 
     Args:
         networks: The modules.
         players: Parameters of the groups "task" and "generator".
         batch_stats: Running statistics of the task group before the step.
-        batch: Both domains, source first.
-        terms: What only others need is not computed.
-
-    Returns:
-        Outputs that gradients flow through, all floating point, and the constants.
+        batch: Both domains, source first; images in -1..1.
+        terms: The active loss terms. Outputs that only other terms need are omitted.
     """
     task, generator = players["task"], players["generator"]
     stats = dict(batch_stats)
 
-    def in_training(name: str, params: Params, x: Array) -> Array:
-        return update_stats(getattr(networks, name), params[name], stats, name, x)
+    def apply_in_training(name: str, params: Params, x: Array) -> Array:
+        module = getattr(networks, name)
+        return apply_and_update_stats(module, params[name], stats, name, x)
 
-    # 1. Features F and landmarks of both domains; source before target.
+    # 1. Features F and their landmarks. Batch norm sees the source before the target.
     features = jnp.stack(
-        [in_training("feature_encoder", task, image) for image in batch["image"]]
+        [apply_in_training("feature_encoder", task, image) for image in batch["image"]]
     )
-    own = encode_landmarks(networks, task["landmark_encoder"], features)
+    landmarks = encode_landmarks(networks, task["landmark_encoder"], features)
 
     # 2. Backgrounds B.
     background_params = generator["background_generator"]
     background = extract_background(networks, background_params, sg(features))
 
-    # 3. Recombined features X: the other domain's landmarks on this background.
+    # 3. Recombined features X: the other domain's landmarks, this domain's background.
     generator_params = generator["feature_generator"]
     recombined = generate(
-        networks, generator_params, sg(own.attention[::-1]), background
+        networks, generator_params, sg(landmarks.attention[::-1]), background
     )
 
-    # 4. Second round, with E_l frozen: X_{d'} carries d's landmarks.
+    # 4. Second round, with E_l frozen (E_l*). X_{d'} carries the landmarks of d, so
+    #    swapping its attention gives A'_d; G_st turns A' and B' into F'.
     frozen = sg(task["landmark_encoder"])
-    found = encode_landmarks(networks, frozen, recombined)
-    background_again = extract_background(networks, background_params, sg(recombined))
+    recombined_landmarks = encode_landmarks(networks, frozen, recombined)
+    recombined_background = extract_background(
+        networks, background_params, sg(recombined)
+    )
     reconstructed = generate(
-        networks, generator_params, sg(found.attention[::-1]), background_again
+        networks,
+        generator_params,
+        sg(recombined_landmarks.attention[::-1]),
+        recombined_background,
     )
 
-    # 5. AUs. The running statistics see all four in this order, the loss two of them.
-    au_source = in_training("au_detector", task, features[0])
-    in_training("au_detector", sg(task), sg(features[1]))
-    in_training("au_detector", sg(task), sg(recombined[0]))
-    au_recombined = in_training("au_detector", task, recombined[1])
+    # 5. AU logits. All four applications update the running statistics, in this order;
+    #    only two of them enter the loss.
+    au_source = apply_in_training("au_detector", task, features[0])
+    apply_in_training("au_detector", sg(task), sg(features[1]))
+    apply_in_training("au_detector", sg(task), sg(recombined[0]))
+    au_recombined = apply_in_training("au_detector", task, recombined[1])
 
     outputs: Outputs = {
         "au_source": au_source,
         "au_recombined": au_recombined,
-        "landmark_logits": own.logits,
-        "recombined_landmark_logits": found.logits,
+        "landmark_logits": landmarks.logits,
+        "recombined_landmark_logits": recombined_landmarks.logits,
         "background": background,
         "recombined": recombined,
         "reconstructed_feature": reconstructed,
-        "reconstructed_landmark": found.features[::-1],
-        "reconstructed_background": background_again,
+        "reconstructed_landmark": recombined_landmarks.features[::-1],
+        "reconstructed_background": recombined_background,
     }
     if "self_reconstruction" in terms:
         outputs["self_reconstructed"] = generate(
-            networks, generator_params, sg(own.attention), background
+            networks, generator_params, sg(landmarks.attention), background
         )
     if "landmark_regression" in terms:
-        outputs["landmarks"] = in_training("landmark_detector", task, features[0])
+        outputs["landmarks"] = apply_in_training("landmark_detector", task, features[0])
     outputs |= project(networks, generator, outputs)
-    constants = Constants(sg(features), sg(own.features), sg(background), stats)
+    constants = Constants(sg(features), sg(landmarks.features), sg(background), stats)
     return outputs, constants
 
 
 def project(networks: Networks, generator: Params, outputs: Outputs) -> Outputs:
-    """The reconstructed features behind their projectors, if the model has any."""
+    """Apply the model's projectors; return the projected entries of `outputs`."""
     projected = {}
     for kind in ("feature", "landmark", "background"):
         if f"projector_{kind}" in generator:

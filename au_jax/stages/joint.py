@@ -1,10 +1,12 @@
-"""Stage 2 (and 3): adversarial domain separation with landmark detection.
+"""Stages 2 and 3: adversarial domain separation with landmark detection.
 
-method.md section 3. The models A, B, C of the ablation and ADLD are this stage with
-other weights in `config.loss`: a term of weight 0 is not computed.
+Read `forward` (method.md section 3, steps 1 to 5) and `joint_terms` (section 4) first;
+here is step 6, which updates both sides of the game. The models A, B, C of the ablation
+and ADLD are this stage with other weights in `config.loss`: a term of weight 0 is not
+computed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -17,8 +19,8 @@ from au_jax.models import remat
 from au_jax.models.layers import scaled
 from au_jax.stages import accumulation, losses
 from au_jax.stages.forward import Constants, Outputs, forward
-from au_jax.stages.joint_terms import make_judges
-from au_jax.stages.networks import fresh_network, infer, make_networks
+from au_jax.stages.joint_terms import discriminator_terms, player_terms
+from au_jax.stages.networks import Networks, infer, init_network, make_networks
 from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
 from au_jax.types import (
     DOMAINS,
@@ -36,20 +38,29 @@ PLAYERS = ("task", "generator")
 """The groups of parameters that play against the discriminators."""
 
 PullBack = Callable[[Outputs], tuple[dict[str, Params]]]
+"""`gradients of the outputs -> (gradients of the players' parameters,)`."""
+
+DiscriminatorGradients = Callable[
+    [Params, Outputs, Constants, Batch], tuple[Params, Terms]
+]
+"""`(discriminators, outputs, constants, batch) -> (gradients of the first, terms)`."""
+
+PlayerGradients = Callable[[Outputs, Params, Constants, Batch], tuple[Outputs, Terms]]
+"""`(outputs, discriminators, constants, batch) -> (gradients of the first, terms)`."""
 
 
 def domains(config: Config) -> tuple[str, ...]:
-    """The domains of a training batch, in order."""
+    """Return the domains of a training batch: both, source first."""
     return DOMAINS
 
 
 def active_weights(config: Config) -> dict[str, float]:
-    """The loss terms of this model and their weights."""
+    """Return the loss terms with a weight other than 0, and their weights."""
     return {name: weight for name, weight in config.loss.items() if weight}
 
 
 def init(config: Config, key: jax.Array) -> Variables:
-    """Fresh parameters and running statistics, by group and network."""
+    """Return freshly initialised networks; which ones depends on the active terms."""
     networks = make_networks(config)
     crop, f = config.data.crop, config.data.crop // 4
     keys = iter(jax.random.split(key, 12))
@@ -57,7 +68,7 @@ def init(config: Config, key: jax.Array) -> Variables:
     batch_stats = {"task": {}}
 
     def add(group: str, name: str, module: nn.Module, *inputs: Array) -> None:
-        params[group][name], stats = fresh_network(module, next(keys), *inputs)
+        params[group][name], stats = init_network(module, next(keys), *inputs)
         if stats:
             batch_stats[group][name] = stats
 
@@ -90,64 +101,123 @@ def init(config: Config, key: jax.Array) -> Variables:
     return Variables(params, batch_stats)
 
 
+def make_discriminator_gradients(networks: Networks) -> DiscriminatorGradients:
+    """Return the gradient function of the discriminators' unweighted loss.
+
+    It differentiates with respect to the discriminators alone: the outputs of the
+    players are constants to it.
+    """
+
+    def loss(
+        discriminators: Params, outputs: Outputs, constants: Constants, batch: Batch
+    ) -> tuple[Array, Terms]:
+        terms = discriminator_terms(networks, discriminators, outputs, constants, batch)
+        return losses.total(terms, dict.fromkeys(terms, 1.0)), terms
+
+    return jax.grad(loss, has_aux=True)
+
+
+def make_player_gradients(
+    networks: Networks,
+    weights: Mapping[str, float],
+    au_weight: Float[Array, "a"],
+    upsample: int,
+) -> PlayerGradients:
+    """Return the gradient function of L_total (eq. 3).
+
+    It differentiates with respect to the players' outputs; a `PullBack` turns the
+    result into gradients of their parameters. Its terms include "total".
+    """
+
+    def loss(
+        outputs: Outputs, discriminators: Params, constants: Constants, batch: Batch
+    ) -> tuple[Array, Terms]:
+        terms = player_terms(
+            networks,
+            discriminators,
+            outputs,
+            constants,
+            batch,
+            au_weight,
+            upsample,
+            weights,
+        )
+        total = losses.total(terms, weights)
+        return total, {"total": total, **terms}
+
+    return jax.grad(loss, has_aux=True)
+
+
 def make_train_step(
     config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
 ) -> TrainStep:
-    """One joint step: discriminators first, then the players against the updated ones.
+    """Return the joint training step (method.md section 3, step 6).
 
-    The players run forward once: `jax.vjp` keeps that pass, and the gradient of their
-    loss with respect to its outputs is pulled back through it. Only a batch in parts
-    (`config.accumulation`) runs forward for each side: memory holds one part's pass.
+    It updates the discriminators first, then the players against the updated
+    discriminators. One forward pass of the players serves both updates: `jax.vjp` keeps
+    it, and the gradient of L_total with respect to its outputs is pulled back through
+    it. With microbatches (`config.accumulation`) each update runs its own forward
+    passes, so that memory holds the pass of one microbatch at a time.
     """
     networks, weights = make_networks(config), active_weights(config)
-    judge = make_judges(networks, weights, au_weight, config.model.upsample)
-    parts = config.accumulation
+    discriminator_gradients = make_discriminator_gradients(networks)
+    player_gradients = make_player_gradients(
+        networks, weights, au_weight, config.model.upsample
+    )
+    count = config.accumulation
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
-        before = state.params
+        old_params = state.params
 
-        def play(stats: Params, part: Batch) -> tuple[Outputs, PullBack, Constants]:
+        def run_players(
+            stats: Params, microbatch: Batch
+        ) -> tuple[Outputs, PullBack, Constants]:
             terms = frozenset(weights)
-            run = remat.forward(
-                lambda p: forward(networks, p, stats, part, terms), config.model.remat
+            run = remat.rematerialise(
+                lambda players: forward(networks, players, stats, microbatch, terms),
+                config.model.remat,
             )
-            return jax.vjp(run, {k: before[k] for k in PLAYERS}, has_aux=True)
+            return jax.vjp(run, {k: old_params[k] for k in PLAYERS}, has_aux=True)
 
         stats = state.batch_stats["task"]
-        kept = play(stats, batch) if parts == 1 else None
+        shared_pass = run_players(stats, batch) if count == 1 else None
 
-        def discriminators(stats: Params, part: Batch) -> tuple[Params, Any]:
-            outputs, _, constants = kept or play(stats, part)
-            # Here `outputs` are constants: nothing reaches the players.
-            return stats, judge.discriminators(
-                before["discriminator"], outputs, constants, part
+        def discriminator_side(stats: Params, microbatch: Batch) -> tuple[Params, Any]:
+            outputs, _, constants = shared_pass or run_players(stats, microbatch)
+            return stats, discriminator_gradients(
+                old_params["discriminator"], outputs, constants, microbatch
             )
 
-        _, (gradients, opposing) = accumulation.mean(
-            discriminators, stats, batch, parts
+        _, (discriminators, discriminator_losses) = accumulation.mean_over_microbatches(
+            discriminator_side, stats, batch, count
         )
-        state = state.apply_gradients(optimizers, {"discriminator": gradients})
+        state = state.apply_gradients(optimizers, {"discriminator": discriminators})
 
-        def players(stats: Params, part: Batch) -> tuple[Params, Any]:
-            outputs, pull_back, constants = kept or play(stats, part)
-            cotangents, terms = judge.players(
-                outputs, state.params["discriminator"], constants, part
+        def player_side(stats: Params, microbatch: Batch) -> tuple[Params, Any]:
+            outputs, pull_back, constants = shared_pass or run_players(
+                stats, microbatch
+            )
+            cotangents, terms = player_gradients(
+                outputs, state.params["discriminator"], constants, microbatch
             )
             return constants.batch_stats, (pull_back(cotangents)[0], terms)
 
-        stats, (pulled, terms) = accumulation.mean(players, stats, batch, parts)
-        state = state.apply_gradients(optimizers, pulled)
+        stats, (players, player_losses) = accumulation.mean_over_microbatches(
+            player_side, stats, batch, count
+        )
+        state = state.apply_gradients(optimizers, players)
         state = state.replace(step=state.step + 1, batch_stats={"task": stats})
-        norms = gradient_norms({"discriminator": gradients, **pulled})
-        return state, {**terms, **opposing, **norms}
+        norms = gradient_norms({"discriminator": discriminators, **players})
+        return state, {**player_losses, **discriminator_losses, **norms}
 
     return train_step
 
 
 def make_predict(config: Config) -> PredictFn:
-    """Both test paths of method.md section 7, and the landmarks.
+    """Return the inference function: both test paths of method.md section 7.
 
-    "direct" is AU(E_f(I)); "reconstructed" is AU(G_st(A, B)) of its own A and B.
+    "direct" is AU(E_f(I)). "reconstructed" is AU(G_st(A, B)) of the image's own A and
+    B. Landmarks are predicted where the model has the landmark branch.
     """
     networks = make_networks(config)
 

@@ -1,9 +1,11 @@
-"""The loss terms of the joint stage, of its players and of its discriminators."""
+"""The loss terms of the joint stage (method.md section 4).
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+Each term is a function of the forward pass's outputs and constants and of the
+discriminators. `losses` has the equations; here they meet the features they apply to.
+"""
 
-import jax
+from collections.abc import Callable, Iterable
+
 import jax.numpy as jnp
 from jaxtyping import Float
 
@@ -13,10 +15,10 @@ from au_jax.stages.networks import Networks, apply
 from au_jax.types import DOMAINS, Array, Batch, Params, Terms
 
 
-def judge_domains(
+def score_domains(
     networks: Networks, params: Params, features: Float[Array, "d b f f c"]
 ) -> Float[Array, "d b p p"]:
-    """Each domain's discriminator on that domain's features."""
+    """Apply each domain's discriminator D_d to that domain's features."""
     return jnp.stack(
         [
             apply(networks.domain_discriminator, params[domain], x)
@@ -25,10 +27,10 @@ def judge_domains(
     )
 
 
-def judge_landmarks(
+def locate_landmarks(
     networks: Networks, params: Params, background: Float[Array, "d b f f c"]
 ) -> Float[Array, "d b f f k"]:
-    """D_l on the backgrounds of both domains."""
+    """Apply D_l to the backgrounds of both domains."""
     return unfold(
         apply(networks.landmark_discriminator, params["landmark"], fold(background))
     )
@@ -36,15 +38,15 @@ def judge_landmarks(
 
 def discriminator_terms(
     networks: Networks,
-    params: Params,
+    discriminators: Params,
     outputs: Outputs,
     constants: Constants,
     batch: Batch,
 ) -> Terms:
-    """The discriminators' own losses, on features that are constants to them."""
-    own = judge_domains(networks, params, constants.features)
-    generated = judge_domains(networks, params, outputs["recombined"])
-    maps = judge_landmarks(networks, params, outputs["background"])
+    """Return the discriminators' own terms: their sides of L_adl and L_adf."""
+    own = score_domains(networks, discriminators, constants.features)
+    generated = score_domains(networks, discriminators, outputs["recombined"])
+    maps = locate_landmarks(networks, discriminators, outputs["background"])
     return {
         "landmark_discriminator": losses.landmark_discriminator(maps, batch["cells"]),
         "domain_discriminator": 0.5
@@ -62,13 +64,16 @@ def player_terms(
     upsample: int,
     names: Iterable[str],
 ) -> Terms:
-    """The terms of L_total named in `names`, unweighted (method.md section 4)."""
+    """Return the terms of L_total (eq. 3) that `names` lists, unweighted.
+
+    `upsample` enlarges both sides of each alignment pair by this factor.
+    """
     aus, known, cells = batch["aus"][0], batch["aus_known"][0], batch["cells"]
 
-    def align(kind: str, wanted: Float[Array, "d b f f c"]) -> Float[Array, ""]:
-        found = outputs[f"reconstructed_{kind}"]
-        pair = [enlarge(fold(x), upsample) for x in (found, wanted)]
-        return 2 * losses.l1(*pair)  # a sum over the two domains, not a mean
+    def align(kind: str, supervisor: Float[Array, "d b f f c"]) -> Float[Array, ""]:
+        reconstructed = outputs[f"reconstructed_{kind}"]
+        pair = [enlarge(fold(x), upsample) for x in (reconstructed, supervisor)]
+        return 2 * losses.l1(*pair)  # L_c sums over the two domains
 
     terms: dict[str, Callable[[], Array]] = {
         # X_target carries the source's landmarks, hence its labels.
@@ -79,16 +84,17 @@ def player_terms(
                 + losses.au(outputs["au_recombined"], aus, known, au_weight)
             )
         ),
-        # Half the sum of four terms; `losses.landmark` averages two of them each.
+        # Half the sum of four terms: each call already averages over two domains.
+        # X_d carries the landmarks of the other domain, hence `cells[::-1]`.
         "landmark": lambda: (
             losses.landmark(outputs["landmark_logits"], cells)
             + losses.landmark(outputs["recombined_landmark_logits"], cells[::-1])
         ),
         "landmark_adversarial": lambda: losses.landmark_adversarial(
-            judge_landmarks(networks, discriminators, outputs["background"])
+            locate_landmarks(networks, discriminators, outputs["background"])
         ),
         "feature_adversarial": lambda: losses.least_squares(
-            judge_domains(networks, discriminators, outputs["recombined"]), 1.0
+            score_domains(networks, discriminators, outputs["recombined"]), 1.0
         ),
         "alignment_feature": lambda: align("feature", constants.features),
         "alignment_landmark": lambda: align("landmark", constants.landmark_features),
@@ -104,47 +110,3 @@ def player_terms(
         ),
     }
     return {name: terms[name]() for name in names}
-
-
-class Judges(NamedTuple):
-    """The gradients of both sides of the game, with their terms."""
-
-    discriminators: Callable[[Params, Outputs, Constants, Batch], tuple[Params, Terms]]
-    """With respect to the discriminators' parameters."""
-    players: Callable[[Outputs, Params, Constants, Batch], tuple[Outputs, Terms]]
-    """With respect to the outputs of the players."""
-
-
-def make_judges(
-    networks: Networks,
-    weights: Mapping[str, float],
-    au_weight: Float[Array, "a"],
-    upsample: int,
-) -> Judges:
-    """Both losses of a joint step (method.md section 4), differentiated."""
-
-    def discriminator_loss(
-        params: Params, outputs: Outputs, constants: Constants, batch: Batch
-    ) -> tuple[Array, Terms]:
-        terms = discriminator_terms(networks, params, outputs, constants, batch)
-        return losses.total(terms, dict.fromkeys(terms, 1.0)), terms
-
-    def player_loss(
-        outputs: Outputs, discriminators: Params, constants: Constants, batch: Batch
-    ) -> tuple[Array, Terms]:
-        terms = player_terms(
-            networks,
-            discriminators,
-            outputs,
-            constants,
-            batch,
-            au_weight,
-            upsample,
-            weights,
-        )
-        total = losses.total(terms, weights)
-        return total, {"total": total, **terms}
-
-    return Judges(
-        jax.grad(discriminator_loss, has_aux=True), jax.grad(player_loss, has_aux=True)
-    )

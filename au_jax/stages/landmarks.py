@@ -1,4 +1,4 @@
-"""Stage 1: E_f and the landmark branch, alone, on the source (method.md section 5)."""
+"""Stage 1: trains E_f and the landmark branch on the source (method.md section 5)."""
 
 import jax
 from jaxtyping import Float
@@ -9,29 +9,29 @@ from au_jax.types import Array, Config, PredictFn, Prediction, Variables
 
 
 def domains(config: Config) -> tuple[str, ...]:
-    """The domains of a training batch: the source alone."""
+    """Return the domains of a training batch: the source alone."""
     return ("source",)
 
 
 def init(config: Config, key: jax.Array) -> Variables:
-    """Fresh parameters and running statistics, by group and network."""
+    """Return freshly initialised networks: E_f and the landmark branch."""
     return single_branch.init(config, key, "landmark_detector")
 
 
 def make_train_step(
     config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
 ) -> TrainStep:
-    """One step on L_fl (eq. 1); AU weights are not needed."""
+    """Return a training step on L_fl (eq. 1); it does not use `au_weight`."""
     return single_branch.make_train_step(
         config,
         optimizers,
         "landmark_detector",
         "landmark_regression",
-        lambda found, batch: losses.landmark_regression(found, batch["landmarks"][0]),
+        lambda points, batch: losses.landmark_regression(points, batch["landmarks"][0]),
     )
 
 
 def make_predict(config: Config) -> PredictFn:
-    """Landmarks only: this stage knows no action units."""
-    apply = single_branch.make_apply(config, "landmark_detector")
-    return lambda *inputs: Prediction({}, apply(*inputs))
+    """Return the inference function, which predicts landmarks but no AUs."""
+    infer = single_branch.make_infer(config, "landmark_detector")
+    return lambda *inputs: Prediction({}, infer(*inputs))

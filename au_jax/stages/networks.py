@@ -1,4 +1,4 @@
-"""From `config.model` to the networks: the last place that sees a config."""
+"""The networks that a config describes, and how to initialise and apply one."""
 
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from au_jax.types import Array, Config, Params
 
 
 class Networks(NamedTuple):
-    """All modules; free-standing, so each is applied with whatever parameters."""
+    """All modules of the method. They hold no parameters."""
 
     feature_encoder: FeatureEncoder
     landmark_encoder: LandmarkEncoder
@@ -34,7 +34,7 @@ class Networks(NamedTuple):
 
 
 def make_networks(config: Config) -> Networks:
-    """The modules at the config's width and arithmetic."""
+    """Return the modules with the width and data type of `config.model`."""
     dtype = jnp.dtype(config.model.dtype)
     size: dict[str, Any] = {"width": config.model.width, "dtype": dtype}
     return Networks(
@@ -50,25 +50,25 @@ def make_networks(config: Config) -> Networks:
     )
 
 
-def fresh_network(
+def init_network(
     module: nn.Module, key: jax.Array, *inputs: Array
 ) -> tuple[Params, Params]:
-    """Fresh parameters and running statistics ({} if it keeps none)."""
-    fresh: Any = module.init(key, *inputs)
-    return fresh["params"], fresh.get("batch_stats", {})
+    """Return fresh parameters and running statistics ({} for a network without any)."""
+    variables: Any = module.init(key, *inputs)
+    return variables["params"], variables.get("batch_stats", {})
 
 
-def update_stats(
+def apply_and_update_stats(
     module: nn.Module,
     params: Params,
     batch_stats: dict[str, Params],
     name: str,
     x: Float[Array, "b h w c"],
 ) -> Float[Array, "b *out"]:
-    """Applies a batch-norm network in training and moves `batch_stats[name]` on.
+    """Apply a network with batch norm in training mode; update `batch_stats[name]`.
 
-    The dict is changed in place: callers copy it once and then apply networks in the
-    order in which the running statistics shall see the inputs.
+    `batch_stats` is modified in place. A step copies the dict once, then applies its
+    networks in the order in which the running statistics must see the inputs.
     """
     updated: Any
     out, updated = module.apply(
@@ -82,14 +82,18 @@ def update_stats(
 
 
 def apply(module: nn.Module, params: Params, *inputs: Array) -> Any:
-    """Applies a network without running statistics."""
+    """Apply a network that has no running statistics."""
     return module.apply({"params": params}, *inputs)
 
 
 def infer(
     module: nn.Module, params: Params, batch_stats: Params, name: str, *inputs: Array
 ) -> Any:
-    """Applies the network `name` in inference mode, with running statistics if any."""
+    """Apply the network `name` in inference mode.
+
+    Batch norm uses the running statistics; networks without any have no entry in
+    `batch_stats`.
+    """
     collections = {"params": params[name]}
     if name in batch_stats:
         collections["batch_stats"] = batch_stats[name]

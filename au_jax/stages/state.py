@@ -1,4 +1,4 @@
-"""What a checkpoint holds, and how gradients change it."""
+"""The state of training, and how gradients update it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,14 +12,15 @@ from jax.flatten_util import ravel_pytree
 from au_jax.types import Batch, Params, Terms, Variables
 
 Optimizers = Mapping[str, optax.GradientTransformation]
-"""One optimizer per parameter group."""
+"""One optimizer per parameter group, by group."""
 
 
 class TrainState(flax.struct.PyTreeNode):
-    """`params`, `batch_stats` and `opt_state` are keyed by group.
+    """Everything that a training step reads and updates.
 
-    Groups: "task", "generator", "discriminator" (those that the stage has); inside a
-    group, one entry per network.
+    `params`, `batch_stats` and `opt_state` are keyed by group: "task", "generator",
+    "discriminator", as far as the stage has them. Inside a group of `params` or
+    `batch_stats` there is one entry per network.
     """
 
     step: jax.Array
@@ -29,13 +30,13 @@ class TrainState(flax.struct.PyTreeNode):
 
     @property
     def variables(self) -> Variables:
-        """The networks, without the state of their optimizers."""
+        """The networks' variables, without the state of the optimizers."""
         return Variables(self.params, self.batch_stats)
 
     def apply_gradients(
         self, optimizers: Optimizers, gradients: Mapping[str, Params]
     ) -> "TrainState":
-        """Updates the groups named in `gradients`; the others stay as they are."""
+        """Update the groups named in `gradients`; leave the others unchanged."""
         params: dict[str, Any] = dict(self.params)
         opt_state = dict(self.opt_state)
         for group, gradient in gradients.items():
@@ -47,7 +48,7 @@ class TrainState(flax.struct.PyTreeNode):
 
 
 def create(variables: Variables, optimizers: Optimizers) -> TrainState:
-    """The state before the first step."""
+    """Return the state before the first step."""
     params, batch_stats = variables
     opt_state = {group: optimizers[group].init(p) for group, p in params.items()}
     return TrainState(jnp.zeros((), jnp.int32), params, batch_stats, opt_state)
@@ -57,8 +58,11 @@ TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Terms]]
 """`(state, batch) -> (state after the step, loss terms and gradient norms)`."""
 
 
-def parts(state: TrainState) -> dict[str, Any]:
-    """What a checkpoint stores, by name; the step is the checkpoint's number."""
+def checkpoint_items(state: TrainState) -> dict[str, Any]:
+    """Return the items of a checkpoint by name.
+
+    The step is not among them: it is the number of the checkpoint.
+    """
     return {
         "params": state.params,
         "batch_stats": state.batch_stats,
@@ -67,9 +71,9 @@ def parts(state: TrainState) -> dict[str, Any]:
 
 
 def gradient_norms(gradients: Mapping[str, Params]) -> Terms:
-    """The L2 norm of each network's gradient, by group and name, for the log."""
+    """Return the L2 norm of each network's gradient, named for the log."""
     return {
-        # As one vector: on GPUs a sum per parameter is several launches for each.
+        # One vector per network: on GPUs, a norm per parameter costs several launches.
         f"gradient_norm/{group}/{name}": jnp.linalg.norm(ravel_pytree(gradient)[0])
         for group, networks in gradients.items()
         for name, gradient in networks.items()

@@ -1,7 +1,7 @@
-"""E_f and E_au on labels, nothing else: the floor and the ceiling of every comparison.
+"""Purely supervised training of E_f and E_au, as a baseline.
 
-On source labels it is what adaptation has to beat; on target labels, what it might
-reach (`config.supervised.domain`).
+`config.supervised.domain` chooses the labels. Source labels give the floor that domain
+adaptation must beat; target labels give the ceiling that it might reach.
 """
 
 import flax.linen as nn
@@ -14,19 +14,19 @@ from au_jax.types import Array, Config, PredictFn, Prediction, Variables
 
 
 def domains(config: Config) -> tuple[str, ...]:
-    """The one domain whose labels train."""
+    """Return the one domain whose labels are used."""
     return (config.supervised.domain,)
 
 
 def init(config: Config, key: jax.Array) -> Variables:
-    """Fresh parameters and running statistics, by group and network."""
+    """Return freshly initialised networks: E_f and E_au."""
     return single_branch.init(config, key, "au_detector")
 
 
 def make_train_step(
     config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
 ) -> TrainStep:
-    """One step on BCE_w of the labelled images (method.md section 4)."""
+    """Return a training step on BCE_w of the labelled images (method.md section 4)."""
     return single_branch.make_train_step(
         config,
         optimizers,
@@ -39,6 +39,6 @@ def make_train_step(
 
 
 def make_predict(config: Config) -> PredictFn:
-    """The direct path; there is no other."""
-    apply = single_branch.make_apply(config, "au_detector")
-    return lambda *inputs: Prediction({"direct": nn.sigmoid(apply(*inputs))}, None)
+    """Return the inference function; its only AU path is "direct"."""
+    infer = single_branch.make_infer(config, "au_detector")
+    return lambda *inputs: Prediction({"direct": nn.sigmoid(infer(*inputs))}, None)

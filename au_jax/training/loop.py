@@ -156,7 +156,8 @@ def restore_or_initialise(
         variables = initial_networks(plan.name, plan.config, workdir)
         return devices.place_replicated(mesh, train_state.create(variables, optimizers))
     parts = jax.eval_shape(
-        lambda v: train_state.parts(train_state.create(v, optimizers)), shapes
+        lambda v: train_state.checkpoint_items(train_state.create(v, optimizers)),
+        shapes,
     )
     try:
         state = checkpoints.restore(manager, plan.done, parts, devices.replicated(mesh))

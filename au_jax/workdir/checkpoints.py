@@ -18,7 +18,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from au_jax.errors import UserError
 from au_jax.runtime import processes
-from au_jax.stages.state import TrainState, parts
+from au_jax.stages.state import TrainState, checkpoint_items
 from au_jax.types import Variables
 
 Scores = dict[str, float]
@@ -91,7 +91,10 @@ def save(
     """
     items = ocp.args.Composite(
         notes=ocp.args.JsonSave(dict(notes)),
-        **{name: ocp.args.StandardSave(tree) for name, tree in parts(state).items()},
+        **{
+            name: ocp.args.StandardSave(tree)
+            for name, tree in checkpoint_items(state).items()
+        },
     )
     if scores is not None:
         # A score that does not exist (no labels to validate on) ranks last.

@@ -6,7 +6,7 @@ The lines are those that XLA wrote for an H100 (jax 0.12, CUDA 13), with smaller
 import pytest
 
 from au_jax.benchmarking import kernels
-from au_jax.benchmarking.gpus import GPUS, least_seconds
+from au_jax.benchmarking.gpus import GPUS, minimum_seconds
 
 TEXT = """HloModule jit_step
 
@@ -56,7 +56,7 @@ def found():
     return list(kernels.read(text))
 
 
-def test_kernels_are_told_apart_and_counted(found):
+def test_kernels_are_classified_and_counted(found):
     assert [(k.kind, k.dtype, k.layout) for k in found] == [
         ("convolution", "bf16", "b01f_o01i->b01f"),
         ("convolution", "bf16", "b01f_o01i->b01f"),
@@ -72,7 +72,7 @@ def test_kernels_are_told_apart_and_counted(found):
     assert found[0].source == "jit(step)/E/conv"
 
 
-def test_of_what_is_only_sliced_the_slices_are_moved():
+def test_only_slices_of_sliced_arguments_are_moved():
     entry = """
 ENTRY %main (a.1: f32[100], b.1: f32[100], c.1: f32[8]) -> f32[8] {
   %a.1 = f32[100]{0} parameter(0)
@@ -87,7 +87,7 @@ ENTRY %main (a.1: f32[100], b.1: f32[100], c.1: f32[8]) -> f32[8] {
     assert kernel.bytes == 4 * (2 * 8 + 100 + 8 + 8)
 
 
-def test_what_should_not_be_there(found):
+def test_unwanted_kernels(found):
     assert kernels.unwanted(found, "bf16", 4 * 768) == found[2:4]
     assert kernels.unwanted(found, "bf16", 4 * 768 + 1) == found[2:3]
     assert kernels.unwanted(found, "f32", 10**9) == found[:3]
@@ -95,7 +95,7 @@ def test_what_should_not_be_there(found):
     assert kernels.unwanted(found, "f32", 10**9, channels_last=False) == found[:2]
 
 
-def test_what_devices_add_up_is_counted():
+def test_all_reduced_bytes_are_counted():
     """Two gradients and, started apart from its end, a mean."""
     text = """
   %all-reduce.1 = (f32[8,4]{1,0}, f32[3]{0}) all-reduce(%a, %b), to_apply=%add
@@ -110,4 +110,4 @@ def test_the_slower_of_products_and_memory_counts(found):
     wanted = 0.0
     for kernel in found:
         wanted += max(kernel.operations / 312e12, kernel.bytes / 1555e9)
-    assert least_seconds(gpu, found, "bfloat16") == pytest.approx(wanted)
+    assert minimum_seconds(gpu, found, "bfloat16") == pytest.approx(wanted)

@@ -43,5 +43,5 @@ def test_a_joint_step_of_the_paper_needs_75_gflop_per_pair() -> None:
     # loss only runs forward here. Far less would mean that a part of it was left out.
     config: Config = joint.get_config()
     config.joint.batch_size = 2
-    step, state, batch = workload.make("joint", config)
+    step, state, batch = workload.make_workload("joint", config)
     assert 72e9 < operations.count(step, state, batch) / 2 < 80e9

@@ -35,8 +35,8 @@ metadata={op_name="jit(step)/transpose(jvp(D))/Conv_0/conv_general_dilated"}
 """
 
 
-def test_instructions_are_told_apart_by_what_they_came_from():
-    found = profile.kinds_of(TEXT)
+def test_instructions_are_classified_by_their_source():
+    found = profile.instruction_kinds(TEXT)
     assert {name: kind for name, kind in found.items() if kind != "rest"} == {
         "convolution.200": "filter_gradient",
         "conv.1": "convolution",
@@ -51,10 +51,10 @@ def test_instructions_are_told_apart_by_what_they_came_from():
     assert found["adam.1"] == "rest"
 
 
-def test_waiting_in_line_is_nobodys_time():
+def test_waiting_is_not_counted():
     # b began while a ran; c after a pause.
     events = [("c", 5.0, 6.0), ("a", 1.0, 3.0), ("b", 1.5, 3.5)]
-    assert list(profile.own_times(events)) == [("a", 2.0), ("b", 0.5), ("c", 1.0)]
+    assert list(profile.self_times(events)) == [("a", 2.0), ("b", 0.5), ("c", 1.0)]
 
 
 @pytest.mark.parametrize("wide", [False, True])
@@ -69,8 +69,8 @@ def test_a_real_program_has_all_three_convolutions(wide):
         return jnp.sum(once**2)
 
     compiled = jax.jit(jax.grad(loss, argnums=(0, 1))).lower(kernel, x).compile()
-    kinds = profile.kinds_of(compiled.as_text())
-    events = profile.recorded(lambda: compiled(kernel, x))
+    kinds = profile.instruction_kinds(compiled.as_text())
+    events = profile.record_events(lambda: compiled(kernel, x))
     ran = {kinds[name] for name, _, _ in events}
     assert ran >= {"convolution", "input_gradient", "filter_gradient"}
     assert ("filter_gradient_transforms" in ran) is wide

@@ -1,4 +1,4 @@
-"""Less memory, the same step: next to nothing runs again, gradients stay the same."""
+"""Rematerialisation saves memory, adds little work and leaves gradients unchanged."""
 
 import jax
 import numpy as np
@@ -17,7 +17,7 @@ ONES = np.ones(6, np.float32)
 @pytest.mark.parametrize(
     "stage", ["landmarks", pytest.param("joint", marks=pytest.mark.slow)]
 )
-def test_the_same_step_with_hardly_more_work(stage):
+def test_step_is_the_same_with_hardly_more_work(stage):
     config = small_config()
     state, optimizers = build(stage, config)
     batch = random_batch(config)
@@ -33,9 +33,9 @@ def test_the_same_step_with_hardly_more_work(stage):
         assert_trees_close(*moments, rtol=1e-3, atol=1e-4)
 
 
-def test_what_the_backward_pass_keeps_is_a_third():
-    # Of the program that XLA's CPU backend makes of it, nothing: it computes once what
-    # is written twice. So this is about what JAX hands to the compiler.
+def test_backward_pass_saves_well_below_half():
+    # XLA's CPU backend merges repeated computations and so undoes the saving. The test
+    # therefore looks at what JAX hands to the compiler.
     config = small_config()
     state, _ = build("joint", config)
     networks, batch = make_networks(config), random_batch(config)
@@ -46,8 +46,8 @@ def test_what_the_backward_pass_keeps_is_a_third():
         def run(players):
             return forward.forward(networks, players, stats, batch, frozenset())
 
-        run = remat.forward(run, enabled)
-        # `vjp` returns the backward pass as a tree of what it keeps.
+        run = remat.rematerialise(run, enabled)
+        # `vjp` returns the backward pass as a tree of the arrays it saves.
         backward = jax.eval_shape(lambda p: jax.vjp(run, p, has_aux=True)[1], players)
         return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(backward))
 

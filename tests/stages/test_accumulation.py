@@ -1,4 +1,4 @@
-"""A batch in parts: numpy's means, and steps on one part that was given twice."""
+"""Gradient accumulation against numpy, and steps on a microbatch given twice."""
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +12,9 @@ from tests.trees import assert_trees_close
 ONES = np.ones(6, np.float32)
 
 
-def test_parts_take_every_nth_row():
+def test_microbatches_take_every_nth_row():
     x = np.arange(2 * 6).reshape(2, 6)
-    found = accumulation.split({"x": jnp.asarray(x)}, 3)["x"]
+    found = accumulation.split_batch({"x": jnp.asarray(x)}, 3)["x"]
     np.testing.assert_array_equal(found, [x[:, p::3] for p in range(3)])
 
 
@@ -28,7 +28,9 @@ def test_results_are_averaged_and_the_carry_is_handed_on(backend, monkeypatch):
         return 0.5 * carry + part["x"].sum(), {"largest": part["x"].max()}
 
     def run(x):
-        return accumulation.mean(function, jnp.float32(1), {"x": x}, 4)
+        return accumulation.mean_over_microbatches(
+            function, jnp.float32(1), {"x": x}, 4
+        )
 
     carry, found = jax.jit(run)(x)
     parts = [x[:, p::4] for p in range(4)]
@@ -43,7 +45,7 @@ def test_results_are_averaged_and_the_carry_is_handed_on(backend, monkeypatch):
 @pytest.mark.parametrize(
     "stage", ["landmarks", pytest.param("joint", marks=pytest.mark.slow)]
 )
-def test_two_equal_parts_step_as_one_of_them(stage):
+def test_two_equal_microbatches_step_like_one(stage):
     """Equal parts have equal batch statistics, so their mean is what one of them has.
 
     But for the running statistics: they see it twice. Their momentum is .9 (.99 in

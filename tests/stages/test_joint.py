@@ -1,4 +1,4 @@
-"""The joint step: what reaches which network, and that it is the textbook step."""
+"""The joint step: which term reaches which network, and the textbook step."""
 
 import cv2
 import jax
@@ -88,7 +88,7 @@ def test_every_player_parameter_learns_but_biases_before_a_norm(gradients):
 
 
 def textbook_step(config, optimizers):
-    """The step as books write it: the forward pass runs anew for each side."""
+    """The textbook step: each side of the game runs its own forward pass."""
     networks, weights = make_networks(config), joint.active_weights(config)
 
     def step(state, batch):
@@ -204,7 +204,7 @@ def test_fold_and_unfold_are_inverse_and_keep_the_batch_major():
     np.testing.assert_array_equal(separation.unfold(folded), x)
 
 
-def test_unused_terms_and_networks_are_not_there():
+def test_unused_terms_and_networks_are_omitted():
     config = small_config(
         landmark_regression=0.0, alignment_landmark=0.0, alignment_background=0.0
     )

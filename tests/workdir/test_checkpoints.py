@@ -48,7 +48,7 @@ def test_a_score_that_does_not_exist_ranks_last(tmp_path):
 
 def test_gives_back_the_state_it_was_given(tmp_path):
     save_all(tmp_path, [(0.0, 0.0), (0.0, 0.0)])
-    shapes = train_state.parts(make_state(0.0, 0))
+    shapes = train_state.checkpoint_items(make_state(0.0, 0))
     with checkpoints.open_manager(tmp_path, DOMAINS) as manager:
         found = checkpoints.restore(manager, 2, shapes, DEVICE)
     assert_trees_equal(found, make_state(2.0, 2))
