@@ -10,7 +10,7 @@ __all__ = ["Detector"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports JAX and the networks with the first use: most modules need neither."""
+    """Import `Detector` on first use, because it loads JAX and the networks."""
     if name == "Detector":
         from au_jax.prediction.detector import Detector
 

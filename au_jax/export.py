@@ -1,18 +1,18 @@
-"""Packs the model of a run in one file.
+"""Exports a trained model: one model file, StableHLO or ONNX.
 
     python -m au_jax.export --workdir=runs/joint --out=model.aujax
 
-The file holds the networks that validated best on the target, their AUs, alignment,
-thresholds, training data and metrics; no code (au_jax/model_file/file.py).
+writes the networks that validated best on the target, with their AUs, alignment,
+thresholds, training data and metrics, and without any code.
 
     python -m au_jax.export --adld=DIR --config=configs/adld.py --out=model.aujax
 
-makes one of an ADLD snapshot (au_jax/model_file/from_adld.py), and
+converts an ADLD snapshot.
 
     python -m au_jax.export --model=model.aujax --stablehlo=model.stablehlo
 
-writes a model as a StableHLO program (au_jax/model_file/stablehlo.py), --onnx=FILE in
-ONNX (au_jax/model_file/onnx_file.py). Any output can be made of any input.
+converts a model file. --workdir, --adld and --model can each be combined with any of
+the outputs --out, --stablehlo and --onnx.
 """
 
 from pathlib import Path
@@ -27,53 +27,72 @@ from au_jax.runtime import command_line
 if TYPE_CHECKING:
     from au_jax.model_file.file import Model
 
-WORKDIR = flags.DEFINE_string("workdir", None, "the work directory of a training run")
-MODEL = flags.DEFINE_string("model", None, "or a model file that was written before")
-ADLD = flags.DEFINE_string("adld", None, "or a folder of an ADLD snapshot")
-CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "with --adld: its networks, configs/adld.py", lock_config=True
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Export the model of the training run in this work directory."
 )
-OUT = flags.DEFINE_string("out", None, "the model file to write, such as model.aujax")
-STABLEHLO = flags.DEFINE_string("stablehlo", None, "a StableHLO program to write")
-ONNX = flags.DEFINE_string("onnx", None, "an ONNX file to write")
+MODEL = flags.DEFINE_string("model", None, "Export the model of this model file.")
+ADLD = flags.DEFINE_string(
+    "adld", None, "Export the newest ADLD snapshot in this folder; needs --config."
+)
+CONFIG = config_flags.DEFINE_config_file(
+    "config",
+    None,
+    "Describe the networks of --adld by this config, such as configs/adld.py.",
+    lock_config=True,
+)
+OUT = flags.DEFINE_string("out", None, "Write a model file, such as model.aujax.")
+STABLEHLO = flags.DEFINE_string(
+    "stablehlo", None, "Write a StableHLO program for CPUs and NVIDIA GPUs."
+)
+ONNX = flags.DEFINE_string("onnx", None, "Write an ONNX file; needs jax2onnx.")
 PATH = flags.DEFINE_enum(
-    "path", None, ["reconstructed", "direct"], "of StableHLO and ONNX"
+    "path",
+    None,
+    ["reconstructed", "direct"],
+    "Predict AUs in StableHLO and ONNX from these features: the target's own separated"
+    " features (the default, if the model has them) or those of the image itself.",
 )
 DOMAIN = flags.DEFINE_enum(
-    "domain", "target", ["source", "target"], "on which the networks validated best"
+    "domain",
+    "target",
+    ["source", "target"],
+    "Take the checkpoint of --workdir that validated best on this domain.",
 )
 
 
 def main(argv: list[str]) -> None:
-    """Writes the files of the flags."""
+    """Write the files that the flags name."""
     del argv
     from au_jax.model_file import file as model_file
-    from au_jax.model_file import onnx_file, stablehlo
+    from au_jax.model_file import programs
     from au_jax.runtime import console
 
     console.set_up_logging()
-    files = {flag.name: _file(flag) for flag in (OUT, STABLEHLO, ONNX) if flag.value}
-    if not files:
+    outputs = {
+        flag.name: _output(flag) for flag in (OUT, STABLEHLO, ONNX) if flag.value
+    }
+    if not outputs:
         raise UserError("nothing to write: give --out, --stablehlo or --onnx=FILE")
-    if PATH.value and set(files) == {"out"}:
+    if PATH.value and set(outputs) == {"out"}:
         raise UserError(
-            "--path is of --stablehlo and --onnx; a model file has all paths"
+            "--path applies to --stablehlo and --onnx; a model file holds all paths"
         )
-    model = _model()
+    model = _load_model()
     aus = " ".join(map(str, model.aus))
-    print(f"AU {aus}, stage {model.card['stage']}, step", end=" ")
-    print(model.card["training"].get("step", "unknown"))
-    for kind, file in files.items():
-        if kind == "out":
+    step = model.card["training"].get("step", "unknown")
+    print(f"AU {aus}, stage {model.card['stage']}, step {step}")
+    for name, file in outputs.items():
+        if name == "out":
             model_file.save(file, model)
-        elif kind == "stablehlo":
-            stablehlo.save(file, model, PATH.value)
+        elif name == "stablehlo":
+            programs.save_stablehlo(file, model, PATH.value)
         else:
-            onnx_file.save(file, model, PATH.value)
+            programs.save_onnx(file, model, PATH.value)
         print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
 
 
-def _model() -> "Model":
+def _load_model() -> "Model":
+    """Load the one model that the flags name."""
     from au_jax.model_file import file as model_file
     from au_jax.model_file import from_adld, from_run
 
@@ -83,15 +102,16 @@ def _model() -> "Model":
     if MODEL.value:
         return model_file.load(Path(MODEL.value))
     if (ADLD.value is None) != (CONFIG.value is None):
-        raise UserError("--adld=DIR and --config=configs/adld.py belong together")
+        raise UserError("--adld=DIR needs --config=configs/adld.py, and vice versa")
     if ADLD.value:
-        return from_adld.read(Path(ADLD.value), CONFIG.value)
+        return from_adld.load(Path(ADLD.value), CONFIG.value)
     assert WORKDIR.value is not None
     assert DOMAIN.value is not None
-    return from_run.pack(Path(WORKDIR.value), DOMAIN.value)
+    return from_run.load(Path(WORKDIR.value), DOMAIN.value)
 
 
-def _file(flag: flags.FlagHolder[str | None]) -> Path:
+def _output(flag: flags.FlagHolder[str | None]) -> Path:
+    """Return the file to write; raise a `UserError` if its folder does not exist."""
     file = Path(flag.value or "")
     if file.is_dir() or not file.parent.is_dir():
         raise UserError(f"--{flag.name}={file}: give a file in a folder that exists")

@@ -1,14 +1,14 @@
-"""Finds faces and their action units in pictures and videos.
+"""Finds faces in pictures and videos, and predicts their action units.
 
     python -m au_jax.predict --model=model.aujax INPUT... --out=DIR
 
-INPUT is a picture, a video, a folder (searched at any depth), a pattern in quotes or
-the number of a camera, alone. DIR gets `aus.csv`, a row per face and frame (au_jax/
-prediction/rows.py), the card of the model and the settings. After an interruption the
-same command goes on where it was; of a camera, Ctrl-C is the end.
+INPUT is a picture, a video, a folder (searched at any depth), a glob pattern in quotes,
+or the number of a camera, which must be the only input. DIR gets `aus.csv` with a row
+for each face of each frame, the card of the model and the settings. Run the same
+command again to resume after an interruption. Ctrl-C ends the recording of a camera.
 
-Exit code: 0; 1 when a row is not ok (no face, low confidence, not decoded); 2 for a
-mistake of the user; 130 when interrupted.
+Exit codes: 0 if every row is ok; 1 if a row is not (no face, low confidence, cannot be
+decoded); 2 for a mistake in the command; 130 after Ctrl-C.
 """
 
 import functools
@@ -17,44 +17,62 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# The decoders print lines of their own about damaged files; each has its row.
+# Decoders print messages about damaged files; the table has a row for each instead.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 from absl import app, flags
 
 from au_jax.errors import UserError, run_program
-from au_jax.runtime import command_line, signals
+from au_jax.runtime import command_line
 
 MODEL = flags.DEFINE_string(
-    "model", None, "a file of python -m au_jax.export, or the folder of a training run"
+    "model", None, "The model file, or the work directory of a training run."
 )
-OUT = flags.DEFINE_string("out", None, "a folder for the results")
+OUT = flags.DEFINE_string("out", None, "The folder for the results.")
 PATH = flags.DEFINE_enum(
-    "path", None, ["reconstructed", "direct"], "by which features AUs are found"
+    "path",
+    None,
+    ["reconstructed", "direct"],
+    "Predict AUs from these features: the target's own separated features (the default,"
+    " if the model has them) or those of the image itself.",
 )
 FACES = flags.DEFINE_enum(
-    "faces", "find", ["find", "whole"], "whole: pictures are cut-out faces already"
+    "faces",
+    "find",
+    ["find", "whole"],
+    "Find the faces in each picture, or take each whole picture for one face that is"
+    " cut out and aligned already.",
 )
 EVERY = flags.DEFINE_integer(
-    "every", 10, "videos are searched in every n-th frame, and followed in between", 1
+    "every",
+    10,
+    "Search for faces in every n-th frame of a video, and track them in between.",
+    lower_bound=1,
 )
 FORMAT = flags.DEFINE_list(
-    "format", ["csv"], "more tables besides aus.csv: parquet, openface"
+    "format", ["csv"], "Write these tables besides aus.csv: parquet, openface."
 )
-OVERLAY = flags.DEFINE_bool("overlay", False, "write annotated pictures and videos")
-REPORT = flags.DEFINE_bool("report", False, "write report.html, a page to look at")
+OVERLAY = flags.DEFINE_bool(
+    "overlay", False, "Write annotated pictures and videos to the folder overlay."
+)
+REPORT = flags.DEFINE_bool(
+    "report", False, "Write report.html, a page with timelines and a gallery of faces."
+)
 LIVE = flags.DEFINE_integer(
-    "live", 0, "a port: the newest frame is shown at http://127.0.0.1:PORT/", 0, 65535
+    "live",
+    0,
+    "Show the newest frame at http://127.0.0.1:PORT/ on this port; 0 shows nothing.",
+    lower_bound=0,
+    upper_bound=65535,
 )
 
 
 def main(argv: Sequence[str]) -> int:
-    """Loads the model and predicts."""
-    from au_jax.prediction import finish, run
+    """Load the model, predict, and return the exit code."""
+    from au_jax.prediction import rows, run
     from au_jax.prediction.detector import Detector
     from au_jax.prediction.inputs import expand
-    from au_jax.prediction.views import live, overlay, report_page
     from au_jax.runtime import compilation_cache, console
 
     assert MODEL.value is not None
@@ -64,27 +82,23 @@ def main(argv: Sequence[str]) -> int:
     compilation_cache.use()
     if len(argv) < 2:
         raise UserError("no input is given: name pictures, videos or folders")
-    formats = finish.check_formats(FORMAT.value)
+    outputs = run.Outputs(
+        rows.check_formats(FORMAT.value),
+        bool(OVERLAY.value),
+        bool(REPORT.value),
+        LIVE.value or 0,
+    )
+    options = run.Options(EVERY.value or 1, FACES.value == "whole")
     sources, out = expand(argv[1:]), Path(OUT.value)
     if out.exists() and not out.is_dir():
-        raise UserError(f"--out={out} is no folder")
-    detector = Detector(finish.open_model(Path(MODEL.value)), PATH.value)
-    options = run.Options(EVERY.value or 1, FACES.value == "whole")
-    aus, table = detector.model.aus, out / run.TABLE
+        raise UserError(f"--out={out} is not a folder; give a folder for the results")
+    detector = Detector(run.open_model(Path(MODEL.value)), PATH.value)
     try:
-        with signals.noted() as pause, live.serve(LIVE.value or 0, aus) as show:
-            summary = run.predict(detector, sources, out, options, pause, show)
-        with signals.noted() as pause:  # a camera's recording ended with Ctrl-C
-            finish.write_tables(out, aus, formats)
-            if OVERLAY.value:
-                overlay.write(table, out / "overlay", sources, aus, pause)
-            if REPORT.value:
-                limits = dict(zip(aus, detector.thresholds.tolist(), strict=True))
-                report_page.write(table, out / "report.html", sources, limits, pause)
+        summary = run.write_results(detector, sources, out, options, outputs)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
+        print("interrupted; run the same command again to resume", file=sys.stderr)
         return 130
-    print(finish.told(summary, out))
+    print(summary.describe(out / rows.TABLE))
     return 0 if summary.all_ok else 1
 
 

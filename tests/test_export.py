@@ -1,4 +1,4 @@
-"""The program `export`. Expected: README's promises; one line and 2 for a mistake."""
+"""The program `export`: its outputs, and exit code 2 with one line for a mistake."""
 
 import subprocess
 import sys
@@ -17,15 +17,15 @@ def export(*arguments):
     )
 
 
-def test_a_model_file_and_a_program_of_a_model_file(tmp_path):
+def test_a_model_file_is_copied_and_converted(tmp_path):
     model = tmp_path / "model.aujax"
     model_file.save(model, small_model())
     again, program = tmp_path / "again.aujax", tmp_path / "model.stablehlo"
-    ended = export(f"--model={model}", f"--out={again}", f"--stablehlo={program}")
-    assert ended.returncode == 0, ended.stderr
+    result = export(f"--model={model}", f"--out={again}", f"--stablehlo={program}")
+    assert result.returncode == 0, result.stderr
     assert again.read_bytes() == model.read_bytes()
     assert program.stat().st_size > 10_000
-    assert f"{program}: " in ended.stdout
+    assert f"{program}: " in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -33,18 +33,18 @@ def test_a_model_file_and_a_program_of_a_model_file(tmp_path):
     [
         (["--workdir={0}", "--model={0}/m", "--out=x.aujax"], "give one of --workdir"),
         (["--workdir={0}", "--out={0}/no/x"], "give a file in a folder that exists"),
-        (["--model={0}/page", "--out={0}/x"], "no model of au_jax"),
-        (["--model={0}/page", "--out={0}/x", "--path=direct"], "--path is of"),
+        (["--model={0}/page", "--out={0}/x"], "not a model of au_jax"),
+        (["--model={0}/page", "--out={0}/x", "--path=direct"], "--path applies to"),
         (
             ["--adld={0}", "--config=configs/adld.py", "--out={0}/x"],
-            "{0} holds no whole snapshot",
+            "{0} holds no complete snapshot",
         ),
     ],
 )
-def test_mistakes(tmp_path, arguments, message):
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, arguments, message):
     (tmp_path / "page").write_text("<html>not found</html>")
-    ended = export(*(argument.format(tmp_path) for argument in arguments))
-    assert ended.returncode == 2
-    assert message.format(tmp_path) in ended.stderr
-    assert len(ended.stderr.strip().splitlines()) == 1
+    result = export(*(argument.format(tmp_path) for argument in arguments))
+    assert result.returncode == 2
+    assert message.format(tmp_path) in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
     assert [file.name for file in tmp_path.iterdir()] == ["page"]

@@ -36,13 +36,16 @@ class AuScores:
 
 
 def decide(
-    probabilities: Float[np.ndarray, "*n a"], thresholds: Sequence[float] | np.ndarray
-) -> Bool[np.ndarray, "*n a"]:
-    """Decide which AUs are active: probability >= threshold.
+    probabilities: Float[np.ndarray, "..."],
+    thresholds: float | Sequence[float] | Float[np.ndarray, "..."],
+) -> Bool[np.ndarray, "..."]:
+    """Decide which AUs are active: probability >= threshold, as ADLD's evaluation does.
 
-    The only such comparison: metrics, prediction and drawings all use it.
+    Metrics, prediction and drawings all use this comparison, in the precision of the
+    probabilities. Thresholds are broadcast: one for all AUs, or one per AU along the
+    last axis.
     """
-    return probabilities >= np.asarray(thresholds, probabilities.dtype)
+    return np.asarray(probabilities >= np.asarray(thresholds, probabilities.dtype))
 
 
 def score(

@@ -1,1 +1,1 @@
-"""A model in one file: written, read, made from other formats, exported to others."""
+"""One-file models: the format, conversion from runs and ADLD, export to others."""

@@ -1,4 +1,4 @@
-"""What a model file says about its model."""
+"""The card of a model: the JSON object that describes it in a model file."""
 
 import math
 from typing import Any
@@ -8,23 +8,53 @@ from ml_collections import ConfigDict
 from au_jax.errors import UserError
 from au_jax.types import Config
 
-FORMAT = 1  # of the file; other readers refuse it when it grows
+FORMAT = 1
+"""Version of the file format; readers refuse versions that they do not know."""
 
-# What prediction needs of a stage's networks: method.md section 7.
 PREDICTORS = ("joint", "finetune", "supervised")
+"""Stages whose networks predict AUs (method.md section 7)."""
+
+AU_PATHS = ("reconstructed", "direct")
+"""The features that AUs can be predicted from; the default path comes first.
+
+"reconstructed" uses the target's own separated features, as the paper's tests do;
+"direct" uses the features of the image itself.
+"""
 
 _WIDTHS = (0.01, 8.0)
 _LARGEST_CROP = 1024
 _LARGEST_AU = 99
 
 
+def au_paths(card: dict[str, Any]) -> tuple[str, ...]:
+    """Return the AU paths of a model; a supervised one separates no features."""
+    return AU_PATHS[1:] if card["stage"] == "supervised" else AU_PATHS
+
+
+def select_au_path(card: dict[str, Any], path: str | None) -> str:
+    """Return `path`, or the model's first AU path if it is None.
+
+    Raises:
+        UserError: the model has no such path.
+    """
+    available = au_paths(card)
+    if path is not None and path not in available:
+        raise UserError(f"path {path!r}: this model has {' and '.join(available)}")
+    return path or available[0]
+
+
+def without_arrays(card: dict[str, Any]) -> dict[str, Any]:
+    """Return the card without its index of arrays, for people to read."""
+    return {key: value for key, value in card.items() if key != "arrays"}
+
+
 def network_config(card: dict[str, Any]) -> Config:
-    """The part of a run's config that the networks are made of."""
+    """Return the part of a run's config that the networks are built from."""
     return ConfigDict(card["networks"])
 
 
-def pick_config(config: Config) -> dict[str, Any]:
-    """The same, out of a run's config: what `network_config` will give back."""
+def describe_networks(config: Config) -> dict[str, Any]:
+    """Return the card's entry `networks`, from which `network_config` is made."""
     return {
         "data": {"aus": list(config.data.aus), "crop": config.data.crop},
         "model": config.model.to_dict(),
@@ -33,63 +63,74 @@ def pick_config(config: Config) -> dict[str, Any]:
 
 
 def check(card: Any, where: str) -> None:
-    """Raises a `UserError` where the card is no card, or one that nobody wrote.
+    """Raise a `UserError` if a card is malformed or its values are out of range.
 
-    Its numbers decide how much memory is taken, so they have limits.
+    The values decide how much memory the networks take, so each has a limit.
+
+    Args:
+        card: The parsed JSON of a file that nobody vouches for.
+        where: The name of the file, for the message.
     """
 
-    def need(good: bool, what: str) -> None:
-        if not good:
-            raise UserError(f"{where} is no usable model file: {what}")
+    def require(valid: bool, problem: str) -> None:
+        if not valid:
+            raise UserError(f"{where} is not a usable model file: {problem}")
 
-    need(isinstance(card, dict), "its card is no JSON object")
+    require(isinstance(card, dict), "its card is not a JSON object")
     version = card.get("format")
-    need(
+    require(
         version == FORMAT,
-        f"its format is {version!r}, this version of au_jax reads {FORMAT}",
+        f"its format is {version!r}, but this version of au_jax reads {FORMAT}",
     )
-    need(card.get("stage") in PREDICTORS, f"unknown stage {card.get('stage')!r}")
+    require(card.get("stage") in PREDICTORS, f"unknown stage {card.get('stage')!r}")
     networks = card.get("networks")
     groups = ("data", "model", "loss")
-    need(
+    require(
         isinstance(networks, dict)
         and all(isinstance(networks.get(group), dict) for group in groups),
-        "its card describes no networks",
+        "its card does not describe the networks",
     )
     aus, crop = networks["data"].get("aus"), networks["data"].get("crop")
-    need(
+    require(
         isinstance(aus, list)
         and 0 < len(aus) == len(set(map(str, aus)))
-        and all(_whole(au, 1, _LARGEST_AU) for au in aus),
-        "its AUs are no list of different numbers",
+        and all(_is_integer(au, 1, _LARGEST_AU) for au in aus),
+        "its AUs are not a list of distinct numbers",
     )
-    need(_whole(crop, 128, _LARGEST_CROP) and crop % 16 == 0, f"crop {crop!r}")
+    require(_is_integer(crop, 128, _LARGEST_CROP) and crop % 16 == 0, f"crop {crop!r}")
     model = networks["model"]
-    need(_real(model.get("width"), *_WIDTHS), f"width {model.get('width')!r}")
-    need(_whole(model.get("reduction"), 1, 1024), "reduction is no number")
-    need(model.get("dtype") in ("float32", "bfloat16"), "unknown arithmetic")
-    weights = networks["loss"].values()
-    need(all(_real(w, -1e9, 1e9) for w in weights), "its loss weights are no numbers")
+    require(_is_number(model.get("width"), *_WIDTHS), f"width {model.get('width')!r}")
+    require(
+        _is_integer(model.get("reduction"), 1, 1024),
+        f"reduction {model.get('reduction')!r}",
+    )
+    require(
+        model.get("dtype") in ("float32", "bfloat16"), f"dtype {model.get('dtype')!r}"
+    )
+    require(
+        all(_is_number(w, -1e9, 1e9) for w in networks["loss"].values()),
+        "a loss weight is not a finite number",
+    )
     alignment = card.get("alignment")
-    need(
+    require(
         isinstance(alignment, dict)
-        and _whole(alignment.get("size"), 16, 2048)
-        and _real(alignment.get("enlarge"), 0.1, 20.0),
-        "its alignment is no alignment",
+        and _is_integer(alignment.get("size"), 16, 2048)
+        and _is_number(alignment.get("enlarge"), 0.1, 20.0),
+        "its alignment is missing or out of range",
     )
     thresholds = card.get("thresholds")
-    need(
+    require(
         isinstance(thresholds, list)
         and len(thresholds) == len(aus)
-        and all(_real(t, 0.0, 1.0) for t in thresholds),
-        "it has not one threshold for each AU",
+        and all(_is_number(t, 0.0, 1.0) for t in thresholds),
+        "it does not have one threshold from 0 to 1 for each AU",
     )
 
 
-def _whole(value: Any, low: int, high: int) -> bool:
+def _is_integer(value: Any, low: int, high: int) -> bool:
     return type(value) is int and low <= value <= high
 
 
-def _real(value: Any, low: float, high: float) -> bool:
+def _is_number(value: Any, low: float, high: float) -> bool:
     number = type(value) in (int, float)
     return number and math.isfinite(value) and low <= value <= high

@@ -1,9 +1,11 @@
-"""A model in one file without code: a zip with card.json and arrays.bin.
+"""The model file: a zip archive of card.json and arrays.bin, without any code.
 
-The card names every array with its shape and place in arrays.bin (float32, little
-endian, row by row) and holds the SHA-256 of arrays.bin. Nothing in it is unpickled,
-executed or written to disk, and no size is believed before it is compared with what
-the networks of the card need.
+arrays.bin holds the arrays one after another, as little-endian float32 in row-major
+order. The card gives the shape and offset of each array, and the SHA-256 of arrays.bin.
+
+Model files come from strangers. Reading one unpickles nothing, executes nothing and
+writes nothing to disk, and every size is compared with the size that the networks of
+the card need before any memory is allocated for it.
 """
 
 import dataclasses
@@ -17,16 +19,17 @@ from typing import Any
 
 import jax
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from au_jax.errors import UserError
 from au_jax.model_file import card as cards
 from au_jax.runtime.files import write_whole
 from au_jax.stages import STAGES
-from au_jax.types import Params
+from au_jax.types import Params, Variables
 
 CARD, ARRAYS = "card.json", "arrays.bin"
 _CARD_LIMIT = 1 << 20  # bytes
-_DATE = (1980, 1, 1, 0, 0, 0)  # the same model makes the same file
+_DATE = (1980, 1, 1, 0, 0, 0)  # fixed, so that equal models give equal files
 
 # The networks that predict; the discriminators and projectors only train.
 _NETWORKS = (
@@ -41,40 +44,44 @@ _NETWORKS = (
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """What prediction needs."""
+    """A trained model: everything that prediction needs."""
 
     card: dict[str, Any]
-    params: dict[str, Params]
-    """By group and network."""
-    batch_stats: dict[str, Params]
+    """The description of the model (`au_jax.model_file.card`)."""
+    variables: Variables
+    """The networks that predict, without those that only train."""
 
     @property
     def aus(self) -> tuple[int, ...]:
-        """The numbers of its AUs, in the order of its outputs."""
+        """The numbers of the AUs, in the order of the outputs."""
         return tuple(self.card["networks"]["data"]["aus"])
 
     @property
     def crop(self) -> int:
-        """Side of the square that the networks take, in pixels."""
+        """Side of the square image that the networks take, in pixels."""
         return self.card["networks"]["data"]["crop"]
 
 
-def prune(networks: dict[str, Params]) -> dict[str, Params]:
-    """Parameters (or statistics) by group without the networks that only train."""
-    kept = {
-        group: {name: tree for name, tree in found.items() if name in _NETWORKS}
-        for group, found in networks.items()
-    }
-    return {group: found for group, found in kept.items() if found}
+def prune(variables: Variables) -> Variables:
+    """Return the variables without the networks that only train."""
+
+    def keep(groups: dict[str, Params]) -> dict[str, Params]:
+        kept = {
+            group: {name: tree for name, tree in trees.items() if name in _NETWORKS}
+            for group, trees in groups.items()
+        }
+        return {group: trees for group, trees in kept.items() if trees}
+
+    return Variables(keep(variables.params), keep(variables.batch_stats))
 
 
 def with_digest(model: Model) -> Model:
-    """The model with the index and the SHA-256 of its arrays in the card."""
+    """Return the model with the index and SHA-256 of its arrays in the card."""
     return _encode(model)[0]
 
 
 def save(path: Path, model: Model) -> None:
-    """Writes the file in one go: there is never half of one."""
+    """Write a model file; if that fails, `path` is left as it was."""
     model, blob = _encode(model)
     text = json.dumps(model.card, indent=1, allow_nan=False)
     packed = io.BytesIO()
@@ -85,10 +92,9 @@ def save(path: Path, model: Model) -> None:
 
 
 def _encode(model: Model) -> tuple[Model, bytes]:
-    """The model with its full card, and arrays.bin."""
-    arrays = _flatten({"params": model.params, "batch_stats": model.batch_stats})
+    """Return the model with its complete card, and the bytes of arrays.bin."""
     index, parts, offset = {}, [], 0
-    for name, array in sorted(arrays.items()):
+    for name, array in sorted(_flatten(model.variables).items()):
         data = np.ascontiguousarray(array, "<f4").tobytes()
         index[name] = {"shape": list(np.shape(array)), "offset": offset}
         parts.append(data)
@@ -100,10 +106,10 @@ def _encode(model: Model) -> tuple[Model, bytes]:
 
 
 def load(path: Path) -> Model:
-    """Reads what `save` wrote.
+    """Read a model file.
 
     Raises:
-        UserError: there is no such file, or it is damaged, foreign or made to harm.
+        UserError: the file is absent, damaged, malicious, or not a model file.
     """
     where = str(path)
     if not path.is_file():
@@ -117,14 +123,14 @@ def load(path: Path) -> Model:
         zlib.error,
         EOFError,
         ValueError,  # JSON and Unicode
-        NotImplementedError,  # encrypted, or packed by another method
+        NotImplementedError,  # encryption, or an unknown compression method
         RuntimeError,
         RecursionError,
         OSError,
     ) as error:
         text = " ".join(str(error).split())[:100]
         raise UserError(
-            f"{where} is damaged or no model of au_jax ({text});"
+            f"{where} is damaged or not a model of au_jax ({text});"
             " export or copy it again"
         ) from None
 
@@ -132,65 +138,51 @@ def load(path: Path) -> Model:
 def _read(archive: zipfile.ZipFile, where: str) -> Model:
     members = {member.filename: member for member in archive.infolist()}
     if set(members) != {CARD, ARRAYS} or len(archive.infolist()) != 2:
-        raise UserError(f"{where} is no model of au_jax: it holds other files")
+        raise UserError(f"{where} is not a model of au_jax: it contains other files")
     if members[CARD].file_size > _CARD_LIMIT:
-        raise UserError(f"{where} is no model of au_jax: its card is too large")
+        raise UserError(f"{where} is not a model of au_jax: its card is too large")
     card = json.loads(archive.read(CARD))
     cards.check(card, where)
-    params, stats = _shapes(card)
-    shapes = _flatten({"params": params, "batch_stats": stats})
-    wanted = {name: tuple(x.shape) for name, x in shapes.items()}
+    expected = {name: tuple(x.shape) for name, x in _flatten(_shapes(card)).items()}
     index = card.get("arrays")
-    if not isinstance(index, dict) or {
+    if not isinstance(index, dict) or expected != {
         name: tuple(entry["shape"])
         for name, entry in index.items()
         if isinstance(entry, dict) and isinstance(entry.get("shape"), list)
-    } != dict(wanted):
-        raise UserError(f"{where}: its arrays are not those of the networks it names")
-    sizes = {name: 4 * int(np.prod(shape)) for name, shape in wanted.items()}
+    }:
+        raise UserError(
+            f"{where}: its arrays do not match the networks that its card describes"
+        )
+    sizes = {name: 4 * int(np.prod(shape)) for name, shape in expected.items()}
     total, stored = sum(sizes.values()), members[ARRAYS]
     if stored.file_size != total or stored.compress_type != zipfile.ZIP_STORED:
         size = stored.file_size
         raise UserError(f"{where}: its arrays take {size} bytes, not {total}")
     blob = archive.read(ARRAYS)
     if hashlib.sha256(blob).hexdigest() != card.get("sha256"):
-        raise UserError(f"{where} is damaged: the SHA-256 of its arrays is another")
-    offset, found = 0, {}
-    for name in sorted(wanted):
+        raise UserError(
+            f"{where} is damaged: the SHA-256 of its arrays does not match its card;"
+            " export or copy it again"
+        )
+    offset, arrays = 0, {}
+    for name in sorted(expected):
         if index[name].get("offset") != offset:
-            raise UserError(f"{where}: array {name} is not where the card says")
-        found[name] = np.frombuffer(blob, "<f4", sizes[name] // 4, offset)
-        found[name] = found[name].reshape(wanted[name])
+            raise UserError(f"{where}: array {name} is not at the offset in its card")
+        array = np.frombuffer(blob, "<f4", sizes[name] // 4, offset)
+        if not np.isfinite(array).all():
+            raise UserError(f"{where}: array {name} has values that are not finite")
+        arrays[name] = array.reshape(expected[name])
         offset += sizes[name]
-        if not np.isfinite(found[name]).all():
-            raise UserError(f"{where}: array {name} has values that are no numbers")
-    tree = _unflatten(found)
-    return Model(card, tree["params"], tree.get("batch_stats", {}))
+    tree = unflatten_dict(arrays, sep="/")
+    return Model(card, Variables(tree["params"], tree.get("batch_stats", {})))
 
 
-def _shapes(card: dict[str, Any]) -> tuple[dict[str, Params], dict[str, Params]]:
-    """Shapes of what the networks of a card hold; nothing is computed."""
+def _shapes(card: dict[str, Any]) -> Variables:
+    """Return the shapes of the arrays that the networks of a card need."""
     init, config = STAGES[card["stage"]].init, cards.network_config(card)
-    params, stats = jax.eval_shape(lambda: init(config, jax.random.key(0)))
-    return prune(params), prune(stats)
+    return prune(jax.eval_shape(lambda: init(config, jax.random.key(0))))
 
 
-def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{name}/")
-        else:
-            flat[prefix + name] = value
-    return flat
-
-
-def _unflatten(flat: dict[str, Any]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for name, value in flat.items():
-        *groups, leaf = name.split("/")
-        at = tree
-        for group in groups:
-            at = at.setdefault(group, {})
-        at[leaf] = value
-    return tree
+def _flatten(variables: Variables) -> dict[str, Any]:
+    """Return the arrays by name, such as "params/task/au_detector/...kernel"."""
+    return flatten_dict(variables._asdict(), sep="/")

@@ -1,10 +1,10 @@
 """A model from an ADLD snapshot: a folder of PyTorch state dicts.
 
 `base_net_N.pth`, `land_enc_N.pth`, `au_enc_N.pth`, `invar_shape_enc_N.pth` and
-`feat_gen_N.pth` hold E_f, E_l, E_au, G_b and G_st of ADLD (arXiv 1903.10143), whose
-networks are those of method.md section 2. Entries are taken by their order, which is
-that of the layers, and checked by the last part of their names and by their shapes.
-The files are read with `weights_only`: nothing in them is executed.
+`feat_gen_N.pth` hold E_f, E_l, E_au, G_b and G_st of ADLD (arXiv 1903.10143), the
+networks of method.md section 2. The entries of a state dict are matched to our arrays
+by their order, which is the order of the layers; the last part of each name and each
+shape are checked. The files are read with `weights_only`, which executes no code.
 """
 
 import re
@@ -13,68 +13,74 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.model_file import card as cards
 from au_jax.model_file.file import Model, prune
 from au_jax.model_file.from_run import alignment, versions
-from au_jax.types import Config
+from au_jax.types import Config, Variables
 from au_jax.workdir.best_networks import network_shapes
 
-STAGE = "joint"  # whose networks, with ADLD's loss weights, are ADLD's
+STAGE = "joint"
+"""The stage whose networks, with ADLD's loss weights, are those of ADLD."""
 
-_NORMED = (
-    ("running_mean", "batch_stats", ("norm", "mean")),
-    ("running_var", "batch_stats", ("norm", "var")),
+_BATCH_NORM_STATISTICS = (
+    ("running_mean", ("norm", "mean")),
+    ("running_var", ("norm", "var")),
 )
+
+_Path = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of a state dict, and where it belongs."""
+    """An entry of a state dict and the array of ours that it becomes."""
 
     ending: str
-    collection: str  # params or batch_stats
-    path: tuple[str, ...]
+    """The last part of its name in the state dict."""
+    path: _Path
+    """The place of our array: "params" or "batch_stats", group, network, ..."""
 
 
-def read(folder: Path, config: Config) -> Model:
-    """The newest snapshot in a folder.
+def load(folder: Path, config: Config) -> Model:
+    """Return the newest complete snapshot in a folder.
 
     Args:
         folder: The files of one or several snapshots.
-        config: Which AUs the branches of `au_enc` are, in order, and the crop.
+        config: Its `data.aus` name the branches of `au_enc` in order, and its
+            `data.crop` is the side of the images.
 
     Raises:
-        UserError: files are missing, cannot be read, or are of other networks.
+        UserError: files are missing, unreadable, or belong to other networks.
     """
     layers = _layers(len(config.data.aus))
     number = _newest(folder, list(layers))
-    shapes = network_shapes(STAGE, config)
-    found = jax.tree.map(lambda x: None, tuple(prune(part) for part in shapes))
-    trees: dict[str, Any] = {"params": found[0], "batch_stats": found[1]}
-    wanted: dict[str, Any] = {"params": shapes[0], "batch_stats": shapes[1]}
+    needed = prune(network_shapes(STAGE, config))
+    leaves: dict[_Path, Any] = flatten_dict(needed._asdict())
+    shapes = {path: leaf.shape for path, leaf in leaves.items()}
+    arrays: dict[_Path, np.ndarray] = {}
     for name, entries in layers.items():
         file = folder / f"{name}_{number}.pth"
-        _fill(trees, wanted, entries, _state_dict(file), file)
+        arrays |= _convert(entries, _state_dict(file), shapes, file)
+    assert arrays.keys() == shapes.keys()
     card = {
         "format": cards.FORMAT,
         "stage": STAGE,
-        "networks": cards.pick_config(config),
+        "networks": cards.describe_networks(config),
         "alignment": alignment(),
         "thresholds": [metrics.THRESHOLD] * len(config.data.aus),
         "thresholds_path": "",
         "training": {"method": "ADLD", "snapshot": number},
         "versions": versions(),
     }
-    return Model(card, trees["params"], trees["batch_stats"])
+    return Model(card, Variables(**unflatten_dict(arrays)))
 
 
 def _layers(num_aus: int) -> dict[str, list[Entry]]:
-    """The entries of each file, in the order of the layers."""
+    """Return the entries of each file, in the order of the layers."""
     task, generator = "task", "generator"
     branches = [(task, "au_detector", f"branch_{i}") for i in range(num_aus)]
     encoder = (task, "landmark_encoder")
@@ -95,56 +101,65 @@ def _layers(num_aus: int) -> dict[str, list[Entry]]:
     }
 
 
-def _blocks(path: tuple[str, ...], count: int, normed: bool = False) -> Iterator[Entry]:
-    """Convolution, norm (only batch norm has entries), PReLU."""
+def _blocks(path: _Path, count: int, normed: bool = False) -> Iterator[Entry]:
+    """Yield the entries of blocks of convolution, norm and PReLU.
+
+    Only batch norm (`normed`) has entries; instance norm has none.
+    """
     for index in range(count):
         block = (*path, f"ConvBlock_{index}")
-        yield Entry("weight", "params", (*block, "conv", "kernel"))
-        yield Entry("bias", "params", (*block, "bias"))
+        params = ("params", *block)
+        yield Entry("weight", (*params, "conv", "kernel"))
+        yield Entry("bias", (*params, "bias"))
         if normed:
-            yield Entry("weight", "params", (*block, "norm", "scale"))
-            yield Entry("bias", "params", (*block, "norm", "bias"))
-            for ending, collection, where in _NORMED:
-                yield Entry(ending, collection, (*block, *where))
-        yield Entry("weight", "params", (*block, "prelu", "negative_slope"))
+            yield Entry("weight", (*params, "norm", "scale"))
+            yield Entry("bias", (*params, "norm", "bias"))
+            for ending, leaf in _BATCH_NORM_STATISTICS:
+                yield Entry(ending, ("batch_stats", *block, *leaf))
+        yield Entry("weight", (*params, "prelu", "negative_slope"))
 
 
-def _affine(path: tuple[str, ...]) -> Iterator[Entry]:
-    yield Entry("weight", "params", (*path, "kernel"))
-    yield Entry("bias", "params", (*path, "bias"))
+def _affine(path: _Path) -> Iterator[Entry]:
+    yield Entry("weight", ("params", *path, "kernel"))
+    yield Entry("bias", ("params", *path, "bias"))
 
 
 def _newest(folder: Path, names: list[str]) -> int:
-    """The highest number of which all files are there."""
+    """Return the highest number N for which every file NAME_N.pth exists."""
     if not folder.is_dir():
-        raise UserError(f"--adld={folder} is not a folder; give that of the snapshots")
+        raise UserError(
+            f"--adld={folder} is not a folder; give the folder of the snapshots"
+        )
     numbers = []
     for name in names:
         matches = (
             re.fullmatch(rf"{name}_(\d+)\.pth", f.name) for f in folder.iterdir()
         )
         numbers.append({int(match[1]) for match in matches if match})
-    whole = set.intersection(*numbers)
-    if not whole:
+    complete = set.intersection(*numbers)
+    if not complete:
         files = ", ".join(f"{name}_N.pth" for name in names)
-        raise UserError(f"{folder} holds no whole snapshot: {files} with one number N")
-    return max(whole)
+        raise UserError(
+            f"{folder} holds no complete snapshot; it needs {files} with the same N"
+        )
+    return max(complete)
 
 
 def _state_dict(file: Path) -> Mapping[str, np.ndarray]:
-    """Names and arrays in the order of the file."""
+    """Return names and arrays in the order of the file."""
     try:
         import torch  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UserError(
-            "--adld reads PyTorch's files: pip install torch (its CPU build will do)"
+            "--adld needs PyTorch to read the files: pip install torch (the CPU build"
+            " is enough)"
         ) from None
     try:
         loaded = torch.load(file, map_location="cpu", weights_only=True)
         arrays = {str(name): value.detach().numpy() for name, value in loaded.items()}
-    except Exception as error:  # of the zip, the pickle, or what is in it
+    except Exception as error:  # from the zip, the pickle, or values of other types
         text = " ".join(str(error).split())
-        raise UserError(f"{file} is no state dict of PyTorch: {text[:100]}") from None
+        raise UserError(f"{file} is not a PyTorch state dict: {text[:100]}") from None
     return {
         name: array
         for name, array in arrays.items()
@@ -152,38 +167,35 @@ def _state_dict(file: Path) -> Mapping[str, np.ndarray]:
     }
 
 
-def _fill(
-    trees: dict[str, Any],
-    wanted: dict[str, Any],
+def _convert(
     entries: list[Entry],
-    arrays: Mapping[str, np.ndarray],
+    state_dict: Mapping[str, np.ndarray],
+    shapes: Mapping[_Path, tuple[int, ...]],
     file: Path,
-) -> None:
-    """Puts the arrays of one file where they belong."""
-    hint = "; name the AUs of its branches: --config.data.aus=1,2,..."
-    if len(arrays) != len(entries):
-        raise UserError(
-            f"{file} has {len(arrays)} entries, not {len(entries)}"
-            + (hint if file.name.startswith("au_enc") else "; it is of other networks")
-        )
-    for entry, (name, array) in zip(entries, arrays.items(), strict=True):
-        *parents, last = entry.path
-        node: Any = trees[entry.collection]
-        shape: Any = wanted[entry.collection]
-        for parent in parents:
-            node, shape = node[parent], shape[parent]
-        shape = tuple(shape[last].shape)
+) -> dict[_Path, np.ndarray]:
+    """Return the arrays of one file by their places, in our layout."""
+    if len(state_dict) != len(entries):
+        problem = f"{file} has {len(state_dict)} entries, not {len(entries)}"
+        if file.name.startswith("au_enc"):
+            hint = "name the AUs of its branches: --config.data.aus=1,2,..."
+        else:
+            hint = "it belongs to other networks"
+        raise UserError(f"{problem}; {hint}")
+    arrays = {}
+    for entry, (name, array) in zip(entries, state_dict.items(), strict=True):
+        shape = shapes[entry.path]
         if array.ndim == 4:  # out, in, height, width
             array = array.transpose(2, 3, 1, 0)
         elif array.ndim == 2:  # out, in
             array = array.T
-        if array.shape == (1,) and not shape:  # of PReLU
+        if array.shape == (1,) and not shape:  # the slope of a PReLU
             array = array[0]
         if name.rpartition(".")[2] != entry.ending or array.shape != shape:
             raise UserError(
-                f"{file}: entry {name} of shape {array.shape} stands where"
-                f" {'/'.join(entry.path)} of shape {shape} belongs"
+                f"{file}: entry {name} of shape {array.shape} is where"
+                f" {'/'.join(entry.path[1:])} of shape {shape} is expected"
             )
         if not np.isfinite(array).all():
-            raise UserError(f"{file}: entry {name} has values that are no numbers")
-        node[last] = np.array(array, np.float32, order="C")
+            raise UserError(f"{file}: entry {name} has values that are not finite")
+        arrays[entry.path] = np.array(array, np.float32, order="C")
+    return arrays

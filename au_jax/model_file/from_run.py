@@ -1,4 +1,4 @@
-"""From a training run to a model file."""
+"""A model from a training run."""
 
 import datetime
 import importlib.metadata
@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-import au_jax
+from au_jax import __version__
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.faces import align, detect
@@ -22,34 +22,33 @@ from au_jax.workdir.config import read_config
 _PACKAGES = ("jax", "flax", "numpy", "opencv-python-headless")
 
 
-def pack(workdir: Path, domain: str) -> Model:
-    """The networks of a run that validated best on `domain`, and their card.
+def load(workdir: Path, domain: str) -> Model:
+    """Return the networks of a run that validated best on `domain`, with their card.
 
     Raises:
-        UserError: there is no such run, or nothing of it detects AUs.
+        UserError: the folder holds no run, or the run has not trained AUs yet.
     """
     config = read_config(workdir)
     stage = best_stage(config, workdir, domain)
     if stage not in cards.PREDICTORS:
-        raise UserError(f"{workdir} has trained {stage} only, which finds no AUs")
+        raise UserError(f"{workdir} has trained only {stage}, which predicts no AUs")
     variables, step = best_networks(stage, domain, config, workdir)
-    limits, path = _thresholds(workdir, config, stage, step)
+    values, au_path = _thresholds(workdir, config, stage, step)
     card = {
         "format": cards.FORMAT,
         "stage": stage,
-        "networks": cards.pick_config(config),
+        "networks": cards.describe_networks(config),
         "alignment": alignment(),
-        "thresholds": limits,
-        "thresholds_path": path,
+        "thresholds": values,
+        "thresholds_path": au_path,
         "training": _training(config, workdir, domain, step),
         "versions": versions(),
     }
-    host = jax.device_get(tuple(map(prune, variables)))
-    return Model(card, *host)
+    return Model(card, jax.device_get(prune(variables)))
 
 
 def alignment() -> dict[str, Any]:
-    """How faces are cut out, in preparation as in prediction."""
+    """Return the card's entry on how faces are cut out, as preparation does it."""
     return {
         "size": align.SIZE,
         "enlarge": align.ENLARGE,
@@ -58,24 +57,39 @@ def alignment() -> dict[str, Any]:
     }
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of au_jax and its main packages, and today's date."""
+    entries = {"au_jax": __version__}
+    for name in _PACKAGES:
+        try:
+            entries[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # installed by another name
+            continue
+    return entries | {"made": datetime.date.today().isoformat()}
+
+
 def _thresholds(
     workdir: Path, config: Config, stage: str, step: int
 ) -> tuple[list[float], str]:
-    """The thresholds that `eval --calibrate` left and their path, else .5 each."""
-    found = thresholds.read(workdir, config.data.aus)
-    if found is None:
+    """Return the thresholds of `eval --calibrate` and the AU path they were chosen on.
+
+    A run that was not calibrated has .5 for each AU, on no particular path.
+    """
+    calibrated = thresholds.read(workdir, config.data.aus)
+    if calibrated is None:
         return [metrics.THRESHOLD] * len(config.data.aus), ""
-    if (found.stage, found.step) != (stage, step):
+    if (calibrated.stage, calibrated.step) != (stage, step):
         raise UserError(
-            f"{workdir / thresholds.FILE} is of {found.stage}, step {found.step}, the"
-            f" model is of {stage}, step {step}: calibrate again, or remove the file"
+            f"{workdir / thresholds.FILE} was made for {calibrated.stage}, step"
+            f" {calibrated.step}, but the model is {stage}, step {step}: run eval"
+            " --calibrate again, or remove the file"
         )
-    return list(found.values), found.path
+    return list(calibrated.values), calibrated.path
 
 
 def _training(config: Config, workdir: Path, domain: str, step: int) -> dict[str, Any]:
-    """Where the model comes from: names of data and figures, no paths."""
-    told: dict[str, Any] = {
+    """Return the card's entry on the training: data sets and scores, but no paths."""
+    entry: dict[str, Any] = {
         "source": config.data.source,
         "target": config.data.target,
         "source_splits": list(config.data.source_splits),
@@ -86,16 +100,5 @@ def _training(config: Config, workdir: Path, domain: str, step: int) -> dict[str
     }
     report = workdir / "eval.json"
     if report.is_file():
-        told["evaluation"] = json.loads(report.read_text())
-    return told
-
-
-def versions() -> dict[str, str]:
-    """Of this program and what it computes with, and the date."""
-    told = {"au_jax": au_jax.__version__}
-    for name in _PACKAGES:
-        try:
-            told[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:  # another build of it
-            continue
-    return told | {"made": datetime.date.today().isoformat()}
+        entry["evaluation"] = json.loads(report.read_text())
+    return entry

@@ -1,1 +1,1 @@
-"""Faces in, action units out."""
+"""Pictures and videos in, faces and their action units out."""

@@ -1,10 +1,14 @@
-"""Action units of pictures, in Python: numpy in, numpy out.
+"""The Python interface: pictures in, faces and their action units out.
 
-from au_jax import Detector
-faces = Detector("model.aujax")([picture])[0]
+    from au_jax import Detector
+
+    faces = Detector("model.aujax")([picture])[0]
+
+A `Detector` composes a `FaceFinder`, a `Cropper` and a `Network`.
 """
 
 import dataclasses
+import functools
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,21 +17,20 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from au_jax.data import transforms
 from au_jax.errors import UserError
-from au_jax.evaluation.metrics import THRESHOLD
-from au_jax.faces import align
+from au_jax.evaluation.metrics import THRESHOLD, decide
 from au_jax.faces.finder import Face, FaceFinder, whole_face
 from au_jax.model_file import card as cards
-from au_jax.model_file import file
-from au_jax.stages import STAGES
-from au_jax.types import Variables
+from au_jax.model_file import file as model_file
+from au_jax.model_file.programs import predict_aus
+from au_jax.prediction.crop import Cropper
 
-# Faces per run of the networks. It never changes, so that XLA runs the same program on
-# every face and no result depends on how many faces came with it.
 BATCH = 16
+"""Crops per call of the network.
 
-PATHS = ("reconstructed", "direct")
+It is constant, so that every face goes through the same XLA program, and no result
+depends on how many faces are predicted together.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,47 +39,68 @@ class FaceAus:
 
     face: Face
     aus: tuple[int, ...]
-    """Numbers of the AUs, in the order of the arrays below."""
+    """The numbers of the AUs, in the order of the arrays below."""
     probabilities: Float[np.ndarray, "a"]
+    """0..1."""
     decisions: Bool[np.ndarray, "a"]
-    """The probability is at least the threshold that the model stores for the AU."""
+    """Whether each AU is active: its probability reaches the model's threshold."""
+
+
+class Network:
+    """The compiled networks of a model: crops in, AU probabilities out."""
+
+    def __init__(self, model: model_file.Model, au_path: str):
+        """Move the parameters to the device; the first call compiles."""
+        predict = jax.jit(predict_aus(model.card, au_path))
+        self._predict = functools.partial(predict, jax.device_put(model.variables))
+        self._shape, self._num_aus = (model.crop, model.crop, 3), len(model.aus)
+
+    def __call__(
+        self, crops: Sequence[UInt8[np.ndarray, "c c 3"]]
+    ) -> Float[np.ndarray, "n a"]:
+        """Return the probabilities of n crops; they travel to the device as bytes."""
+        results = [np.zeros((0, self._num_aus), np.float32)]
+        for first in range(0, len(crops), BATCH):
+            part = crops[first : first + BATCH]
+            batch = np.zeros((BATCH, *self._shape), np.uint8)
+            batch[: len(part)] = part
+            results.append(np.asarray(self._predict(batch))[: len(part)])
+        return np.concatenate(results)
 
 
 class Detector:
-    """A loaded model. One object may be used by several threads."""
+    """A loaded model, which several threads may share."""
 
-    def __init__(self, model: str | Path | file.Model, path: str | None = None):
-        """Loads the model; dlib is loaded with the first picture.
+    def __init__(self, model: str | Path | model_file.Model, path: str | None = None):
+        """Load the model; dlib is loaded when the first face is searched for.
 
         Args:
-            model: A file that `python -m au_jax.export` wrote.
-            path: "reconstructed" (of the target's own separated features, by which the
-                paper tests) or "direct"; None is the first of them that the model has.
+            model: A model, or a file that `python -m au_jax.export` wrote.
+            path: Predict AUs from "reconstructed" features (the target's own separated
+                features, as in the paper's tests) or from "direct" ones (those of the
+                image itself). None selects the first of them that the model has.
 
         Raises:
-            UserError: the file is no model, or has no such path.
+            UserError: the file is not a model, or the model has no such path.
         """
-        if not isinstance(model, file.Model):
-            model = file.load(Path(model))
+        if not isinstance(model, model_file.Model):
+            model = model_file.load(Path(model))
         self.model = model
-        self.path = chosen_path(model, path)
-        limits = model.card["thresholds"]
+        self.path = cards.select_au_path(model.card, path)
+        thresholds = model.card["thresholds"]
         if model.card.get("thresholds_path") not in ("", None, self.path):
-            limits = [THRESHOLD] * len(limits)  # they were chosen on the other path
-        self.thresholds = np.array(limits, np.float32)
-        networks = jax.device_put(Variables(model.params, model.batch_stats))
-        predict = STAGES[model.card["stage"]].make_predict(
-            cards.network_config(model.card)
-        )
-        run = jax.jit(lambda networks, x: predict(networks, x).aus[self.path])
-        self._run = lambda images: run(networks, images)
+            # They were calibrated on the other path.
+            thresholds = [THRESHOLD] * len(thresholds)
+        self.thresholds = np.array(thresholds, np.float32)
+        self._cropper = Cropper.of_model(model)
+        self._network = Network(model, self.path)
         self._finder: FaceFinder | None = None
-        self._lock = threading.Lock()
+        self._finder_lock = threading.Lock()
 
     @property
     def finder(self) -> FaceFinder:
-        """What finds the faces; raises a `UserError` where dlib is absent."""
-        with self._lock:
+        """The face finder; raises a `UserError` if dlib is not installed."""
+        with self._finder_lock:
             if self._finder is None:
                 self._finder = FaceFinder()
             return self._finder
@@ -84,11 +108,11 @@ class Detector:
     def __call__(
         self, images: Iterable[np.ndarray], whole: bool = False
     ) -> list[list[FaceAus]]:
-        """The faces of each picture, the largest first; an empty list where none is.
+        """Return the faces of each picture, largest first.
 
         Args:
-            images: (height, width, 3), uint8, RGB, 0..255, of any sizes.
-            whole: Each picture is one face, cut out and aligned already.
+            images: Each uint8 (height, width, 3), RGB, 0..255; sizes may differ.
+            whole: Take each picture for one face that is cut out and aligned already.
         """
         images = list(images)
         for image in images:
@@ -102,67 +126,33 @@ class Detector:
                     "Detector takes a list of pictures, each a uint8 array of shape"
                     " (height, width, 3) in RGB; for one picture give [picture]"
                 )
-        found = [[whole_face(i)] if whole else self.finder.faces(i) for i in images]
+        faces = [
+            [whole_face(image)] if whole else self.finder.faces(image)
+            for image in images
+        ]
         crops = [
             self.crop(image, face)
-            for image, faces in zip(images, found, strict=True)
-            for face in faces
+            for image, in_image in zip(images, faces, strict=True)
+            for face in in_image
         ]
         rows = iter(self.probabilities(crops))
-        return [[self._named(face, next(rows)) for face in faces] for faces in found]
-
-    def _named(self, face: Face, probabilities: Float[np.ndarray, "a"]) -> FaceAus:
-        active = probabilities >= self.thresholds
-        return FaceAus(face, self.model.aus, probabilities, active)
+        return [
+            [self.face_aus(face, next(rows)) for face in in_image] for in_image in faces
+        ]
 
     def crop(
         self, image: UInt8[np.ndarray, "h w 3"], face: Face
     ) -> UInt8[np.ndarray, "c c 3"]:
-        """The face as the networks saw faces in training: same functions and numbers.
-
-        A face without landmarks is the whole picture.
-        """
-        alignment, crop = self.model.card["alignment"], self.model.crop
-        size = alignment["size"]
-        if np.isfinite(face.landmarks).all():
-            points = face.landmarks.astype(np.float64)
-            matrix = align.alignment_matrix(points, size, alignment["enlarge"])
-            image = align.align_image(image, matrix, size)
-        else:
-            image = align.align_image(image, _fit(image.shape, size), size)
-        side = transforms.resized_side(crop)
-        square, _ = transforms.resize(image, np.zeros((49, 2), np.float32), side)
-        at = (side - crop) // 2
-        return square[at : at + crop, at : at + crop]
+        """Return the crop of a face; without landmarks the face is all of `image`."""
+        return self._cropper(image, face)
 
     def probabilities(
         self, crops: Sequence[UInt8[np.ndarray, "c c 3"]]
     ) -> Float[np.ndarray, "n a"]:
-        """Probabilities of the AUs of crops that `crop` made."""
-        found = [np.zeros((0, len(self.model.aus)), np.float32)]
-        for first in range(0, len(crops), BATCH):
-            part = crops[first : first + BATCH]
-            images = np.zeros((BATCH, *part[0].shape), np.float32)
-            images[: len(part)] = [transforms.normalise(crop) for crop in part]
-            found.append(np.asarray(self._run(images))[: len(part)])
-        return np.concatenate(found)
+        """Return the AU probabilities of n crops that `crop` made."""
+        return self._network(crops)
 
-
-def chosen_path(model: file.Model, path: str | None) -> str:
-    """The path by which a model answers; the first that it has unless one is given.
-
-    Raises:
-        UserError: it has no such path.
-    """
-    has = PATHS[1:] if model.card["stage"] == "supervised" else PATHS
-    if path is not None and path not in has:
-        raise UserError(f"path {path!r}: this model has {' and '.join(has)}")
-    return path or has[0]
-
-
-def _fit(shape: tuple[int, ...], size: int) -> Float[np.ndarray, "2 3"]:
-    """Scales a whole picture into the aligned square, its middle to the middle."""
-    height, width = shape[:2]
-    scale = size / max(height, width)
-    shift = (size - 1) / 2 - scale * (np.array([width, height]) - 1) / 2
-    return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    def face_aus(self, face: Face, probabilities: Float[np.ndarray, "a"]) -> FaceAus:
+        """Return a face with its probabilities and the decisions on them."""
+        decisions = decide(probabilities, self.thresholds)
+        return FaceAus(face, self.model.aus, probabilities, decisions)

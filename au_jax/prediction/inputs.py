@@ -1,4 +1,4 @@
-"""What was named on the command line, as a list of pictures and videos, and frames."""
+"""Inputs: the pictures, videos and cameras of the command line, and their frames."""
 
 import dataclasses
 import glob
@@ -16,37 +16,42 @@ from au_jax.media.images import UnusableImage, read_image
 from au_jax.raw.tree import is_video
 
 _IMAGES = ".bmp .dib .jpe .jpeg .jpg .jp2 .pbm .pgm .png .pnm .ppm .tif .tiff .webp"
-_GUESSED = 2  # frames: containers without a count estimate it from the duration
+_GUESSED = 2  # frames by which a count estimated from the duration may be off
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """One input."""
+    """An input: a picture, a video or a camera."""
 
     file: str
-    """Its path as it was found, or the number of a camera."""
+    """Its path, or the number of a camera."""
     kind: Literal["image", "video", "camera"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """One picture of an input."""
+    """A frame of a video or camera, or the one frame of a picture."""
 
     source: Source
     index: int
-    """In the video, from 0; 0 for a picture."""
+    """Its number in the video, from 0; 0 for a picture."""
     timestamp: float
-    """Seconds from the start of the video."""
+    """Seconds since the start of the video."""
     image: UInt8[np.ndarray, "_ _ 3"] | None
-    """RGB; None where it cannot be decoded."""
+    """RGB; None if it cannot be decoded."""
     error: str = ""
+    """Why it cannot be decoded."""
 
 
 def expand(names: Sequence[str]) -> list[Source]:
-    """Every picture and video of files, folders (at any depth) and patterns, once.
+    """List every picture and video once, in the order of the names.
+
+    Args:
+        names: Files, folders (searched at any depth), glob patterns, or the number of
+            a camera.
 
     Raises:
-        UserError: a name stands for nothing, or a camera is not the only input.
+        UserError: a name matches nothing, or a camera is not the only input.
     """
     sources: dict[str, Source] = {}
     for name in names:
@@ -54,7 +59,7 @@ def expand(names: Sequence[str]) -> list[Source]:
             sources.setdefault(source.file, source)
     cameras = [name for name, source in sources.items() if source.kind == "camera"]
     if cameras and len(sources) > 1:
-        raise UserError(f"camera {cameras[0]} has no end: give it as the only input")
+        raise UserError(f"camera {cameras[0]} has no end; give it as the only input")
     return list(sources.values())
 
 
@@ -65,15 +70,15 @@ def _expand_one(name: str) -> list[Source]:
     if path.is_dir():
         inside = sorted(p for p in path.rglob("*") if _kind(p) and p.is_file())
         if not inside:
-            raise UserError(f"{name}: the folder holds no picture and no video")
+            raise UserError(f"{name}: the folder holds no pictures or videos")
         return [Source(str(p), _kind(p) or "image") for p in inside]
     if name.isdigit():
         return [Source(name, "camera")]
     if glob.has_magic(name):
-        found = (Path(p) for p in sorted(glob.glob(name, recursive=True)))
-        files = [Source(str(p), _kind(p) or "image") for p in found if p.is_file()]
+        paths = (Path(p) for p in sorted(glob.glob(name, recursive=True)))
+        files = [Source(str(p), _kind(p) or "image") for p in paths if p.is_file()]
         if not files:
-            raise UserError(f"{name}: no file is named like that")
+            raise UserError(f"{name}: no file matches this pattern")
         return files
     raise UserError(f"{name}: there is no such file or folder")
 
@@ -85,7 +90,11 @@ def _kind(path: Path) -> Literal["image", "video"] | None:
 
 
 def read(source: Source, start: int = 0) -> Iterator[Frame]:
-    """The frames of an input from frame `start` on; at least one where it is 0."""
+    """Yield the frames of an input from number `start` on.
+
+    From 0 there is at least one: an input that cannot be decoded yields a frame without
+    an image.
+    """
     if source.kind != "image":
         yield from _read_video(source, start)
     elif start == 0:

@@ -1,10 +1,10 @@
 """The table in the columns of OpenFace 2's FeatureExtraction, one file per input.
 
-Its scripts read `frame` (from 1), `face_id`, `timestamp`, `confidence` (0..1),
-`success` (0, 1), landmarks `x_0`.. in OpenFace's order of 68 points, `AUxx_r`
-(intensity, 0..5) and `AUxx_c` (presence). Of the 68 points those that are not among our
-49 (the contour and the inner corners of the mouth) are left out, so x_17 is the first.
-`_r` is 5 times the probability: no intensities were trained.
+The columns are `frame` (from 1), `face_id`, `timestamp`, `confidence` (0..1), `success`
+(0 or 1), the landmarks `x_0`.. and `y_0`.. in OpenFace's order of 68 points, `AUxx_r`
+(intensity, 0..5) and `AUxx_c` (presence). We have 49 of the 68 points: the contour and
+the inner corners of the mouth are left out, so `x_17` comes first. `AUxx_r` is 5 times
+the probability, because the model was trained on no intensities.
 """
 
 import csv
@@ -21,7 +21,7 @@ _Row = dict[str, str]
 
 
 def columns(aus: Sequence[int]) -> list[str]:
-    """The names, in OpenFace's order."""
+    """Return the names of the columns, in OpenFace's order."""
     return [
         *("frame", "face_id", "timestamp", "confidence", "success"),
         *(f"x_{i}" for i in FROM_68),
@@ -32,7 +32,10 @@ def columns(aus: Sequence[int]) -> list[str]:
 
 
 def write(table: Path, folder: Path, aus: Sequence[int]) -> None:
-    """One CSV file per input of the table, named like it; of any length."""
+    """Write one CSV file for each input of the table, named after the input.
+
+    Rows are streamed, so a table may be of any length.
+    """
     folder.mkdir(exist_ok=True)
     used: set[str] = set()
     with table.open(newline="") as file:
@@ -50,10 +53,10 @@ def write(table: Path, folder: Path, aus: Sequence[int]) -> None:
 
 def _lines(part: Any, aus: Sequence[int]) -> Iterator[list[str]]:
     for row in part:
-        seen = row["status"] in ("ok", "low_confidence")
+        detected = row["status"] in ("ok", "low_confidence")
         number = str(int(row["frame"]) + 1)
         start = [number, row["face_id"] or "0", row["timestamp"]]
-        if not seen:  # OpenFace writes zeros for what it did not find
+        if not detected:  # OpenFace writes zeros for a face that it does not find
             yield [*start, "0", "0", *["0"] * (2 * len(FROM_68) + 2 * len(aus))]
             continue
         points = [row[f"{axis}_{i}"] or "0" for axis in "xy" for i in range(49)]
@@ -63,12 +66,12 @@ def _lines(part: Any, aus: Sequence[int]) -> Iterator[list[str]]:
 
 
 def _confidence(row: _Row) -> str:
-    """dlib's score on OpenFace's scale of 0 to 1: .98 at a good face, as there."""
+    """Map dlib's score to OpenFace's 0..1; both call a good face .98."""
     return f"{1 / (1 + np.exp(-4 * float(row['confidence']))):.4f}"
 
 
 def _unused(stem: str, used: set[str]) -> str:
-    """The stem, with a number where another input has the same."""
+    """Return the stem, numbered if another input has the same one."""
     name, number = stem, 1
     while name in used:
         number += 1

@@ -1,4 +1,8 @@
-"""The table of results: one row per face and frame."""
+"""The table of results, aus.csv: one row for each face of each frame.
+
+A frame without a face has one row as well. The same table can be written as Parquet
+and in OpenFace's columns.
+"""
 
 import csv
 import io
@@ -9,21 +13,28 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
+from au_jax.errors import UserError
 from au_jax.faces.finder import Face
 from au_jax.faces.landmarks import NUM_LANDMARKS
+from au_jax.prediction import openface
 from au_jax.prediction.inputs import Frame
+
+TABLE = "aus.csv"
+FORMATS = ("csv", "parquet", "openface")
 
 Status = Literal["ok", "low_confidence", "no_face", "decode_error"]
 
-LOW = 0.2  # dlib's score below which half of what it finds is no face
+LOW_CONFIDENCE = 0.2
+"""dlib's score below which half of its detections are not faces."""
 
+_FRAME_COLUMNS = ("file", "frame", "timestamp", "face_id", "status")
 _POINTS = range(NUM_LANDMARKS)
 
 
 def columns(aus: Sequence[int]) -> list[str]:
-    """The names of the columns, in order."""
+    """Return the names of the columns, in order."""
     return [
-        *("file", "frame", "timestamp", "face_id", "status"),
+        *_FRAME_COLUMNS,
         *("face_x", "face_y", "face_w", "face_h", "confidence"),
         *(f"AU{au:02d}" for au in aus),
         *(f"AU{au:02d}_c" for au in aus),
@@ -39,9 +50,17 @@ def face_row(
     probabilities: Float[np.ndarray, "a"],
     decisions: Bool[np.ndarray, "a"],
 ) -> list[str]:
-    """The row of a face; its AUs are given whatever the status."""
+    """Return the row of a face.
+
+    Args:
+        frame: The frame that the face is in.
+        number: The number of the face, which stays the same throughout a video.
+        face: Its box, score and landmarks.
+        probabilities: Of its AUs, written even if the confidence is low.
+        decisions: Whether each AU is active.
+    """
     left, top, right, bottom = face.box
-    status: Status = "ok" if face.confidence >= LOW else "low_confidence"
+    status: Status = "ok" if face.confidence >= LOW_CONFIDENCE else "low_confidence"
     box = (left, top, right - left + 1, bottom - top + 1)
     points = np.where(np.isfinite(face.landmarks), face.landmarks, np.nan)
     return [
@@ -56,28 +75,58 @@ def face_row(
 
 
 def empty_row(frame: Frame, aus: Sequence[int]) -> list[str]:
-    """The row of a frame in which no face is found, or that cannot be decoded."""
+    """Return the row of a frame without a face, or that cannot be decoded."""
     status: Status = "no_face" if frame.image is not None else "decode_error"
-    told = [frame.source.file, str(frame.index), f"{frame.timestamp:.4f}", "", status]
-    return told + [""] * (len(columns(aus)) - len(told))
+    row = [frame.source.file, str(frame.index), f"{frame.timestamp:.4f}", "", status]
+    return row + [""] * (len(columns(aus)) - len(row))
+
+
+def status_of(row: Sequence[str]) -> str:
+    """Return the `Status` of a row."""
+    return row[_FRAME_COLUMNS.index("status")]
+
+
+def is_of(row: Sequence[str], frame: Frame) -> bool:
+    """Return True if a row belongs to this frame."""
+    return row[:2] == [frame.source.file, str(frame.index)]
 
 
 def to_text(rows: Sequence[Sequence[str]]) -> bytes:
-    """Rows as lines of a CSV file in UTF-8."""
+    """Encode rows as lines of a CSV file in UTF-8."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()
 
 
+def check_formats(names: Sequence[str]) -> frozenset[str]:
+    """Return the names of `--format` as a set; raise a `UserError` for an unknown one.
+
+    aus.csv is written in any case.
+    """
+    for name in names:
+        if name not in FORMATS:
+            raise UserError(f"--format={name}: give some of {', '.join(FORMATS)}")
+    return frozenset(names)
+
+
+def write_formats(out: Path, aus: Sequence[int], formats: frozenset[str]) -> None:
+    """Convert the finished aus.csv of a folder to the other wanted formats."""
+    if "parquet" in formats:
+        write_parquet(out / TABLE, out / "aus.parquet", aus)
+    if "openface" in formats:
+        openface.write(out / TABLE, out / "openface", aus)
+
+
 def write_parquet(table: Path, out: Path, aus: Sequence[int]) -> None:
-    """The CSV table as Parquet, block by block: of any length in bounded memory."""
+    """Convert the CSV table to Parquet, block by block in bounded memory."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
     from pyarrow import parquet
 
     names = columns(aus)
-    whole = {"frame", "face_id", *names[5:9], *(f"AU{au:02d}_c" for au in aus)}
-    types = {n: pa.int32() if n in whole else pa.float32() for n in names}
+    integers = {"frame", "face_id", *(f"face_{side}" for side in "xywh")}
+    integers |= {f"AU{au:02d}_c" for au in aus}
+    types = {n: pa.int32() if n in integers else pa.float32() for n in names}
     types |= {"file": pa.string(), "status": pa.string(), "timestamp": pa.float64()}
     options = arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=False)
     temporary = out.with_name(f".{out.name}")

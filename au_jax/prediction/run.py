@@ -1,4 +1,4 @@
-"""A run of prediction: rows are appended as they come, and it can be interrupted."""
+"""A run of prediction: it writes the table as it goes, and can be resumed."""
 
 import contextlib
 import dataclasses
@@ -12,46 +12,111 @@ from pathlib import Path
 from typing import Any
 
 from au_jax.errors import UserError
+from au_jax.model_file import card as cards
+from au_jax.model_file import file as model_file
 from au_jax.prediction import rows
 from au_jax.prediction.detector import BATCH, Detector
 from au_jax.prediction.inputs import Source
-from au_jax.prediction.search import Found, Position, Seconds, light, search
-from au_jax.prediction.views.live import Show
+from au_jax.prediction.rows import TABLE
+from au_jax.prediction.search import FrameFaces, Options, Position, Seconds, search
+from au_jax.prediction.views import live, overlay, report_page
+from au_jax.runtime import signals
 from au_jax.runtime.files import write_whole
 
 LOG = logging.getLogger(__name__)
 
-TABLE, CARD = "aus.csv", "model.json"
-PROGRESS, SETTINGS = "progress.json", "settings.json"
+CARD, PROGRESS, SETTINGS = "model.json", "progress.json", "settings.json"
 
-_FRAMES = 32  # at most in one chunk, where few have a face
+_MAX_FRAMES = 32  # in a chunk, for stretches in which few frames have a face
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
-    """How faces are looked for."""
+class Outputs:
+    """The results that are wanted besides aus.csv."""
 
-    every: int = 10
-    """The whole picture of a video is searched in every n-th frame."""
-    whole: bool = False
-    """Each picture is one face, cut out and aligned already."""
+    formats: frozenset[str] = frozenset()
+    """More tables, some of `rows.FORMATS`."""
+    overlay: bool = False
+    """Annotated pictures and videos."""
+    report: bool = False
+    """The report page."""
+    live_port: int = 0
+    """Port of the live preview; 0 for none."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """What a run found, all its parts together."""
+    """Counts and times of a run."""
 
     rows: dict[str, int]
-    """Number of rows by status."""
+    """Number of rows by status, including those from before an interruption."""
     frames: int
-    """Of this part alone, as what follows."""
+    """Number of frames; this and the times leave out what was done before."""
     wall: float
+    """Seconds from start to end."""
     seconds: Seconds
 
     @property
     def all_ok(self) -> bool:
-        """Whether each row has a face that was found with confidence."""
+        """True if every row has a face that was found with confidence."""
         return set(self.rows) <= {"ok"}
+
+    def describe(self, table: Path) -> str:
+        """Return the counts and the speed in one or two lines."""
+        counts = ", ".join(f"{n} {status}" for status, n in sorted(self.rows.items()))
+        lines = [f"{table}: {counts} rows"]
+        if self.frames:
+            parts = ", ".join(
+                f"{name} {1000 * part / self.frames:.1f}"
+                for name, part in dataclasses.asdict(self.seconds).items()
+            )
+            lines.append(
+                f"{self.frames} frames in {self.wall:.1f} s,"
+                f" {self.frames / self.wall:.1f} per second;"
+                f" milliseconds per frame: {parts}"
+            )
+        return "\n".join(lines)
+
+
+def open_model(path: Path) -> model_file.Model:
+    """Load a model file, or the networks of a run that validated best on the target."""
+    if not path.is_dir():
+        return model_file.load(path)
+    from au_jax.model_file import from_run  # imports orbax, which files do not need
+
+    return model_file.with_digest(from_run.load(path, "target"))
+
+
+def write_results(
+    detector: Detector,
+    sources: Sequence[Source],
+    out: Path,
+    options: Options,
+    outputs: Outputs,
+) -> Summary:
+    """Predict all sources, then write the other wanted results from the table.
+
+    Raises:
+        UserError: see `predict`; or the port of the preview is taken.
+        KeyboardInterrupt: Ctrl-C was pressed; the same call resumes.
+    """
+    aus = detector.model.aus
+    with (
+        signals.noted() as check_interrupt,
+        live.serve(outputs.live_port, aus) as show,
+    ):
+        summary = predict(detector, sources, out, options, check_interrupt, show)
+    # Ctrl-C may have ended the recording of a camera, so this listens afresh.
+    with signals.noted() as check_interrupt:
+        table = out / TABLE
+        rows.write_formats(out, aus, outputs.formats)
+        if outputs.overlay:
+            overlay.write(table, out / "overlay", sources, aus, check_interrupt)
+        if outputs.report:
+            thresholds = dict(zip(aus, detector.thresholds.tolist(), strict=True))
+            page = out / "report.html"
+            report_page.write(table, page, sources, thresholds, check_interrupt)
+    return summary
 
 
 def predict(
@@ -59,133 +124,148 @@ def predict(
     sources: Sequence[Source],
     out: Path,
     options: Options,
-    pause: Callable[[], None] = lambda: None,
-    show: Show | None = None,
+    check_interrupt: Callable[[], None] = lambda: None,
+    show: live.Show | None = None,
 ) -> Summary:
-    """Writes the table of all sources into `out`, or goes on with it.
+    """Write the table of all sources into a folder, or resume writing it.
 
     Args:
         detector: The model.
         sources: The inputs, in the order of the table.
-        out: A folder; made where there is none.
-        options: Of the search.
-        pause: Called between chunks; what it raises ends the run, which the same call
-            continues. A KeyboardInterrupt is the end of a camera's recording, whose
-            summary is returned.
-        show: Given the last frame of each chunk, with its picture, and all its rows.
+        out: The folder, created if it does not exist.
+        options: How faces are searched for.
+        check_interrupt: Called after each chunk of frames. Any exception from it ends
+            the run, and the same call resumes; but a KeyboardInterrupt ends the
+            recording of a camera, whose summary is returned.
+        show: Called with the last frame of each chunk, with its pixels, and with all
+            rows of the chunk.
 
     Raises:
-        UserError: `out` holds the results of other inputs, settings or another model.
+        UserError: `out` holds results of other inputs, settings or another model.
     """
     out.mkdir(parents=True, exist_ok=True)
     position, counts = _resume(detector, sources, out, options)
-    seconds, began, frames = Seconds(), time.perf_counter(), 0
-    how = (options.every, options.whole, seconds, show is not None)
-    found = search(detector, sources, position, *how)
+    seconds, start, frames = Seconds(), time.perf_counter(), 0
+    keep_pixels = show is not None
+    results = search(detector, sources, position, options, seconds, keep_pixels)
     with (out / TABLE).open("ab") as table:
-        with _endless(sources), contextlib.closing(found):
-            for chunk in _chunks(found):
+        with _recording(sources), contextlib.closing(results):
+            for chunk in _chunks(results):
                 frames += len(chunk)
                 lines = _rows(detector, chunk, seconds)
                 clock = time.perf_counter()
-                counts.update(line[4] for line in lines)
+                counts.update(map(rows.status_of, lines))
                 table.write(rows.to_text(lines))
                 table.flush()
-                _save(out, chunk[-1].after, counts, table.tell())
+                _save_progress(out, chunk[-1].after, counts, table.tell())
                 seconds.output += time.perf_counter() - clock
                 if show:
                     show(chunk[-1].frame, lines)
-                pause()
-        _save(out, Position(len(sources)), counts, table.tell())
-    return Summary(dict(counts), frames, time.perf_counter() - began, seconds)
+                check_interrupt()
+        _save_progress(out, Position(len(sources)), counts, table.tell())
+    return Summary(dict(counts), frames, time.perf_counter() - start, seconds)
 
 
-def _endless(sources: Sequence[Source]) -> contextlib.AbstractContextManager[None]:
-    """A camera alone does not end by itself: Ctrl-C ends what is done in here."""
+def _recording(sources: Sequence[Source]) -> contextlib.AbstractContextManager[None]:
+    """Let Ctrl-C end the recording of a camera, which has no end of its own."""
     camera = any(source.kind == "camera" for source in sources)
     return (
         contextlib.suppress(KeyboardInterrupt) if camera else contextlib.nullcontext()
     )
 
 
-def _chunks(found: Iterator[Found]) -> Iterator[list[Found]]:
-    """Frames until one batch of faces is full."""
-    chunk: list[Found] = []
-    for item in found:
-        chunk[-1:] = map(light, chunk[-1:])  # the last one may be shown, no other
+def _chunks(results: Iterator[FrameFaces]) -> Iterator[list[FrameFaces]]:
+    """Group frames until their faces fill a batch; a camera's frames stay single."""
+    chunk: list[FrameFaces] = []
+    for item in results:
+        if chunk:  # only the last frame of a chunk may be shown
+            chunk[-1] = chunk[-1].without_pixels()
         chunk.append(item)
-        live = item.frame.source.kind == "camera"
+        camera = item.frame.source.kind == "camera"
         full = sum(len(other.crops) for other in chunk) >= BATCH
-        if live or full or len(chunk) >= _FRAMES:
+        if camera or full or len(chunk) >= _MAX_FRAMES:
             yield chunk
             chunk = []
     if chunk:
         yield chunk
 
 
-def _rows(detector: Detector, chunk: list[Found], seconds: Seconds) -> list[list[str]]:
+def _rows(
+    detector: Detector, chunk: list[FrameFaces], seconds: Seconds
+) -> list[list[str]]:
+    """Run the network on the faces of a chunk, and return their rows."""
     clock = time.perf_counter()
-    crops = [crop for found in chunk for crop in found.crops]
-    values = iter(detector.probabilities(crops))
+    crops = [crop for item in chunk for crop in item.crops]
+    probabilities = iter(detector.probabilities(crops))
     seconds.network += time.perf_counter() - clock
     clock = time.perf_counter()
     lines = []
-    for found in chunk:
-        for number, face in found.faces:
-            p = next(values)
-            active = p >= detector.thresholds
-            lines.append(rows.face_row(found.frame, number, face, p, active))
-        if not found.faces:
-            lines.append(rows.empty_row(found.frame, detector.model.aus))
+    for item in chunk:
+        for number, face in item.faces:
+            result = detector.face_aus(face, next(probabilities))
+            values = (result.probabilities, result.decisions)
+            lines.append(rows.face_row(item.frame, number, face, *values))
+        if not item.faces:
+            lines.append(rows.empty_row(item.frame, detector.model.aus))
     seconds.output += time.perf_counter() - clock
     return lines
 
 
-def _save(out: Path, position: Position, counts: Counter[str], size: int) -> None:
-    """Notes that the first `size` bytes of the table are all before `position`."""
-    told = dataclasses.asdict(position) | {"bytes": size, "rows": dict(counts)}
-    write_whole(out / PROGRESS, json.dumps(told))
+def _save_progress(
+    out: Path, position: Position, counts: Counter[str], size: int
+) -> None:
+    """Record that the first `size` bytes of the table hold all before `position`."""
+    entry = dataclasses.asdict(position) | {"bytes": size, "rows": dict(counts)}
+    write_whole(out / PROGRESS, json.dumps(entry))
 
 
 def _resume(
     detector: Detector, sources: Sequence[Source], out: Path, options: Options
 ) -> tuple[Position, Counter[str]]:
-    """Where to go on; the table is cut back to what is surely complete."""
+    """Return the position to resume from and the counts of the rows before it.
+
+    A new run writes the header and its settings. A resumed one truncates the table to
+    the rows that were recorded as complete.
+    """
     settings = _settings(detector, sources, options)
-    path, table = out / SETTINGS, out / TABLE
-    progress = out / PROGRESS
+    path, table, progress = out / SETTINGS, out / TABLE, out / PROGRESS
     if table.exists() and not (path.exists() and progress.exists()):
-        raise UserError(f"{table} is no result of this program; give another --out")
+        raise UserError(f"{table} was not written by au_jax; give another --out")
     if path.exists():
         before = json.loads(path.read_text())
-        differ = [key for key in settings if before.get(key) != settings[key]]
-        if differ:
-            what = ", ".join(differ)
-            raise UserError(f"{out} holds results of other {what}; give another --out")
+        changed = [key for key in settings if before.get(key) != settings[key]]
+        if changed:
+            raise UserError(
+                f"{out} holds results of other {', '.join(changed)}; give another --out"
+            )
     if not progress.exists():
-        names = rows.columns(detector.model.aus)
         write_whole(path, json.dumps(settings, indent=2) + "\n")
-        told = {k: v for k, v in detector.model.card.items() if k != "arrays"}
-        write_whole(out / CARD, json.dumps(told, indent=2) + "\n")
-        header = rows.to_text([names])
+        card = cards.without_arrays(detector.model.card)
+        write_whole(out / CARD, json.dumps(card, indent=2) + "\n")
+        header = rows.to_text([rows.columns(detector.model.aus)])
         table.write_bytes(header)
-        _save(out, Position(), Counter(), len(header))
-    told = json.loads(progress.read_text())
+        _save_progress(out, Position(), Counter(), len(header))
+    entry = json.loads(progress.read_text())
     size = table.stat().st_size if table.exists() else 0
-    if size < told["bytes"]:
-        raise UserError(f"{table} was shortened after it was written; remove {out}")
+    if size < entry["bytes"]:
+        raise UserError(
+            f"{table} is shorter than when it was written; remove {out} to start again"
+        )
     with table.open("r+b") as file:
-        file.truncate(told["bytes"])
-    position = Position(told["source"], told["frame"], told["tracker"])
+        file.truncate(entry["bytes"])
+    position = Position(entry["source"], entry["frame"], entry["tracker"])
     if sources[0].kind == "camera" and position != Position():
-        LOG.warning("%s holds a recording; give another --out for a new one", out)
+        LOG.warning(
+            "%s already holds a recording; give another --out for a new one", out
+        )
         position = Position(len(sources))
-    return position, Counter(told["rows"])
+    return position, Counter(entry["rows"])
 
 
 def _settings(
     detector: Detector, sources: Sequence[Source], options: Options
 ) -> dict[str, Any]:
+    """Return everything that the rows depend on; resuming requires the same."""
     names = "\n".join(source.file for source in sources)
     return {
         "model": detector.model.card["sha256"],

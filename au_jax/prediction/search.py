@@ -1,4 +1,4 @@
-"""Frames with their faces, found in a thread of its own beside the networks."""
+"""Decoding and face search, in a thread that works ahead of the network."""
 
 import dataclasses
 import queue
@@ -12,33 +12,56 @@ from au_jax.faces.tracker import Tracker
 from au_jax.prediction.detector import Detector
 from au_jax.prediction.inputs import Frame, Source, read
 
-_WAITING = 8  # frames that may wait for the networks: memory is bounded by them
+_QUEUED = 8  # frames that may wait for the network, which bounds the memory
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How faces are searched for."""
+
+    every: int = 10
+    """Search the whole frame in every n-th frame of a video; track in between."""
+    whole: bool = False
+    """Take each picture for one face that is cut out and aligned already."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Position:
-    """Where to go on: everything before it is done."""
+    """The place to resume from: everything before it is done."""
 
     source: int = 0
-    """Number of the input."""
+    """Index of the input."""
     frame: int = 0
+    """Number of the next frame in it."""
     tracker: Any = None
+    """`Tracker.state()` before that frame; None at the start of an input."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """A frame, and what was found."""
+class FrameFaces:
+    """A frame and its faces."""
 
     frame: Frame
     faces: list[tuple[int, Face]]
+    """Each face with its number, which stays the same throughout a video."""
     crops: list[Any]
-    """Of each face, as `Detector.crop` gives them."""
+    """The crop of each face, as `Detector.crop` cuts it."""
     after: Position
+    """The position after this frame."""
+
+    def without_pixels(self) -> "FrameFaces":
+        """Return a copy that keeps one pixel, the sign that the frame was decoded."""
+        if self.frame.image is None:
+            return self
+        pixel = self.frame.image[:1, :1].copy()
+        return dataclasses.replace(
+            self, frame=dataclasses.replace(self.frame, image=pixel)
+        )
 
 
 @dataclasses.dataclass
 class Seconds:
-    """How long each part of the work took; the parts run beside each other."""
+    """The time that each part of the work took; the parts overlap."""
 
     decode: float = 0.0
     detection: float = 0.0
@@ -51,41 +74,49 @@ def search(
     detector: Detector,
     sources: Sequence[Source],
     start: Position,
-    every: int,
-    whole: bool,
+    options: Options,
     seconds: Seconds,
-    keep: bool = False,
-) -> Generator[Found, None, None]:
-    """Every frame of every source from `start` on, in order.
+    keep_pixels: bool = False,
+) -> Generator[FrameFaces, None, None]:
+    """Yield every frame of every source with its faces, in order.
 
-    Unless they are to be kept, pixels are dropped where they were decoded.
+    A thread works ahead by a few frames. It ends with the generator, and an error in it
+    is raised here.
+
+    Args:
+        detector: Its finder and cropper are used.
+        sources: The inputs.
+        start: The position of the first frame.
+        options: How faces are searched for.
+        seconds: The times of decoding, detection and landmarks are added to it.
+        keep_pixels: Keep the pixels of the frames, which cost memory in the queue.
     """
-    # Of a camera one: what waits is old when it is shown.
-    most = 1 if sources[0].kind == "camera" else _WAITING
-    waiting: queue.Queue[Found | BaseException | None] = queue.Queue(most)
+    # A camera's frame that waits is out of date when it is shown.
+    size = 1 if sources[0].kind == "camera" else _QUEUED
+    results: queue.Queue[FrameFaces | BaseException | None] = queue.Queue(size)
     stop = threading.Event()
 
-    def put(item: Found | BaseException | None) -> None:
+    def put(item: FrameFaces | BaseException | None) -> None:
         while not stop.is_set():
             try:
-                return waiting.put(item, timeout=0.1)
+                return results.put(item, timeout=0.1)
             except queue.Full:
                 continue
 
     def work() -> None:
         try:
-            for found in _search(detector, sources, start, every, whole, seconds):
-                put(found if keep else light(found))
+            for item in _search(detector, sources, start, options, seconds):
+                put(item if keep_pixels else item.without_pixels())
                 if stop.is_set():
                     return
             put(None)
-        except BaseException as error:  # raised again where the frames are wanted
+        except BaseException as error:  # raised again by the consumer
             put(error)
 
     thread = threading.Thread(target=work, name="faces", daemon=True)
     thread.start()
     try:
-        while (item := waiting.get()) is not None:
+        while (item := results.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
             yield item
@@ -98,28 +129,29 @@ def _search(
     detector: Detector,
     sources: Sequence[Source],
     start: Position,
-    every: int,
-    whole: bool,
+    options: Options,
     seconds: Seconds,
-) -> Iterator[Found]:
+) -> Iterator[FrameFaces]:
+    """Do the work of `search` in the calling thread."""
     for number in range(start.source, len(sources)):
         source, first, state = sources[number], 0, None
         if number == start.source:
             first, state = start.frame, start.tracker
-        step = 1 if source.kind == "image" else every
-        tracker = None if whole else Tracker(detector.finder, step, state)
+        every = 1 if source.kind == "image" else options.every
+        tracker = None if options.whole else Tracker(detector.finder, every, state)
         try:
             for frame in _timed(read(source, first), seconds):
                 faces: list[tuple[int, Face]] = []
+                crops = []
                 if frame.image is not None:
                     if tracker:
                         faces = tracker.step(frame.image, frame.index)
                     else:
                         faces = [(0, whole_face(frame.image))]
-                crops = _crops(detector, frame, faces)
+                    crops = [detector.crop(frame.image, face) for _, face in faces]
                 state = tracker.state() if tracker else None
                 after = Position(number, frame.index + 1, state)
-                yield Found(frame, faces, crops, after)
+                yield FrameFaces(frame, faces, crops, after)
         finally:
             if tracker:
                 seconds.detection += tracker.seconds["detection"]
@@ -127,6 +159,7 @@ def _search(
 
 
 def _timed(frames: Iterator[Frame], seconds: Seconds) -> Iterator[Frame]:
+    """Yield the frames, and add the time that each took to `seconds.decode`."""
     while True:
         clock = time.perf_counter()
         frame = next(frames, None)
@@ -134,19 +167,3 @@ def _timed(frames: Iterator[Frame], seconds: Seconds) -> Iterator[Frame]:
         if frame is None:
             return
         yield frame
-
-
-def _crops(
-    detector: Detector, frame: Frame, faces: list[tuple[int, Face]]
-) -> list[Any]:
-    if frame.image is None:
-        return []
-    return [detector.crop(frame.image, face) for _, face in faces]
-
-
-def light(found: Found) -> Found:
-    """Without the pixels, but for one, which tells that the frame was decoded."""
-    if found.frame.image is None:
-        return found
-    frame = dataclasses.replace(found.frame, image=found.frame.image[:1, :1].copy())
-    return dataclasses.replace(found, frame=frame)

@@ -18,6 +18,15 @@ def drawn(n: int = 60, unknown: float = 0.2) -> tuple[np.ndarray, ...]:
     return probabilities, aus, rng.random((n, 3)) >= unknown
 
 
+def test_a_probability_at_the_threshold_is_active():
+    probabilities = np.array([[0.5, 0.4], [0.499, 0.5]], np.float32)
+    assert metrics.decide(probabilities, 0.5).tolist() == [[True, False], [False, True]]
+    thresholds = np.array([0.6, 0.4], np.float32)
+    decisions = metrics.decide(probabilities, thresholds)
+    assert decisions.tolist() == [[False, True], [False, True]]
+    assert decisions.dtype == bool
+
+
 def test_counts_by_hand():
     """Of six images: 2 hits, 1 miss, 1 false alarm, 1 correct rejection, 1 unknown."""
     probabilities = np.array([[0.9], [0.6], [0.2], [0.7], [0.1], [0.9]])

@@ -1,7 +1,7 @@
-"""Models of ADLD snapshots.
+"""Models from ADLD snapshots.
 
-Expected: the forward pass of the reference file (an independent implementation in
-PyTorch), whose parameters its README says how to draw; and what each test broke.
+The expected forward pass comes from a reference file, which an independent PyTorch
+implementation wrote; its README says how the parameters are drawn.
 """
 
 import collections
@@ -14,13 +14,12 @@ import pytest
 from au_jax.errors import UserError
 from au_jax.model_file import from_adld
 from au_jax.stages import joint
-from au_jax.types import Variables
-from au_jax.workdir.networks import network_shapes
+from au_jax.workdir.best_networks import network_shapes
 from configs import adld as adld_config
 from tests import reference_models as reference
 from tests.references import reference_files
 
-FILES = {  # of a snapshot, and their networks in the reference
+FILES = {  # the files of a snapshot: prefix of the network in the reference
     "base_net": "base.",
     "land_enc": "land.",
     "au_enc": "au.",
@@ -37,11 +36,11 @@ def config_of(case):
 
 @functools.cache
 def state_dicts(case):
-    """The arrays of each file, in PyTorch's layout, with the names of the reference."""
+    """Return the arrays of each file in PyTorch's layout, named as in the reference."""
     config = config_of(case)
     params, _ = network_shapes("joint", config)
     stream = np.random.RandomState(case.seed)
-    found = {name: collections.OrderedDict() for name in FILES}
+    dicts = {name: collections.OrderedDict() for name in FILES}
     for leaf in reference.adld_leaves(len(config.data.aus)):
         shape = params
         for part in leaf.path:
@@ -49,8 +48,8 @@ def state_dicts(case):
         value = reference.draw(stream, leaf.kind, shape.shape)
         for name, prefix in FILES.items():
             if leaf.reference.startswith(prefix):
-                _put(found[name], leaf, value)
-    return found
+                _put(dicts[name], leaf, value)
+    return dicts
 
 
 def _put(state, leaf, value):
@@ -72,7 +71,7 @@ def without_counts(state):
 
 @pytest.fixture(params=reference_files("adld_*.npz"), ids=lambda path: path.stem)
 def snapshot(request, tmp_path, monkeypatch):
-    """A folder of two snapshots, the second of which is not whole; files by name."""
+    """A folder of two snapshots, of which the newer is incomplete."""
     case = reference.parse(request.param)
     dicts = {
         f"{name}_7.pth": without_counts(state)
@@ -84,67 +83,67 @@ def snapshot(request, tmp_path, monkeypatch):
     return tmp_path, case, dicts, dict(np.load(request.param))
 
 
-def test_the_forward_pass_is_that_of_the_reference(snapshot):
+def test_the_forward_pass_matches_the_reference(snapshot):
     folder, case, _, numbers = snapshot
     config = config_of(case)
-    model = from_adld.read(folder, config)
+    model = from_adld.load(folder, config)
     assert model.card["training"] == {"method": "ADLD", "snapshot": 7}
     batch, _ = reference.inputs(case, joint=False)
     predict = joint.make_predict(config)
-    found = predict(Variables(model.params, model.batch_stats), batch["image"][1])
-    wanted = 1 / (1 + np.exp(-numbers["eval/au_logits_target"]))
-    np.testing.assert_allclose(found.aus["reconstructed"], wanted, atol=1e-4)
+    prediction = predict(model.variables, batch["image"][1])
+    expected = 1 / (1 + np.exp(-numbers["eval/au_logits_target"]))
+    np.testing.assert_allclose(prediction.aus["reconstructed"], expected, atol=1e-4)
 
 
-def test_a_snapshot_that_is_not_whole(snapshot):
+def test_an_incomplete_snapshot_is_refused(snapshot):
     folder, case, *_ = snapshot
     (folder / "feat_gen_7.pth").unlink()
-    with pytest.raises(UserError, match="no whole snapshot: base_net_N"):
-        from_adld.read(folder, config_of(case))
+    with pytest.raises(UserError, match="no complete snapshot; it needs base_net_N"):
+        from_adld.load(folder, config_of(case))
     with pytest.raises(UserError, match="is not a folder"):
-        from_adld.read(folder / "base_net_7.pth", config_of(case))
+        from_adld.load(folder / "base_net_7.pth", config_of(case))
 
 
-def test_other_networks(snapshot):
+def test_other_networks_are_refused(snapshot):
     folder, case, dicts, _ = snapshot
     config = config_of(case)
     config.data.aus = (1, 2, 4)
     with pytest.raises(UserError, match=r"au_enc_7.pth has .* name the AUs"):
-        from_adld.read(folder, config)
+        from_adld.load(folder, config)
     config = config_of(case)
     config.model.width = 0.5
-    with pytest.raises(UserError, match=r"0.weight of shape \(3, 3, 3, 32\) stands"):
-        from_adld.read(folder, config)
+    with pytest.raises(UserError, match=r"0.weight of shape \(3, 3, 3, 32\) is where"):
+        from_adld.load(folder, config)
     name, array = next(iter(dicts["feat_gen_7.pth"].items()))
     dicts["feat_gen_7.pth"][name] = array * np.nan
-    with pytest.raises(UserError, match=r"feat_gen_7.pth: entry .* no numbers"):
-        from_adld.read(folder, config_of(case))
+    with pytest.raises(UserError, match=r"feat_gen_7.pth: entry .* not finite"):
+        from_adld.load(folder, config_of(case))
 
 
 @pytest.fixture
 def torch():
-    reason = "PyTorch, which reads the snapshots, is absent"
+    reason = "PyTorch is not installed"
     return pytest.importorskip("torch", reason=reason)
 
 
-@pytest.mark.parametrize("as_zip", [True, False])  # False: as PyTorch 0.4 wrote them
-def test_files_of_pytorch(torch, tmp_path, as_zip):
+@pytest.mark.parametrize("as_zip", [True, False])  # False: the format of PyTorch 0.4
+def test_state_dicts_of_pytorch_are_read(torch, tmp_path, as_zip):
     case = reference.Case(0, 128, 2)
-    wanted = state_dicts(case)["base_net"]
+    expected = state_dicts(case)["base_net"]
     tensors = collections.OrderedDict(
         (name, torch.from_numpy(np.ascontiguousarray(array)))
-        for name, array in wanted.items()
+        for name, array in expected.items()
     )
     file = tmp_path / "base_net_1.pth"
     torch.save(tensors, file, _use_new_zipfile_serialization=as_zip)
-    found = from_adld._state_dict(file)
-    assert list(found) == list(without_counts(wanted))
-    for name, array in found.items():
-        np.testing.assert_array_equal(array, wanted[name])
+    arrays = from_adld._state_dict(file)
+    assert list(arrays) == list(without_counts(expected))
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, expected[name])
 
 
 class Hostile:
-    """A pickle that would write a file when it is loaded."""
+    """An object whose unpickling creates a file."""
 
     def __init__(self, target):
         self.target = target
@@ -153,24 +152,24 @@ class Hostile:
         return open, (str(self.target), "w")
 
 
-def test_nothing_is_executed(torch, tmp_path):
+def test_no_code_of_a_file_is_executed(torch, tmp_path):
     trace = tmp_path / "trace"
     for name, write in (("pickle", pickle.dump), ("torch", torch.save)):
         file = tmp_path / name
         with file.open("wb") as stream:
             write({"0.weight": Hostile(trace)}, stream)
-        with pytest.raises(UserError, match="is no state dict of PyTorch") as error:
+        with pytest.raises(UserError, match="is not a PyTorch state dict") as error:
             from_adld._state_dict(file)
         assert "\n" not in str(error.value)
     assert not trace.exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"PK\x03\x04"])
-def test_what_is_no_state_dict(torch, tmp_path, content):
+def test_other_files_are_refused(torch, tmp_path, content):
     file = tmp_path / "base_net_1.pth"
     file.write_bytes(content)
-    with pytest.raises(UserError, match="is no state dict of PyTorch"):
+    with pytest.raises(UserError, match="is not a PyTorch state dict"):
         from_adld._state_dict(file)
     torch.save([1, 2], file)
-    with pytest.raises(UserError, match="is no state dict of PyTorch"):
+    with pytest.raises(UserError, match="is not a PyTorch state dict"):
         from_adld._state_dict(file)

@@ -1,4 +1,4 @@
-"""A small untrained model: its results mean nothing, but depend on every pixel."""
+"""A small untrained model, whose meaningless results depend on every pixel."""
 
 import functools
 from typing import Any
@@ -15,13 +15,13 @@ from tests.stages.small import small_config
 def small_model(stage: str = "joint") -> Model:
     config = small_config()
     init = jax.jit(lambda key: STAGES[stage].init(config, key))
-    params, batch_stats = jax.device_get(init(jax.random.key(0)))
+    variables = jax.device_get(init(jax.random.key(0)))
     card: dict[str, Any] = {
         "format": cards.FORMAT,
         "stage": stage,
-        "networks": cards.pick_config(config),
+        "networks": cards.describe_networks(config),
         "alignment": {"size": 200, "enlarge": 2.8},
         "thresholds": [0.5] * len(config.data.aus),
         "training": {},
     }
-    return with_digest(Model(card, prune(params), prune(batch_stats)))
+    return with_digest(Model(card, prune(variables)))

@@ -1,0 +1,110 @@
+"""A model as one function of face crops, and its export as StableHLO and ONNX.
+
+Both exported programs take any number of crops and return AU probabilities. A
+StableHLO program runs on CPUs and NVIDIA GPUs and needs only jax and flatbuffers:
+
+    call = jax.export.deserialize(bytearray(open(FILE, "rb").read())).call
+    probabilities = call(faces)
+
+An ONNX program has the input `faces` and the output `probabilities`; its metadata entry
+`card` holds the model card as JSON, without the index of arrays.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float, UInt8
+
+from au_jax.data.transforms import normalise
+from au_jax.errors import UserError
+from au_jax.model_file import card as cards
+from au_jax.model_file.file import Model
+from au_jax.runtime.files import write_whole
+from au_jax.stages import STAGES
+from au_jax.types import Array, Variables
+
+PLATFORMS = ("cpu", "cuda")
+"""The platforms of a StableHLO program."""
+
+
+def predict_aus(
+    card: dict[str, Any], au_path: str
+) -> Callable[[Variables, Array], Array]:
+    """Return the function from variables and face crops to AU probabilities.
+
+    It takes crops as `Detector.crop` cuts them, uint8 (b, crop, crop, 3) in RGB, and
+    returns float32 (b, a). Normalisation is part of it, as in training.
+
+    Args:
+        card: The model card.
+        au_path: "reconstructed" or "direct", one of `cards.au_paths(card)`.
+    """
+    predict = STAGES[card["stage"]].make_predict(cards.network_config(card))
+
+    def probabilities(
+        variables: Variables, faces: UInt8[Array, "b c c 3"]
+    ) -> Float[Array, "b a"]:
+        return predict(variables, normalise(faces)).aus[au_path]
+
+    return probabilities
+
+
+def save_stablehlo(file: Path, model: Model, path: str | None = None) -> None:
+    """Write a StableHLO program that contains the parameters.
+
+    Args:
+        file: The file to write.
+        model: The model to export.
+        path: "reconstructed" or "direct"; None selects the first that the model has.
+
+    Raises:
+        UserError: the model has no such path.
+    """
+    (batch,) = jax.export.symbolic_shape("b")
+    faces = jax.ShapeDtypeStruct((batch, model.crop, model.crop, 3), jnp.uint8)
+    program = jax.jit(_with_constants(model, path))
+    exported = jax.export.export(program, platforms=PLATFORMS)(faces)
+    write_whole(file, bytes(exported.serialize()))
+
+
+def save_onnx(file: Path, model: Model, path: str | None = None) -> None:
+    """Write an ONNX program that contains the parameters.
+
+    Args:
+        file: The file to write.
+        model: The model to export.
+        path: "reconstructed" or "direct"; None selects the first that the model has.
+
+    Raises:
+        UserError: jax2onnx is not installed, or the model has no such path.
+    """
+    try:
+        import jax2onnx  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise UserError(
+            "ONNX export needs jax2onnx: pip install jax2onnx onnxruntime"
+        ) from None
+    # It warns about shapes that it leaves symbolic, as they should be.
+    logging.getLogger("onnx_ir").setLevel(logging.ERROR)
+    shape: Any = ("b", model.crop, model.crop, 3)
+    exported = jax2onnx.to_onnx(
+        _with_constants(model, path),
+        [jax.ShapeDtypeStruct(shape, jnp.uint8)],
+        model_name="au_jax",
+        input_names=["faces"],
+        output_names=["probabilities"],
+    )
+    entry = exported.metadata_props.add()
+    entry.key, entry.value = "card", json.dumps(cards.without_arrays(model.card))
+    write_whole(file, exported.SerializeToString())
+
+
+def _with_constants(model: Model, path: str | None) -> Callable[[Array], Array]:
+    """Return the model as a function of crops alone; its parameters are constants."""
+    predict = predict_aus(model.card, cards.select_au_path(model.card, path))
+    return lambda faces: predict(model.variables, faces)

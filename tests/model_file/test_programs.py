@@ -1,0 +1,104 @@
+"""Exported programs give the probabilities of `Detector`, for any number of faces."""
+
+import json
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from au_jax import Detector
+from au_jax.errors import UserError
+from au_jax.model_file import programs
+from tests.prediction.models import small_model
+
+STANDALONE = """
+import sys
+import jax
+import numpy as np
+with open(sys.argv[1], "rb") as stream:
+    call = jax.export.deserialize(bytearray(stream.read())).call
+faces = np.load(sys.argv[2])
+np.save(sys.argv[3], np.asarray(call(faces)))
+assert not [name for name in sys.modules if name.startswith(("au_jax", "flax"))]
+"""
+
+
+def random_faces(count, crop):
+    rng = np.random.default_rng(count)
+    return rng.integers(0, 256, (count, crop, crop, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("path", ["reconstructed", "direct"])
+def test_stablehlo_agrees_with_the_detector(tmp_path, path):
+    model = small_model()
+    file = tmp_path / "model.stablehlo"
+    programs.save_stablehlo(file, model, path)
+    assert [f.name for f in tmp_path.iterdir()] == [file.name]
+    exported = jax.export.deserialize(bytearray(file.read_bytes()))
+    assert exported.platforms == programs.PLATFORMS
+    detector = Detector(model, path)
+    for count in (1, 3, 16, 17):
+        faces = random_faces(count, model.crop)
+        probabilities = np.asarray(exported.call(faces))
+        assert probabilities.shape == (count, len(model.aus))
+        # The size of the batch changes the order of XLA's sums.
+        expected = detector.probabilities(list(faces))
+        np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
+def test_stablehlo_runs_without_au_jax(tmp_path):
+    model, faces = small_model(), random_faces(2, small_model().crop)
+    programs.save_stablehlo(tmp_path / "model", model)
+    np.save(tmp_path / "faces.npy", faces)
+    names = ("model", "faces.npy", "probabilities.npy")
+    files = [str(tmp_path / name) for name in names]
+    subprocess.run([sys.executable, "-c", STANDALONE, *files], cwd=tmp_path, check=True)
+    expected = Detector(model).probabilities(list(faces))
+    np.testing.assert_allclose(np.load(files[2]), expected, atol=1e-5)
+
+
+def test_stablehlo_refuses_a_path_that_the_model_lacks(tmp_path):
+    with pytest.raises(UserError, match="this model has direct"):
+        programs.save_stablehlo(
+            tmp_path / "m", small_model("supervised"), "reconstructed"
+        )
+
+
+@pytest.fixture
+def onnxruntime():
+    reason = "the packages of the extra `onnx` are not installed"
+    pytest.importorskip("jax2onnx", reason=reason)
+    return pytest.importorskip("onnxruntime", reason=reason)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # raised inside jax2onnx
+@pytest.mark.parametrize("path", ["reconstructed", "direct"])
+def test_onnx_agrees_with_the_detector(onnxruntime, tmp_path, path):
+    model = small_model()
+    file = tmp_path / "model.onnx"
+    with jax.numpy_rank_promotion("allow"):  # jax2onnx broadcasts the biases
+        programs.save_onnx(file, model, path)
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    card = json.loads(session.get_modelmeta().custom_metadata_map["card"])
+    assert card["networks"]["data"]["aus"] == list(model.aus)
+    assert "arrays" not in card
+    detector = Detector(model, path)
+    for count in (1, 3, 17):
+        faces = random_faces(count, model.crop)
+        (probabilities,) = session.run(["probabilities"], {"faces": faces})
+        expected = detector.probabilities(list(faces))
+        np.testing.assert_allclose(probabilities, expected, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_onnx_refuses_a_path_that_the_model_lacks(onnxruntime, tmp_path):
+    with pytest.raises(UserError, match="this model has direct"):
+        programs.save_onnx(tmp_path / "m", small_model("supervised"), "reconstructed")
+
+
+def test_onnx_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax2onnx", None)
+    with pytest.raises(UserError, match="pip install jax2onnx"):
+        programs.save_onnx(tmp_path / "m", small_model())
