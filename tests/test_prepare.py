@@ -14,15 +14,15 @@ from tests.shared_data import SHARED, needs_shared_data
 
 
 def run_patched(tmp_path, patch, *arguments):
-    """The program with another `course.run`.
+    """The program with another `preparation.run.prepare`.
 
     In a process of its own: other programs define flags of the same names.
     """
     code = f"""
 import runpy
-from au_jax.preparation import course
+from au_jax.preparation import run
 {patch}
-course.run = run
+run.prepare = prepare
 runpy.run_module("au_jax.prepare", run_name="__main__")
 """
     flags = ["--dataset=bp4d", f"--raw={tmp_path}", f"--data_dir={tmp_path / 'out'}"]
@@ -33,14 +33,14 @@ runpy.run_module("au_jax.prepare", run_name="__main__")
 
 @pytest.mark.parametrize("workers", [0, 3])
 def test_no_number_of_processes_is_one_for_each_core(tmp_path, workers):
-    patch = "def run(*settings, **_): print(settings[3:])"
+    patch = "def prepare(*settings, **_): print(settings[3:])"
     result = run_patched(tmp_path, patch, f"--workers={workers}", "--seed=7")
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"({workers or len(os.sched_getaffinity(0))}, 7)\n"
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):
-    result = run_patched(tmp_path, "def run(*_, **__): raise KeyboardInterrupt")
+    result = run_patched(tmp_path, "def prepare(*_, **__): raise KeyboardInterrupt")
     assert result.returncode == 130
     assert result.stderr == "interrupted; the same command goes on where it stopped\n"
 

@@ -142,7 +142,7 @@ def test_an_interrupted_run_goes_on(raw, out, tmp_path, stop):
 
 KILLED = """
 import functools, pathlib, sys, time
-from au_jax.preparation import course
+from au_jax.preparation.run import prepare
 from tests import raw_trees
 
 def make_slow_finder():
@@ -151,7 +151,7 @@ def make_slow_finder():
 
 if __name__ == "__main__":
     raw, out = map(pathlib.Path, sys.argv[1:])
-    course.run("bp4d", raw, out, 1, 0, make_slow_finder)
+    prepare("bp4d", raw, out, 1, 0, make_slow_finder)
 """
 
 

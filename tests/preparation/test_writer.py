@@ -63,7 +63,7 @@ def test_read_back(tmp_path):
 
 OTHER_PROCESS = """
 import pathlib, sys
-from tests.preparation.test_records import write
+from tests.preparation.test_writer import write
 write(pathlib.Path(sys.argv[1]))
 """
 

@@ -69,7 +69,7 @@ def test_published_splits_hold_everyone_once(name):
     people = set(splits.NAMED["bp4d-fold1" if "bp4d" in name else "disfa-fold1"])
     assert set(splits.NAMED[name]) == people
     assert len(people) == (41 if "bp4d" in name else 27)
-    text = (ROOT / "au_jax/preparation/named_splits.json").read_text()
+    text = (ROOT / "au_jax/raw/named_splits.json").read_text()
     parts = json.loads(text)[name]
     assert sum(len(part.split()) for part in parts.values()) == len(people)
 

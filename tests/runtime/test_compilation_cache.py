@@ -9,7 +9,7 @@ from tests.programs import ROOT
 SCRIPT = """
 import jax
 import jax.numpy as jnp
-from au_jax import compilation_cache
+from au_jax.runtime import compilation_cache
 
 print(compilation_cache.use())
 jax.jit(lambda x: jnp.sin(x) + 1)(jnp.ones(3))

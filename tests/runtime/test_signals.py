@@ -65,8 +65,8 @@ def test_a_request_to_save_stops_nothing():
 # Its main thread is inside of one call that runs no handler, like a compilation.
 BUSY = """
 import hashlib
-from au_jax import interrupts
-with interrupts.requests() as asked:
+from au_jax.runtime import signals
+with signals.requests() as asked:
     print("ready", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
 """
