@@ -11,6 +11,7 @@ import jax
 from au_jax.benchmarking import ahead_of_time, measures, profile, table
 from au_jax.errors import UserError
 from au_jax.runtime import console, processes
+from au_jax.runtime.files import write_whole
 from au_jax.stages import STAGES
 from au_jax.training import config_checks
 from au_jax.training.run import open_data
@@ -61,7 +62,7 @@ def run(
         figures["profile"] = profile.profile_train_step(stage, config, repeats)
     print(table.format_figures(figures))
     if out:
-        out.write_text(json.dumps(figures, indent=2) + "\n")
+        write_whole(out, json.dumps(figures, indent=2) + "\n")
 
 
 def describe_machine() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from au_jax.faces.landmarks import FROM_68
+from au_jax.runtime.files import replacing
 
 _Row = dict[str, str]
 
@@ -40,15 +41,15 @@ def write(table: Path, folder: Path, aus: Sequence[int]) -> None:
     used: set[str] = set()
     with table.open(newline="") as file:
         rows = csv.DictReader(file)
-        for name, part in groupby(rows, key=lambda row: row["file"]):
+        for name, rows_of_input in groupby(rows, key=lambda row: row["file"]):
             stem = _unused(Path(name).stem, used)
-            target = folder / f"{stem}.csv"
-            temporary = folder / f".{stem}.csv"
-            with temporary.open("w", newline="") as out:
+            with (
+                replacing(folder / f"{stem}.csv") as part,
+                part.open("w", newline="") as out,
+            ):
                 writer = csv.writer(out, lineterminator="\n")
                 writer.writerow(columns(aus))
-                writer.writerows(_lines(part, aus))
-            temporary.replace(target)
+                writer.writerows(_lines(rows_of_input, aus))
 
 
 def _lines(part: Any, aus: Sequence[int]) -> Iterator[list[str]]:

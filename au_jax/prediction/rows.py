@@ -18,6 +18,7 @@ from au_jax.faces.finder import Face
 from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.prediction import openface
 from au_jax.prediction.inputs import Frame
+from au_jax.runtime.files import replacing
 
 TABLE = "aus.csv"
 FORMATS = ("csv", "parquet", "openface")
@@ -129,11 +130,10 @@ def write_parquet(table: Path, out: Path, aus: Sequence[int]) -> None:
     types = {n: pa.int32() if n in integers else pa.float32() for n in names}
     types |= {"file": pa.string(), "status": pa.string(), "timestamp": pa.float64()}
     options = arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=False)
-    temporary = out.with_name(f".{out.name}")
     with (
+        replacing(out) as part,
         arrow_csv.open_csv(table, convert_options=options) as blocks,
-        parquet.ParquetWriter(temporary, blocks.schema) as writer,
+        parquet.ParquetWriter(part, blocks.schema) as writer,
     ):
         for block in blocks:
             writer.write_batch(block)
-    temporary.replace(out)

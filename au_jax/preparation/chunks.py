@@ -5,7 +5,6 @@ what it depends on, so a repeated run takes up whatever still holds.
 """
 
 import hashlib
-import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from au_jax.faces.detect import METHOD, Finder
 from au_jax.media.images import UnusableImage
 from au_jax.preparation.image_reader import ImageReader
 from au_jax.raw.row import Row
+from au_jax.runtime.files import replacing
 
 JPEG_QUALITY = 95
 SETTINGS = f"align {align.SIZE} {align.ENLARGE}, jpeg {JPEG_QUALITY}, {METHOD}"
@@ -120,17 +120,16 @@ def encode(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
 
 
 def save(file: Path, faces: Faces) -> None:
-    """Writes a chunk's result; the file is there whole or not at all."""
-    part = file.with_suffix(f".{os.getpid()}.part")
-    with part.open("wb") as stream:
+    """Write the result of a chunk."""
+    # Apache Beam may run the same piece of work twice at the same time.
+    with replacing(file, shared=True) as part:
         np.savez(
-            stream,
+            part,
             jpegs=np.frombuffer(b"".join(faces.jpegs), np.uint8),
             lengths=np.array([len(jpeg) for jpeg in faces.jpegs], np.int64),
             landmarks=faces.landmarks,
             problems=np.array(faces.problems, np.str_).reshape(-1, 2),
         )
-    part.replace(file)
 
 
 def stored(file: Path) -> int:

@@ -4,6 +4,7 @@ A pass of its own over what is complete: an interrupted run loses no half-writte
 """
 
 import csv
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +17,7 @@ from au_jax.errors import UserError
 from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.prediction.inputs import Source, read
 from au_jax.prediction.views.au_names import colour, in_words
+from au_jax.runtime.files import replacing, write_whole
 
 Row = dict[str, str]
 Image = UInt8[np.ndarray, "_ _ 3"]
@@ -56,7 +58,7 @@ def write(
         if source.kind == "image":
             for picture in pictures:
                 data = cv2.imencode(".jpg", picture[..., ::-1])[1]
-                (folder / f"{stem}.jpg").write_bytes(data.tobytes())
+                write_whole(folder / f"{stem}.jpg", data.tobytes())
         elif source.kind == "video" and not (folder / f"{stem}.mp4").exists():
             _write_video(folder, stem, source, pictures)
 
@@ -80,19 +82,18 @@ def _write_video(
     folder: Path, stem: str, source: Source, pictures: Iterator[Image]
 ) -> None:
     """MPEG-4 at the rate of the input."""
+    first = next(pictures, None)
+    if first is None:
+        return
     rate = cv2.VideoCapture(source.file).get(cv2.CAP_PROP_FPS)
-    temporary, writer = folder / f".{stem}.mp4", None
-    for picture in pictures:
-        if writer is None:
-            size = picture.shape[1::-1]
-            code = cv2.VideoWriter.fourcc(*"mp4v")
-            writer = cv2.VideoWriter(str(temporary), code, rate or 25, size)
-            if not writer.isOpened():
-                raise UserError(f"{temporary} cannot be written by this OpenCV")
-        writer.write(np.ascontiguousarray(picture[..., ::-1]))
-    if writer is not None:
+    code = cv2.VideoWriter.fourcc(*"mp4v")
+    with replacing(folder / f"{stem}.mp4") as part:
+        writer = cv2.VideoWriter(str(part), code, rate or 25, first.shape[1::-1])
+        if not writer.isOpened():
+            raise UserError(f"{part} cannot be written by this OpenCV")
+        for picture in itertools.chain([first], pictures):
+            writer.write(np.ascontiguousarray(picture[..., ::-1]))
         writer.release()
-        temporary.replace(folder / f"{stem}.mp4")
 
 
 def annotate(

@@ -15,6 +15,7 @@ from au_jax.prediction.inputs import Source, read
 from au_jax.prediction.views.au_names import in_words
 from au_jax.prediction.views.overlay import Row, tables
 from au_jax.prediction.views.timelines import section, thumbnail
+from au_jax.runtime.files import write_whole
 
 _HERE = Path(__file__).parent
 _SHOWN = 500  # faces in the gallery
@@ -70,9 +71,7 @@ def write(
         *_failed(failed),
         f"</main><script>{script}</script></body></html>",
     ]
-    temporary = out.with_name(f".{out.name}")
-    temporary.write_text("\n".join(parts), encoding="utf-8")
-    temporary.replace(out)
+    write_whole(out, "\n".join(parts))
 
 
 def _card(row: Row, image: Image, aus: Sequence[int], place: int) -> str:

@@ -10,6 +10,7 @@ from au_jax.preparation.checks import dataset, report_page
 from au_jax.preparation.checks.dataset import Prepared
 from au_jax.preparation.checks.findings import Finding, findings
 from au_jax.preparation.checks.statistics import SplitStatistics, count, repeated
+from au_jax.runtime.files import write_whole
 
 
 def check(
@@ -61,11 +62,7 @@ def conclude(
     _print(found)
     show = drawing.choose(faces, opened.name)
     file = opened.directory / "report.html"
-    part = file.with_name(".report.html.part")
-    part.write_text(
-        report_page.page(opened, splits, found, show, raw), encoding="utf-8"
-    )
-    part.replace(file)
+    write_whole(file, report_page.page(opened, splits, found, show, raw))
     print(f"report: {file} (faces: {show})")
     return int(any(finding.error for finding in found))
 
