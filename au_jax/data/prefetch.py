@@ -1,10 +1,6 @@
 """Processes that read data; the program's signals and its end are theirs, too."""
 
-import functools
 import gc
-import os
-import threading
-import time
 from collections.abc import Generator
 from multiprocessing import resource_tracker
 
@@ -14,7 +10,8 @@ import numpy as np
 from absl import flags
 
 from au_jax.errors import UserError
-from au_jax.runtime import signals
+from au_jax.runtime import workers
+from au_jax.runtime.signals import SIGNALS
 from au_jax.types import Batch
 
 
@@ -31,15 +28,14 @@ def read(dataset: grain.IterDataset, num_workers: int) -> Generator[Batch, None,
         flags.FLAGS.mark_as_parsed()
     # One more batch on its way between the processes, besides those they hold ready.
     options = grain.MultiprocessingOptions(num_workers, per_worker_buffer_size=1)
-    begin = functools.partial(_end_with, os.getpid())
     # Python's own helper process resets the mask where it is started: so beforehand.
-    with signals.kept_from_children():
+    with workers.shielded(SIGNALS):
         resource_tracker.ensure_running()
-    batches = iter(dataset.mp_prefetch(options, worker_init_fn=begin))
+    batches = iter(dataset.mp_prefetch(options, worker_init_fn=_start))
     try:
         while True:
             # Grain starts each process when it first needs it.
-            with signals.kept_from_children():
+            with workers.shielded(SIGNALS):
                 # Copied, so that the shared memory is free again at once.
                 batch = jax.tree.map(np.array, next(batches))
             yield batch
@@ -61,13 +57,7 @@ def read(dataset: grain.IterDataset, num_workers: int) -> Generator[Batch, None,
         gc.collect()
 
 
-def _end_with(parent: int, worker: int, workers: int) -> None:
-    """In a worker: ends it when the program that started it is gone, even if killed."""
-    del worker, workers
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+def _start(index: int, count: int) -> None:
+    """Set up a worker."""
+    del index, count
+    workers.end_with_parent()

@@ -5,7 +5,6 @@ import dataclasses
 import hashlib
 import multiprocessing
 import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 
 from au_jax.faces import align
-from au_jax.preparation import assemble, chunks, counts, find_faces, writer
+from au_jax.preparation import assemble, chunks, counts, writer
 from au_jax.preparation import run as course
 from au_jax.preparation.chunks import Faces
 from au_jax.preparation.survey import Item, Survey
@@ -22,6 +21,7 @@ from au_jax.rendering import scenes
 from au_jax.rendering.expression import AUS, draw_sequence
 from au_jax.rendering.person import draw_person
 from au_jax.rendering.scenes import Scene
+from au_jax.runtime import workers
 
 VERSION = 2  # raise it when the same seed gives other pictures
 
@@ -169,7 +169,7 @@ def _rendered(
     context = multiprocessing.get_context("spawn")
     pool = concurrent.futures.ProcessPoolExecutor(processes, context, _begin)
     try:
-        with find_faces.interrupts_held():
+        with workers.shielded([signal.SIGINT]):
             results = pool.map(_render, work, files)
         for job, faces in zip(work, results, strict=True):
             yield list(job.rows()), faces
@@ -180,7 +180,7 @@ def _rendered(
 def _begin() -> None:
     """Sets up a worker process: Ctrl-C is its parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=find_faces.end_with_parent, daemon=True).start()
+    workers.end_with_parent()
     cv2.setNumThreads(1)
 
 

@@ -90,20 +90,6 @@ def requests() -> Iterator[Requests]:
         os.close(reader)
 
 
-@contextlib.contextmanager
-def kept_from_children() -> Iterator[None]:
-    """Processes started in here never see a signal that is sent to the whole group.
-
-    Ctrl-C in a terminal and Slurm's signals reach every process. The mask is inherited;
-    this program still gets them, by its other threads or afterwards.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _listen(reader: int, asked: Requests) -> None:
     """Notes each signal; the pipe has a byte for each one as soon as it comes."""
     first = 0.0

@@ -1,6 +1,5 @@
 """Expected: what signals do to a program, sent by the test itself."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -88,13 +87,3 @@ def test_the_second_signal_ends_a_program_that_is_busy():
     said = process.communicate(timeout=20)[1]
     assert process.returncode == 143
     assert said.count("again to end at once") == 1
-
-
-def test_children_do_not_see_the_signals_of_the_group():
-    mask = "import signal; print(*sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())))"
-    command = [sys.executable, "-c", f"{mask}; import os; print(os.getppid())"]
-    with signals.kept_from_children():
-        said = subprocess.run(command, capture_output=True, text=True).stdout
-    numbers = " ".join(str(int(number)) for number in sorted(signals.SIGNALS))
-    assert said.splitlines() == [numbers, str(os.getpid())]
-    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
