@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
     """Train, and evaluate if the config asks for it; return the exit code."""
     del argv
     assert WORKDIR.value is not None
-    with signals.requests() as requests:
+    with signals.requests_noted() as requests:
         # Imported late: it takes seconds, in which Ctrl-C is noted already.
         from au_jax.evaluation.run import evaluate
         from au_jax.runtime import compilation_cache, console, processes

@@ -33,16 +33,16 @@ runpy.run_module("au_jax.prepare", run_name="__main__")
 
 @pytest.mark.parametrize("workers", [0, 3])
 def test_no_number_of_processes_is_one_for_each_core(tmp_path, workers):
-    patch = "def prepare(*settings, **_): print(settings[3:])"
+    patch = "def prepare(options, **_): print(options.workers, options.seed)"
     result = run_patched(tmp_path, patch, f"--workers={workers}", "--seed=7")
     assert result.returncode == 0, result.stderr
-    assert result.stdout == f"({workers or len(os.sched_getaffinity(0))}, 7)\n"
+    assert result.stdout == f"{workers or len(os.sched_getaffinity(0))} 7\n"
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):
     result = run_patched(tmp_path, "def prepare(*_, **__): raise KeyboardInterrupt")
     assert result.returncode == 130
-    assert result.stderr == "interrupted; the same command goes on where it stopped\n"
+    assert result.stderr == "interrupted; run the same command again to resume\n"
 
 
 def contents(folder):
@@ -108,7 +108,7 @@ def test_a_killed_program_goes_on(photographs, tmp_path, how):
     (os.killpg if how == signal.SIGINT else os.kill)(run.pid, how)
     _, errors = run.communicate(timeout=60)  # waits for the workers' stderr as well
     assert "Traceback" not in errors, errors
-    assert ("goes on where it stopped" in errors) == (how == signal.SIGINT)
+    assert ("run the same command again to resume" in errors) == (how == signal.SIGINT)
     assert run.returncode == (130 if how == signal.SIGINT else -9)
     assert len(list(done.glob("*.npz"))) >= 2
     assert not (out / "bp4d" / "1.0.0").exists()

@@ -102,12 +102,12 @@ def write_results(
     """
     aus = detector.model.aus
     with (
-        signals.noted() as check_interrupt,
+        signals.interrupt_noted() as check_interrupt,
         live.serve(outputs.live_port, aus) as show,
     ):
         summary = predict(detector, sources, out, options, check_interrupt, show)
     # Ctrl-C may have ended the recording of a camera, so this listens afresh.
-    with signals.noted() as check_interrupt:
+    with signals.interrupt_noted() as check_interrupt:
         table = out / TABLE
         rows.write_formats(out, aus, outputs.formats)
         if outputs.overlay:

@@ -1,1 +1,1 @@
-"""From a raw set to a prepared one: looked through, split, faces found, written."""
+"""From a raw set to a prepared one: survey, splits, faces, records, checks."""

@@ -1,9 +1,11 @@
-"""Puts rows and their faces together into a data set with its rejections and counts."""
+"""Assemble rows and their faces into a data set, with its rejects and counts."""
 
 import csv
+import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +13,44 @@ from rich import progress
 from rich.console import Console
 
 from au_jax.errors import UserError
-from au_jax.preparation import counts
-from au_jax.preparation import writer as records
+from au_jax.preparation import chunks, counts, writer
 from au_jax.preparation.chunks import Faces
-from au_jax.preparation.survey import Item, Survey
 from au_jax.raw.row import Reject, Row
 
-CHUNK_IMAGES = 64  # what an interruption costs each process
-CHUNK_ITEMS = 2048  # images and rejections
+CHUNK_IMAGES = 64  # an interruption costs each process the work on at most so many
+CHUNK_ITEMS = 2048  # images and rejects
+
+Item = Row | Reject
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a raw set holds, before any image is opened."""
+
+    aus: tuple[int, ...]
+    """The AUs that are coded in at least one image, ascending."""
+    images: int
+    """Rows with an image, usable or not."""
+    fingerprint: str
+    """It changes whenever a row, an image file or a setting does."""
+
+
+def take_survey(items: Iterable[Item], raw: Path, seed: int) -> Survey:
+    """Read all rows, and the size and time of change of their image files."""
+    digest = hashlib.sha256(f"{writer.VERSION} {chunks.SETTINGS} {seed}".encode())
+    aus: set[int] = set()
+    images = 0
+    for item in items:
+        digest.update(repr(item).encode())
+        if isinstance(item, Row):
+            digest.update(chunks.stamp(raw / item.file).encode())
+            aus.update(item.aus)
+            images += 1
+    return Survey(tuple(sorted(aus)), images, digest.hexdigest())
 
 
 def cut(items: Iterable[Item]) -> Iterator[tuple[list[Item], list[Row]]]:
-    """Pieces of work, in order: some items, and those that are images."""
+    """Yield pieces of work in order: some items, and those of them that are images."""
     piece: list[Item] = []
     rows: list[Row] = []
     for item in items:
@@ -37,22 +65,22 @@ def cut(items: Iterable[Item]) -> Iterator[tuple[list[Item], list[Row]]]:
 
 
 def write(
-    found: Iterable[tuple[list[Item], Faces]], folder: Path, name: str, survey: Survey
+    pieces: Iterable[tuple[list[Item], Faces]], folder: Path, name: str, survey: Survey
 ) -> dict[str, Any]:
-    """Writes the data set, `rejected.csv` and `counts.json` into `folder`, anew.
+    """Write the data set, `rejected.csv` and `counts.json` into a new `folder`.
 
     Returns:
-        What `counts.json` holds.
+        The content of `counts.json`.
 
     Raises:
-        UserError: nothing can be used, or the raw set has changed since the survey.
+        UserError: no image can be used, or the raw set has changed since the survey.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     tally = counts.Counts(survey.aus)
-    writer = records.Writer(folder, name, survey.aus)
+    records = writer.Writer(folder, name, survey.aus)
     first, seen = "", 0
-    # File names that are no text are named all the same, with \ and numbers.
+    # Bytes of file names that are no text are written as backslash escapes.
     rejected = (folder / "rejected.csv").open(
         "w", newline="", encoding="utf-8", errors="backslashreplace"
     )
@@ -60,36 +88,36 @@ def write(
         lines = csv.writer(stream, lineterminator="\n")
         lines.writerow(("path", "reason", "detail"))
         task = bar.add_task(f"preparing {name}", total=survey.images)
-        for items, faces in found:
+        for items, faces in pieces:
             examples: dict[str, list[dict[str, Any]]] = {}
             for item, jpeg, landmarks in _resolved(items, faces):
                 if isinstance(item, Row):
                     tally.keep(item)
-                    one = records.example(item, jpeg, landmarks, survey.aus)
+                    one = writer.example(item, jpeg, landmarks, survey.aus)
                     examples.setdefault(item.split, []).append(one)
                 else:
                     first = first or f"; {item.path}: {item.reason}, {item.detail}"
                     tally.reject(item)
                     lines.writerow((item.path, item.reason, item.detail))
-            writer.add(examples)
+            records.add(examples)
             bar.advance(task, len(faces.jpegs))
             seen += len(faces.jpegs)
     if seen != survey.images:
         raise UserError(
-            f"the raw set held {survey.images} images at first and {seen} when they"
-            " were read: something changes it; wait, and give the same command again"
+            f"the raw set had {survey.images} images at first, and {seen} when they"
+            " were read: it is being changed; wait, and run the same command again"
         )
     report = tally.report()
     if not report["kept"]:
         raise UserError(f"none of the {report['read']} files can be used{first}")
-    writer.close()
+    records.close()
     report = {"dataset": name, "fingerprint": survey.fingerprint} | report
     (folder / "counts.json").write_text(json.dumps(report, indent=1) + "\n")
     return report
 
 
 def stored_report(folder: Path) -> dict[str, Any] | None:
-    """The counts of a finished data set; None when there is none.
+    """Return the counts of a finished data set, or None if there is none.
 
     Raises:
         UserError: the folder holds something else.
@@ -109,7 +137,10 @@ def stored_report(folder: Path) -> dict[str, Any] | None:
 
 
 def _resolved(items: list[Item], faces: Faces) -> Iterator[tuple[Item, bytes, Any]]:
-    """The items of a piece with their faces; an image without one becomes a reject."""
+    """Yield the items of a piece with their faces.
+
+    An image without a face becomes a reject.
+    """
     index = 0
     for item in items:
         if isinstance(item, Reject):

@@ -1,9 +1,9 @@
-"""Finding faces by Apache Beam, for sets that take one machine days.
+"""Find faces with Apache Beam, for sets that would take one machine days.
 
-Beam runs what takes long, and nothing else: each piece of work becomes the same file of
-faces that a local run would make (chunks.py). The local run then finds them all there,
-and writes the same data set, byte for byte. Raw folder and --data_dir have to be seen
-by all machines under the same paths.
+Beam does only the slow part: it turns each piece of work into the file of faces that a
+local run would make (chunks.py). The local run then finds all these files and writes
+the same data set, byte for byte. All machines must see the raw folder and --data_dir
+under the same paths.
 """
 
 import json
@@ -32,14 +32,14 @@ def find_faces(
     make_finder: Callable[[], Finder],
     options: Sequence[str],
 ) -> None:
-    """Leaves the faces of each piece of work in `folder`.
+    """Store the faces of each piece of work in `folder`.
 
     Args:
         raw: The raw folder.
-        folder: For the results.
+        folder: Gets the results.
         work: The rows of images, piece by piece.
         make_finder: Makes, in each process, the function that finds landmarks.
-        options: Of the pipeline, as on a command line: --runner=..., ...
+        options: Pipeline options as on a command line: --runner=..., ...
 
     Raises:
         UserError: the options cannot be used, or results are missing at the end.
@@ -57,25 +57,25 @@ def find_faces(
     with beam.Pipeline(options=settings) as pipeline:
         numbers = pipeline | beam.Create(offsets) | beam.Reshuffle()
         _ = numbers | beam.ParDo(_FindFaces(raw, folder, plan, make_finder))
-    given = done = 0
+    total = done = 0
     with plan.open("rb") as stream:
         for line in stream:
             rows = _from_line(line)
-            given += len(rows)
+            total += len(rows)
             done += chunks.stored(chunks.chunk_file(folder, raw, rows))
-    if done != given:
+    if done != total:
         raise UserError(
-            f"Beam gave {done} of {given} examples: does every machine see"
-            f" {folder.absolute()}? The same command goes on with what is missing"
+            f"Beam returned {done} of {total} examples: does every machine see"
+            f" {folder.absolute()}? Run the same command again to do the rest"
         )
 
 
 def pipeline_options(options: Sequence[str]) -> PipelineOptions:
-    """Checked pipeline options; Beam's own runner, in this process, unless given.
+    """Parse and check pipeline options; the default runner runs in this process.
 
     Raises:
-        UserError: there is no such runner; or the mode of Beam's own runner that loses
-            elements without a word.
+        UserError: there is no such runner, or the options choose the mode of Beam's own
+            runner that silently loses examples.
     """
     settings = PipelineOptions(list(options))
     try:
@@ -92,7 +92,7 @@ def pipeline_options(options: Sequence[str]) -> PipelineOptions:
 
 
 class _FindFaces(beam.DoFn):
-    """One piece of work, given as its place in the plan."""
+    """Does a piece of work, given by its offset in the plan."""
 
     def __init__(
         self, raw: Path, folder: Path, plan: Path, make_finder: Callable[[], Finder]
@@ -103,12 +103,12 @@ class _FindFaces(beam.DoFn):
         self.make_finder = make_finder
 
     def setup(self) -> None:
-        """Once in each process."""
+        """Set up a process."""
         cv2.setNumThreads(1)
         self.find = self.make_finder()
 
     def process(self, offset: int) -> Iterable[None]:
-        """Finds the faces, unless an earlier attempt has."""
+        """Find the faces, unless an earlier attempt did."""
         with self.plan.open("rb") as stream:
             stream.seek(offset)
             rows = _from_line(stream.readline())
@@ -119,9 +119,9 @@ class _FindFaces(beam.DoFn):
 
 
 def _to_line(rows: Sequence[Row]) -> bytes:
-    """What finding a face takes of each row."""
-    told = [[row.path, row.video, row.frame, row.landmarks.hex()] for row in rows]
-    return json.dumps(told).encode() + b"\n"
+    """Serialise the parts of rows that finding their faces needs."""
+    parts = [[row.path, row.video, row.frame, row.landmarks.hex()] for row in rows]
+    return json.dumps(parts).encode() + b"\n"
 
 
 def _from_line(line: bytes) -> list[Row]:

@@ -1,7 +1,8 @@
-"""The faces of a few images at a time: found, aligned, encoded, and kept on disk.
+"""The faces of a few images at a time: found, aligned, encoded, and stored.
 
-Finding faces is what takes long in preparation. A chunk's result is a file named by
-what it depends on, so a repeated run takes up whatever still holds.
+Finding faces takes most of the time of a preparation. The result for a chunk of images
+is a file whose name is a hash of all that it depends on, so a later run reuses what is
+still valid.
 """
 
 import hashlib
@@ -27,18 +28,18 @@ SETTINGS = f"align {align.SIZE} {align.ENLARGE}, jpeg {JPEG_QUALITY}, {METHOD}"
 
 @dataclass(frozen=True)
 class Faces:
-    """What became of each image of a chunk, in the order of the images."""
+    """The result for each image of a chunk, in order."""
 
     jpegs: Sequence[bytes]
-    """The aligned face, 200 x 200; empty where there is none."""
+    """The aligned face, 200 x 200; empty where none was found."""
     landmarks: Float32[np.ndarray, "n 49 2"]
     """x, y in pixels of the aligned face."""
     problems: Sequence[tuple[str, str]]
-    """Reason and detail; empty where there is a face."""
+    """Reason and detail; empty strings where there is a face."""
 
 
 def stamp(file: Path) -> str:
-    """Changes whenever the file does: its size and time of change."""
+    """Return the size and time of change of a file, by which changes are noticed."""
     try:
         status = file.stat()
     except OSError:
@@ -47,7 +48,7 @@ def stamp(file: Path) -> str:
 
 
 def chunk_file(folder: Path, raw: Path, rows: Sequence[Row]) -> Path:
-    """Where the result for these images, as they are now, is kept."""
+    """Return the path of the result for these images as they are now."""
     digest = hashlib.sha256(SETTINGS.encode())
     for row in rows:
         digest.update(f"\0{row.path}\0{stamp(raw / row.file)}".encode())
@@ -56,7 +57,7 @@ def chunk_file(folder: Path, raw: Path, rows: Sequence[Row]) -> Path:
 
 
 def extract(raw: Path, rows: Sequence[Row], find: Finder) -> Faces:
-    """Finds, aligns and encodes the largest face of each image."""
+    """Find, align and encode the largest face of each image."""
     reader = ImageReader(raw)
     jpegs: list[bytes] = []
     landmarks = np.zeros((len(rows), 49, 2), np.float32)
@@ -65,7 +66,7 @@ def extract(raw: Path, rows: Sequence[Row], find: Finder) -> Faces:
         jpeg, problem = b"", ("", "")
         try:
             face, landmarks[index] = aligned_face(
-                reader.read(row), _given(row.landmarks) if row.landmarks else find
+                reader.read(row), _known(row.landmarks) if row.landmarks else find
             )
             jpeg = encode(face)
         except UnusableImage as error:
@@ -77,17 +78,17 @@ def extract(raw: Path, rows: Sequence[Row], find: Finder) -> Faces:
     return Faces(jpegs, landmarks, problems)
 
 
-def _given(landmarks: bytes) -> Finder:
-    """A finder that gives landmarks that are known, if the picture can hold them."""
+def _known(landmarks: bytes) -> Finder:
+    """Return a finder that returns known landmarks, if they fit into the picture."""
     points = np.frombuffer(landmarks, np.float32).reshape(49, 2)
 
     def find(image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "49 2"]:
         height, width, _ = image.shape
         centre = points.mean(axis=0)
         if not (0 <= centre[0] < width and 0 <= centre[1] < height):
-            found = f"around {centre[0]:.0f}, {centre[1]:.0f}"
+            place = f"around {centre[0]:.0f}, {centre[1]:.0f}"
             size = f"{width} x {height}"
-            raise UnusableImage("bad_landmarks", f"{found} in a picture of {size}")
+            raise UnusableImage("bad_landmarks", f"{place} in a picture of {size}")
         return points
 
     return find
@@ -96,10 +97,10 @@ def _given(landmarks: bytes) -> Finder:
 def aligned_face(
     image: UInt8[np.ndarray, "h w 3"], find: Finder
 ) -> tuple[UInt8[np.ndarray, "200 200 3"], Float32[np.ndarray, "49 2"]]:
-    """The aligned square of an RGB picture's largest face, and its landmarks there.
+    """Return the largest face of an RGB picture, aligned, and its landmarks there.
 
     Raises:
-        UnusableImage: no face, or landmarks that no face has.
+        UnusableImage: no face was found, or its landmarks are implausible.
     """
     points = find(image)
     if points is None:
@@ -113,7 +114,7 @@ def aligned_face(
 
 
 def encode(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
-    """RGB to JPEG."""
+    """Encode an RGB image as JPEG."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return data.tobytes()
@@ -133,7 +134,7 @@ def save(file: Path, faces: Faces) -> None:
 
 
 def stored(file: Path) -> int:
-    """Of how many images a chunk's result tells; 0 when it is absent or damaged."""
+    """Return the number of images in a stored chunk; 0 if it is absent or damaged."""
     try:
         with file.open("rb") as stream, np.load(stream) as arrays:
             return len(arrays["lengths"])
@@ -142,7 +143,7 @@ def stored(file: Path) -> int:
 
 
 def load(file: Path) -> Faces | None:
-    """Reads a chunk's result; None when it is absent or damaged."""
+    """Read a stored chunk; return None if it is absent or damaged."""
     try:
         with file.open("rb") as stream, np.load(stream) as stored:
             ends = np.cumsum(stored["lengths"])

@@ -1,4 +1,4 @@
-"""What preparation counted: images read, kept and rejected, and AUs in each split."""
+"""Counts of a preparation: images read, kept and rejected, and AUs by split."""
 
 import collections
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ SPLITS = ("train", "val", "test")
 
 @dataclass
 class Counts:
-    """Running counts; `report` gives them as JSON."""
+    """Running counts."""
 
     aus: Sequence[int]
     rejected: collections.Counter[str] = field(default_factory=collections.Counter)
@@ -22,7 +22,7 @@ class Counts:
     active: dict[str, collections.Counter[int]] = field(default_factory=dict)
 
     def keep(self, row: Row) -> None:
-        """Counts a kept image."""
+        """Count a kept image."""
         self.images[row.split] += 1
         self.subjects.setdefault(row.split, set()).add(row.subject)
         known = self.known.setdefault(row.split, collections.Counter())
@@ -31,11 +31,11 @@ class Counts:
         active.update(au for au, on in row.aus.items() if on)
 
     def reject(self, reject: Reject) -> None:
-        """Counts a rejected file or row."""
+        """Count a rejected file or row."""
         self.rejected[reject.reason] += 1
 
     def report(self) -> dict[str, Any]:
-        """All counts: read = kept + rejected."""
+        """Return all counts as JSON values; read = kept + rejected."""
         kept, rejected = self.images.total(), self.rejected.total()
         return {
             "read": kept + rejected,
@@ -60,7 +60,7 @@ class Counts:
 
 
 def table(report: dict[str, Any]) -> str:
-    """The counts as text."""
+    """Return the counts as text for the terminal."""
     reasons = [f"{reason} {n}" for reason, n in report["rejected"].items()]
     rejected = sum(report["rejected"].values())
     splits = report["splits"]

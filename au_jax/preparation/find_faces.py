@@ -1,4 +1,4 @@
-"""Processes that find faces side by side; the results come in the order of the work."""
+"""Find faces in several processes; the results keep the order of the work."""
 
 import collections
 import multiprocessing
@@ -20,7 +20,7 @@ from au_jax.runtime import workers
 
 T = TypeVar("T")
 
-_find: Finder | None = None  # of a worker process
+_find: Finder | None = None  # in a worker
 
 
 def find_faces(
@@ -30,20 +30,27 @@ def find_faces(
     num_workers: int,
     make_finder: Callable[[], Finder],
 ) -> Generator[tuple[T, Faces], None, None]:
-    """The faces of each piece of work: anything, and the rows of its images.
+    """Yield each piece of work with the faces of its images.
 
-    What `folder` already holds is not done again. Only a few pieces per worker are
-    held in memory, and the result is the same for any number of workers.
+    The result is the same for any number of workers. Only a few pieces per worker are
+    held in memory.
+
+    Args:
+        raw: The raw folder.
+        folder: Holds the results of earlier runs, which are reused, and gets the new.
+        work: Pieces of work: anything, and the rows of its images.
+        num_workers: Processes; with 1, this process does the work itself.
+        make_finder: Makes, in each process, the function that finds landmarks.
 
     Raises:
-        UserError: a worker process died.
+        UserError: a worker died.
     """
     if num_workers == 1:
         find = make_finder()
         for item, rows in work:
             yield item, _faces(raw, folder, rows, find)
         return
-    make_finder()  # says what is missing before any process is started
+    make_finder()  # reports a missing package before any process starts
     pool = ProcessPoolExecutor(
         num_workers,
         multiprocessing.get_context("spawn"),  # dlib and OpenCV hold threads and locks
@@ -62,15 +69,15 @@ def find_faces(
             yield item, future.result()
     except BrokenProcessPool:
         raise UserError(
-            "a process that finds faces died, perhaps for want of memory; run the same "
-            "command again to go on, with fewer --workers if it dies again"
+            "a process that finds faces died, perhaps for lack of memory; run the same"
+            " command again to resume, with fewer --workers if it dies again"
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _start(make_finder: Callable[[], Finder]) -> None:
-    """Sets up a worker process."""
+    """Set up a worker."""
     global _find
     workers.end_with_parent()
     cv2.setNumThreads(1)
@@ -83,7 +90,7 @@ def _chunk(raw: Path, folder: Path, rows: Sequence[Row]) -> Faces:
 
 
 def _faces(raw: Path, folder: Path, rows: Sequence[Row], find: Finder) -> Faces:
-    """One chunk's faces, from its file when there is one."""
+    """Return the faces of a chunk, from its file if there is one."""
     file = chunks.chunk_file(folder, raw, rows)
     faces = chunks.load(file)
     if faces is None:

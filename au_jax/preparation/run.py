@@ -1,8 +1,8 @@
-"""The course of preparation: look through the raw set, find the faces, write them."""
+"""Prepare a raw data set: survey it, find the faces, write and check the result."""
 
 import contextlib
+import dataclasses
 import difflib
-import fcntl
 import functools
 import os
 import shlex
@@ -10,18 +10,17 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from au_jax.errors import UserError
 from au_jax.faces import drawing
 from au_jax.faces.detect import Finder, make_finder
-from au_jax.preparation import assemble, counts, find_faces, writer
-from au_jax.preparation.checks.run import check_one
-from au_jax.preparation.survey import look_through
+from au_jax.preparation import assemble, counts, find_faces, staging, writer
+from au_jax.preparation.assemble import Item
+from au_jax.preparation.checks.run import check_prepared
+from au_jax.preparation.staging import pausing
 from au_jax.raw import bp4d, disfa, emotionet, folder, lists, rafau, splits
 from au_jax.raw.landmark_file import LandmarkFile, attach
-
-T = TypeVar("T")
 
 READERS = {
     "bp4d": bp4d.read,
@@ -34,154 +33,157 @@ READERS = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The settings of a preparation."""
+
+    dataset: str
+    """A key of `READERS`."""
+    raw: Path
+    """The folder of the raw set."""
+    data_dir: Path
+    """The data set goes to `data_dir / dataset / version`."""
+    workers: int = 1
+    """Processes that find faces."""
+    seed: int = 0
+    """The seed of splits and draws."""
+    split: str | None = None
+    """The name of a published split, instead of the reader's own."""
+    landmarks: LandmarkFile | None = None
+    """Known landmarks, which need not be detected."""
+    beam: str | None = None
+    """Pipeline options of Apache Beam, which then finds the faces."""
+    faces: str | None = None
+    """How the report shows faces: "show", "blur" or "none"; None as the set permits."""
+    reader: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Further options of the reader."""
+
+    @property
+    def final(self) -> Path:
+        """The version folder of the finished data set."""
+        return self.data_dir / self.dataset / writer.VERSION
+
+
 def prepare(
-    dataset: str,
-    raw: Path,
-    data_dir: Path,
-    processes: int,
-    seed: int,
-    finder: Callable[[], Finder] = make_finder,
+    options: Options,
+    make_finder: Callable[[], Finder] = make_finder,
     pause: Callable[[], None] = lambda: None,
-    faces: str | None = None,
-    known: LandmarkFile | None = None,
-    split: str | None = None,
-    beam: str | None = None,
-    options: Mapping[str, Any] | None = None,
 ) -> int:
-    """Prepares one raw set, or goes on where an interrupted run stopped.
+    """Prepare a raw set; after an interruption, do only the rest.
 
     Args:
-        data_dir: the data set goes to `data_dir / dataset / version`.
-        seed: of splits and draws.
-        finder: makes, in each process, the function that finds landmarks.
-        pause: called now and then; what it raises ends the run.
-        known: landmarks that need not be found.
-        split: name of a published one, instead of what the reader chooses.
-        beam: pipeline options of Apache Beam, which then finds the faces.
-        options: of the reader, by name.
-        faces: how the report shows them: show, blur, none; None as the set permits.
+        options: The settings.
+        make_finder: Makes, in each process, the function that finds landmarks.
+        pause: Called often; an exception that it raises ends the run.
 
     Returns:
-        The exit code: 1 when the check finds what would spoil a training.
+        The exit code: 1 if the check has a finding that would spoil a training.
 
     Raises:
         UserError: see the messages.
     """
-    check_settings(dataset, raw, data_dir, processes)
-    drawing.choose(faces, dataset)
-    read = functools.partial(READERS[dataset], raw, seed, **(options or {}))
-    if split:
-        unsplit, people = read, splits.named(split)
-        read = lambda: splits.assign(unsplit(), people)
-    if known:
-        rows = read
-        read = lambda: attach(rows(), known)
-        finder = _no_finder
-    final = data_dir / dataset / writer.VERSION
-    unfinished = final.with_name(f".{writer.VERSION}.partial")
+    check_options(options)
+    items = functools.partial(make_reader(options), pause)
+    if options.landmarks:
+        make_finder = _make_no_finder
+    final, partial = options.final, staging.unfinished(options.final)
     try:
         done = assemble.stored_report(final)
-        survey = look_through(pausing(read(), pause), raw, seed)
+        survey = assemble.take_survey(items(), options.raw, options.seed)
         if done and done["fingerprint"] == survey.fingerprint:
-            if unfinished.exists():  # killed after the last step but clearing up
-                with own(unfinished):
-                    shutil.rmtree(unfinished)
+            if partial.exists():  # killed between publishing and clearing up
+                with staging.locked(partial):
+                    shutil.rmtree(partial)
             print(f"{final} is up to date: nothing to do\n{counts.table(done)}")
-            return check_one(final, raw, faces, pause)
+            return check_prepared(final, options.raw, options.faces, pause)
         if done:
             print(f"{final} was made from other files or settings: preparing it again")
         start = time.monotonic()
-        with own(unfinished) as partial:
-            if beam is not None:
-                _by_beam(raw, partial / "faces", pausing(read(), pause), finder, beam)
-            work = assemble.cut(pausing(read(), pause))
-            found = find_faces.find_faces(
-                raw, partial / "faces", work, processes, finder
+        with staging.locked(partial):
+            if options.beam is not None:
+                _find_faces_by_beam(options, partial / "faces", items(), make_finder)
+            faces = find_faces.find_faces(
+                options.raw,
+                partial / "faces",
+                assemble.cut(items()),
+                options.workers,
+                make_finder,
             )
-            with contextlib.closing(found):  # ends the processes
+            with contextlib.closing(faces):  # ends the workers
                 report = assemble.write(
-                    pausing(found, pause), partial / "data", dataset, survey
+                    pausing(faces, pause), partial / "data", options.dataset, survey
                 )
-            finish(partial, final)
+            staging.publish(partial, final)
     except OSError as error:
-        problem = f"{error.filename or data_dir}: {error.strerror or error}"
-        raise UserError(f"{problem}; the same command goes on from here") from None
+        problem = f"{error.filename or options.data_dir}: {error.strerror or error}"
+        raise UserError(f"{problem}; run the same command again to resume") from None
     speed = survey.images / (time.monotonic() - start)
     print(f"wrote {final} ({speed:.0f} images/s)\n{counts.table(report)}")
-    return check_one(final, raw, faces, pause)
+    return check_prepared(final, options.raw, options.faces, pause)
 
 
-def _by_beam(
-    raw: Path,
+def make_reader(options: Options) -> Callable[[Callable[[], None]], Iterator[Item]]:
+    """Return a function that reads the rows anew, calling its argument before each."""
+    read = functools.partial(
+        READERS[options.dataset], options.raw, options.seed, **options.reader
+    )
+    people = splits.named(options.split) if options.split else None
+
+    def items(pause: Callable[[], None]) -> Iterator[Item]:
+        rows: Iterable[Item] = read()
+        if people is not None:
+            rows = splits.assign(rows, people)
+        if options.landmarks:
+            rows = attach(rows, options.landmarks)
+        return pausing(rows, pause)
+
+    return items
+
+
+def check_options(options: Options) -> None:
+    """Raise a `UserError` for options that cannot work."""
+    name, raw, data_dir = options.dataset, options.raw, options.data_dir
+    if name not in READERS:
+        near = difflib.get_close_matches(name.lower(), READERS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}? " if near else ""
+        known = ", ".join(READERS)
+        raise UserError(f"--dataset={name} is not known; {hint}There are: {known}")
+    if options.workers < 1:
+        raise UserError(f"--workers={options.workers}: at least one process is needed")
+    if not raw.is_dir():
+        raise UserError(f"--raw={raw} is not a folder; give the folder of the raw set")
+    if data_dir.resolve().is_relative_to(raw.resolve()):
+        raise UserError(f"--data_dir={data_dir} is inside --raw; choose another folder")
+    try:
+        (data_dir / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to --data_dir={data_dir}: {error}") from None
+    if not os.access(data_dir / name, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write to --data_dir={data_dir}: permission denied")
+    drawing.choose(options.faces, name)
+
+
+def _find_faces_by_beam(
+    options: Options,
     folder: Path,
-    items: Iterable[Any],
-    finder: Callable[[], Finder],
-    options: str,
+    items: Iterable[Item],
+    make_finder: Callable[[], Finder],
 ) -> None:
     try:
-        from au_jax.preparation import beam as on_beam
+        from au_jax.preparation import beam
     except ImportError:
         raise UserError(
             "--beam takes Apache Beam: pip install apache-beam, or run without --beam"
         ) from None
     pieces = (rows for _, rows in assemble.cut(items))
-    on_beam.find_faces(raw, folder, pieces, finder, shlex.split(options))
+    pipeline = shlex.split(options.beam or "")
+    beam.find_faces(options.raw, folder, pieces, make_finder, pipeline)
 
 
-def _no_finder() -> Finder:
-    """Where all landmarks are known: dlib is not needed."""
+def _make_no_finder() -> Finder:
+    """Return a finder for sets whose landmarks are all known, which need no dlib."""
     return _find_nothing
 
 
 def _find_nothing(image: object) -> None:
     return None
-
-
-def check_settings(dataset: str, raw: Path, data_dir: Path, processes: int) -> None:
-    """Raises a `UserError` for settings that cannot work."""
-    if dataset not in READERS:
-        names = ", ".join(READERS)
-        near = difflib.get_close_matches(dataset.lower(), READERS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise UserError(f"--dataset={dataset} is not known; {hint}There are: {names}")
-    if processes < 1:
-        raise UserError(f"--workers={processes}: at least one process is needed")
-    if not raw.is_dir():
-        raise UserError(f"--raw={raw} is not a folder; give the folder of the raw set")
-    if data_dir.resolve().is_relative_to(raw.resolve()):
-        raise UserError(f"--data_dir={data_dir} lies in --raw; choose another place")
-    try:
-        (data_dir / dataset).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write to --data_dir={data_dir}: {error}") from None
-    if not os.access(data_dir / dataset, os.W_OK | os.X_OK):
-        raise UserError(f"cannot write to --data_dir={data_dir}: permission denied")
-
-
-def pausing(items: Iterable[T], pause: Callable[[], None]) -> Iterator[T]:
-    """The items, with a look at `pause` before each."""
-    for item in items:
-        pause()
-        yield item
-
-
-@contextlib.contextmanager
-def own(partial: Path) -> Iterator[Path]:
-    """The hidden folder of unfinished work, for this process alone."""
-    (partial / "faces").mkdir(parents=True, exist_ok=True)
-    with (partial / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"another run is preparing in {partial.parent}") from None
-        yield partial
-
-
-def finish(partial: Path, final: Path) -> None:
-    """Puts the finished data set in its place, and clears the unfinished work away."""
-    old = partial / "old"
-    shutil.rmtree(old, ignore_errors=True)
-    if final.exists():
-        final.rename(old)
-    (partial / "data").rename(final)
-    shutil.rmtree(partial)

@@ -1,4 +1,4 @@
-"""Prepared faces on disk: a TFDS data set in ArrayRecord files, without TensorFlow."""
+"""Write prepared faces as a TFDS data set of ArrayRecord files, without TensorFlow."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,12 +13,15 @@ from tensorflow_datasets.core import dataset_info, example_serializer
 from au_jax.faces import align
 from au_jax.raw.row import Row
 
-VERSION = "1.0.0"  # raise it when what is written changes
-EXAMPLES_PER_FILE = 10_000  # some 150 MB
+VERSION = "1.0.0"  # increase it when the records change
+EXAMPLES_PER_FILE = 10_000  # about 150 MB
 
 
 def features(num_aus: int) -> tfds.features.FeaturesDict:
-    """What an example holds. `aus` and `aus_known` follow the metadata's `aus`."""
+    """Return the fields of an example.
+
+    `aus` and `aus_known` are in the order of `aus` in the metadata.
+    """
     return tfds.features.FeaturesDict(
         {
             "image": tfds.features.Image(
@@ -26,7 +29,7 @@ def features(num_aus: int) -> tfds.features.FeaturesDict:
             ),
             # x, y in pixels of the aligned image.
             "landmarks": tfds.features.Tensor(shape=(49, 2), dtype=np.float32),
-            # 1 active, 0 not or not known.
+            # 1 active, 0 inactive or not known.
             "aus": tfds.features.Tensor(shape=(num_aus,), dtype=np.int8),
             "aus_known": tfds.features.Tensor(shape=(num_aus,), dtype=np.bool_),
             "subject": tfds.features.Text(),
@@ -44,7 +47,7 @@ def example(
     landmarks: Float32[np.ndarray, "49 2"],
     aus: Sequence[int],
 ) -> dict[str, Any]:
-    """One face in the form of `features`."""
+    """Return one face in the form of `features`."""
     return {
         "image": jpeg,
         "landmarks": landmarks,
@@ -58,7 +61,7 @@ def example(
 
 
 class Writer:
-    """Writes examples in the order given; splits appear with their first example."""
+    """Writes examples in the order given; a split begins with its first example."""
 
     def __init__(self, folder: Path, name: str, aus: Sequence[int]):
         identity = dataset_info.DatasetIdentity(
@@ -82,20 +85,20 @@ class Writer:
         self._writer._serializer = _serializer(self._info.features)
 
     def add(self, examples: Mapping[str, Sequence[dict[str, Any]]]) -> None:
-        """Appends examples to their splits.
+        """Append examples to their splits.
 
         Raises:
             OSError: they cannot be written.
         """
         with _os_errors():
             for split in examples:
-                # A split without examples could not be read back.
+                # TFDS cannot read a split without examples.
                 if split not in self._info.splits:
                     self._writer.initialize_splits([split])
             self._writer.add_examples({k: list(v) for k, v in examples.items()})
 
     def close(self) -> None:
-        """Finishes the files. Without it the data set is not complete.
+        """Complete the files, which cannot be read before.
 
         Raises:
             OSError: they cannot be written.
@@ -106,7 +109,7 @@ class Writer:
 
 @contextlib.contextmanager
 def _os_errors() -> Iterator[None]:
-    """ArrayRecord tells of a full disk with a RuntimeError."""
+    """Turn the RuntimeError that ArrayRecord raises on a full disk into an OSError."""
     try:
         yield
     except RuntimeError as error:
@@ -114,12 +117,15 @@ def _os_errors() -> Iterator[None]:
 
 
 class _Serializer(example_serializer.ExampleSerializer):
-    """Protobuf's maps have another order in each process, and so had the bytes."""
+    """A serialiser with a fixed order of fields.
+
+    Protobuf's maps have another order in each process, so the bytes would differ.
+    """
 
     def serialize_example(self, example: Any) -> bytes:
         return self.get_tf_example(example).SerializeToString(deterministic=True)
 
 
 def _serializer(spec: Any) -> _Serializer:
-    """Gives equal bytes for equal examples, in whatever run."""
+    """Return a serialiser that maps equal examples to equal bytes in every run."""
     return _Serializer(spec.get_serialized_info())

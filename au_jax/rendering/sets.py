@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 
 from au_jax.faces import align
-from au_jax.preparation import assemble, chunks, counts, writer
-from au_jax.preparation import run as course
+from au_jax.preparation import assemble, chunks, counts, staging, writer
+from au_jax.preparation.assemble import Item, Survey
 from au_jax.preparation.chunks import Faces
-from au_jax.preparation.survey import Item, Survey
 from au_jax.raw.row import Row
 from au_jax.rendering import scenes
 from au_jax.rendering.expression import AUS, draw_sequence
@@ -123,7 +122,7 @@ def jobs(plan: Plan, seed: int, size: float) -> list[Job]:
     return [Job(plan, seed, split, i) for i, split in enumerate(splits, start=1)]
 
 
-def run(
+def render(
     name: str,
     data_dir: Path,
     seed: int,
@@ -149,16 +148,15 @@ def run(
     if done and done["fingerprint"] == fingerprint:
         print(f"{final} is up to date: nothing to do\n{counts.table(done)}")
         return
-    unfinished = final.with_name(f".{writer.VERSION}.partial")
-    with course.own(unfinished) as partial:
+    with staging.locked(staging.unfinished(final)) as partial:
         files = [partial / "faces" / f"{fingerprint[:16]}-{j.number}.npz" for j in work]
         report = assemble.write(
-            course.pausing(_rendered(work, files, processes), pause),
+            staging.pausing(_rendered(work, files, processes), pause),
             partial / "data",
             name,
             survey,
         )
-        course.finish(partial, final)
+        staging.publish(partial, final)
     print(f"wrote {final}\n{counts.table(report)}")
 
 

@@ -1,4 +1,4 @@
-"""Signals that do not get lost: a program notes them and ends where it can."""
+"""Note signals, so that a program ends at a point where nothing is lost."""
 
 import contextlib
 import os
@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterator
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 SIGNALS = (*STOPPING, signal.SIGUSR1)
 
-# The same signal twice within this time is one: `timeout` sends it to its child and to
-# the group of that, a terminal and a scheduler may both send it.
+# Two signals within this time count as one. `timeout` sends a signal to its child and
+# to the child's group, and a terminal and a scheduler may both send one.
 ONE_SIGNAL = 1.0  # seconds
 
 
 @contextlib.contextmanager
-def noted() -> Iterator[Callable[[], None]]:
-    """Gives a function that raises KeyboardInterrupt once Ctrl-C was pressed.
+def interrupt_noted() -> Iterator[Callable[[], None]]:
+    """Yield a function that raises KeyboardInterrupt once Ctrl-C was pressed.
 
     Raising it at once is not safe: Python may be inside a callback of the garbage
-    collector (JAX has one), which prints the exception and drops it. Who presses twice
-    gets the usual behaviour. To be used in the main thread.
+    collector (JAX has one), which prints the exception and drops it. The second Ctrl-C
+    raises it at once all the same. Works in the main thread only.
     """
     presses: list[int] = []
 
@@ -43,7 +43,7 @@ def noted() -> Iterator[Callable[[], None]]:
 
 
 class Stopped(Exception):
-    """The run was asked to end; `number` is the signal's."""
+    """A signal asked the run to end; `number` is the signal's."""
 
     def __init__(self, number: int):
         super().__init__(signal.Signals(number).name)
@@ -51,36 +51,38 @@ class Stopped(Exception):
 
 
 class Requests:
-    """What signals asked for: `stop` (Ctrl-C, SIGTERM) and `save` (SIGUSR1)."""
+    """What signals asked for."""
 
     stop: int | None = None
+    """The first Ctrl-C or SIGTERM."""
     save: bool = False
+    """True after SIGUSR1."""
     shared: bool = False
-    """Whether other processes take part: then all end after the same step only."""
+    """True if other processes take part: all must end after the same step."""
 
     def check(self) -> None:
-        """Raises `Stopped` if the run shall end."""
+        """Raise `Stopped` if this process can end on its own and shall."""
         if self.stop is not None and not self.shared:
             raise Stopped(self.stop)
 
 
 @contextlib.contextmanager
-def requests() -> Iterator[Requests]:
-    """Notes Ctrl-C, SIGTERM and SIGUSR1; to be used in the main thread.
+def requests_noted() -> Iterator[Requests]:
+    """Note Ctrl-C, SIGTERM and SIGUSR1. Works in the main thread only.
 
-    The second Ctrl-C or SIGTERM ends the program at once, even in the midst of a
-    compilation: checkpoints are atomic, so nothing breaks. A thread listens, because
-    handlers in Python have to wait until the main thread is back from XLA.
+    The second Ctrl-C or SIGTERM ends the program at once, even during a compilation:
+    checkpoints are atomic, so nothing breaks. A thread listens, because Python runs
+    handlers only after the main thread returns from XLA.
     """
-    asked = Requests()
+    requests = Requests()
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     handlers = {number: signal.signal(number, _pass) for number in SIGNALS}
     wakeup = signal.set_wakeup_fd(writer)
-    listener = threading.Thread(target=_listen, args=(reader, asked), daemon=True)
+    listener = threading.Thread(target=_listen, args=(reader, requests), daemon=True)
     listener.start()
     try:
-        yield asked
+        yield requests
     finally:
         signal.set_wakeup_fd(wakeup)
         for number, handler in handlers.items():
@@ -90,21 +92,21 @@ def requests() -> Iterator[Requests]:
         os.close(reader)
 
 
-def _listen(reader: int, asked: Requests) -> None:
-    """Notes each signal; the pipe has a byte for each one as soon as it comes."""
+def _listen(reader: int, requests: Requests) -> None:
+    """Note each signal: Python writes a byte into the pipe as soon as one arrives."""
     first = 0.0
     while received := os.read(reader, 1):
         (number,) = received
         if number == signal.SIGUSR1:
-            asked.save = True
-        elif number in STOPPING and asked.stop is None:
-            asked.stop, first = number, time.monotonic()
+            requests.save = True
+        elif number in STOPPING and requests.stop is None:
+            requests.stop, first = number, time.monotonic()
             os.write(2, b"finishing a step, then a checkpoint; again to end at once\n")
         elif number in STOPPING and time.monotonic() - first > ONE_SIGNAL:
             if sys.stderr.isatty():
-                os.write(2, b"\x1b[?25h")  # the cursor, which the display had hidden
+                os.write(2, b"\x1b[?25h")  # shows the cursor that the display hid
             os._exit(128 + number)
 
 
 def _pass(number: int, frame: object) -> None:
-    """A handler must be there for the signal to reach the listener."""
+    """Do nothing. Without a handler, the signal would not reach the listener."""

@@ -9,8 +9,8 @@ import pytest
 
 from au_jax.errors import UserError
 from au_jax.preparation import assemble
+from au_jax.preparation.assemble import Survey
 from au_jax.preparation.chunks import Faces
-from au_jax.preparation.survey import Survey
 from au_jax.raw.row import Reject, Row
 from tests.raw_trees import FACE
 

@@ -9,6 +9,7 @@ pytest.importorskip("apache_beam", reason="Apache Beam (the extra beam) is absen
 from au_jax.errors import UserError
 from au_jax.preparation import beam as on_beam
 from au_jax.preparation import run
+from au_jax.preparation.run import Options
 from tests.raw_trees import make_finder, write_bp4d
 
 # TFDS asks the protobuf that Beam takes what that protobuf calls deprecated.
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def prepare(raw, out, beam=None):
-    run.prepare("bp4d", raw, out, 1, 0, make_finder, beam=beam)
+    run.prepare(Options("bp4d", raw, out, beam=beam), make_finder)
     return {file.name: file.read_bytes() for file in (out / "bp4d/1.0.0").iterdir()}
 
 
@@ -61,7 +62,7 @@ def test_the_local_run_finds_all_faces_done(raw, tmp_path, monkeypatch):
 
 def test_results_that_are_missing_are_told(raw, tmp_path, monkeypatch):
     monkeypatch.setattr(on_beam.chunks, "save", lambda *_: None)
-    with pytest.raises(UserError, match="Beam gave 0 of 240 examples"):
+    with pytest.raises(UserError, match="Beam returned 0 of 240 examples"):
         prepare(raw, tmp_path / "beam", "")
     assert not (tmp_path / "beam" / "bp4d" / "1.0.0").exists()
 
@@ -69,7 +70,7 @@ def test_results_that_are_missing_are_told(raw, tmp_path, monkeypatch):
 def test_a_piece_that_lost_examples_is_told(raw, tmp_path, monkeypatch):
     stored = on_beam.chunks.stored
     monkeypatch.setattr(on_beam.chunks, "stored", lambda file: max(stored(file) - 1, 0))
-    with pytest.raises(UserError, match="Beam gave 236 of 240 examples"):
+    with pytest.raises(UserError, match="Beam returned 236 of 240 examples"):
         prepare(raw, tmp_path / "beam", "")
 
 

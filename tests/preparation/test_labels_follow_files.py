@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from au_jax.errors import UserError
 from au_jax.preparation import run
+from au_jax.preparation.run import Options
 from tests.preparation import painted_trees
 from tests.preparation.painted_trees import AUS, LEVELS, columns, faces
 from tests.raw_trees import make_finder
@@ -53,14 +54,16 @@ def test_each_example_has_the_labels_of_its_file(
     (folder / "raw").mkdir(exist_ok=True)
     wanted = {name for name, face in names.items() if face.good}
     prepare = functools.partial(
-        run.prepare, dataset, folder / "raw", folder / "out", options=options
+        run.prepare,
+        Options(dataset, folder / "raw", folder / "out", reader=options),
+        make_finder,
     )
     if not wanted:
         with pytest.raises(UserError):
-            prepare(1, 0, make_finder)
+            prepare()
         assert not list(folder.glob("out/*/1.0.0"))
         return
-    prepare(1, 0, make_finder)
+    prepare()
     found = examples(folder / "out")
     aus = tuple(json_aus(folder / "out"))
     assert {one["path"] for one in found} == wanted

@@ -9,11 +9,13 @@ import tensorflow_datasets as tfds
 
 from au_jax.errors import UserError
 from au_jax.preparation import run
+from au_jax.preparation.run import Options
 from tests.raw_trees import make_finder, write_bp4d, write_emotionet, write_picture
 
 
-def prepare(raw, out, dataset="bp4d", processes=1, seed=0, finder=make_finder):
-    return run.prepare(dataset, raw, out, processes, seed, finder)
+def prepare(raw, out, dataset="bp4d", workers=1, seed=0, finder=make_finder):
+    options = Options(dataset, raw, out, workers=workers, seed=seed)
+    return run.prepare(options, finder)
 
 
 def rejected(out, dataset="bp4d"):
@@ -102,8 +104,8 @@ def test_only_unlabelled_pictures(tmp_path, out):
 
 
 def test_the_number_of_processes_does_not_matter(raw, out, tmp_path):
-    prepare(raw, out, processes=1)
-    prepare(raw, tmp_path / "two", processes=2)
+    prepare(raw, out, workers=1)
+    prepare(raw, tmp_path / "two", workers=2)
     assert files(out / "bp4d" / "1.0.0") == files(tmp_path / "two" / "bp4d" / "1.0.0")
 
 
@@ -122,10 +124,10 @@ def test_mistakes_in_the_settings(raw, out, tmp_path):
         prepare(raw, out, dataset="imagenet")
     with pytest.raises(UserError, match="nowhere is not a folder"):
         prepare(tmp_path / "nowhere", out)
-    with pytest.raises(UserError, match="lies in --raw"):
+    with pytest.raises(UserError, match="is inside --raw"):
         prepare(raw, raw / "out")
     with pytest.raises(UserError, match="at least one process"):
-        prepare(raw, out, processes=0)
+        prepare(raw, out, workers=0)
     out.write_text("a file")
     with pytest.raises(UserError, match="cannot write to"):
         prepare(raw, out)

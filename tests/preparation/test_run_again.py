@@ -15,13 +15,15 @@ import pytest
 
 from au_jax.errors import UserError
 from au_jax.preparation import run
+from au_jax.preparation.run import Options
 from tests.raw_trees import make_finder, write_bp4d, write_picture
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def prepare(raw, out, dataset="bp4d", processes=1, seed=0, finder=make_finder):
-    return run.prepare(dataset, raw, out, processes, seed, finder)
+def prepare(raw, out, dataset="bp4d", workers=1, seed=0, finder=make_finder):
+    options = Options(dataset, raw, out, workers=workers, seed=seed)
+    return run.prepare(options, finder)
 
 
 def make_no_finder():
@@ -142,7 +144,7 @@ def test_an_interrupted_run_goes_on(raw, out, tmp_path, stop):
 
 KILLED = """
 import functools, pathlib, sys, time
-from au_jax.preparation.run import prepare
+from au_jax.preparation.run import Options, prepare
 from tests import raw_trees
 
 def make_slow_finder():
@@ -151,7 +153,7 @@ def make_slow_finder():
 
 if __name__ == "__main__":
     raw, out = map(pathlib.Path, sys.argv[1:])
-    prepare("bp4d", raw, out, 1, 0, make_slow_finder)
+    prepare(Options("bp4d", raw, out), make_slow_finder)
 """
 
 
@@ -179,7 +181,7 @@ def test_a_killed_process_goes_on(raw, out, tmp_path):
 
 def test_a_process_that_dies(raw, out):
     with pytest.raises(UserError, match="process that finds faces died"):
-        prepare(raw, out, processes=2, finder=make_deadly_finder)
+        prepare(raw, out, workers=2, finder=make_deadly_finder)
     assert not (out / "bp4d" / "1.0.0").exists()
 
 

@@ -22,7 +22,7 @@ def _files(folder):
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rendered")
-    sets.run("faces_lab", folder, seed=0, size=SIZE, processes=1)
+    sets.render("faces_lab", folder, seed=0, size=SIZE, processes=1)
     return folder
 
 
@@ -51,9 +51,9 @@ def test_no_person_is_in_two_splits():
 
 
 def test_seed_and_number_of_processes(rendered, tmp_path):
-    sets.run("faces_lab", tmp_path / "b", seed=0, size=SIZE, processes=2)
+    sets.render("faces_lab", tmp_path / "b", seed=0, size=SIZE, processes=2)
     assert _files(rendered / "faces_lab") == _files(tmp_path / "b" / "faces_lab")
-    sets.run("faces_lab", tmp_path / "c", seed=1, size=SIZE, processes=2)
+    sets.render("faces_lab", tmp_path / "c", seed=1, size=SIZE, processes=2)
     other = _files(tmp_path / "c" / "faces_lab")
     assert _files(rendered / "faces_lab")["counts.json"] != other["counts.json"]
 
@@ -67,10 +67,10 @@ def test_an_interrupted_run_goes_on(rendered, tmp_path, capsys):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sets.run("faces_lab", tmp_path, 0, SIZE, 1, pause)
+        sets.render("faces_lab", tmp_path, 0, SIZE, 1, pause)
     assert not (tmp_path / "faces_lab" / "1.0.0").exists()
-    sets.run("faces_lab", tmp_path, 0, SIZE, 1)
+    sets.render("faces_lab", tmp_path, 0, SIZE, 1)
     assert _files(rendered / "faces_lab") == _files(tmp_path / "faces_lab")
     capsys.readouterr()
-    sets.run("faces_lab", tmp_path, 0, SIZE, 1)
+    sets.render("faces_lab", tmp_path, 0, SIZE, 1)
     assert "up to date" in capsys.readouterr().out

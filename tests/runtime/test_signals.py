@@ -16,7 +16,7 @@ def press():
 
 def test_ctrl_c_is_not_raised_where_it_may_be_dropped():
     before = signal.getsignal(signal.SIGINT)
-    with signals.noted() as pause:
+    with signals.interrupt_noted() as pause:
         pause()
         press()  # as within a callback that drops what is raised
         with pytest.raises(KeyboardInterrupt):
@@ -25,7 +25,7 @@ def test_ctrl_c_is_not_raised_where_it_may_be_dropped():
 
 
 def test_the_second_ctrl_c_is_immediate():
-    with signals.noted():
+    with signals.interrupt_noted():
         press()
         with pytest.raises(KeyboardInterrupt):
             press()
@@ -41,7 +41,7 @@ def wait_until(condition):
 @pytest.mark.parametrize("number", signals.STOPPING)
 def test_a_request_to_stop_is_noted_and_raised_where_asked(number, capfd):
     before = signal.getsignal(number)
-    with signals.requests() as asked:
+    with signals.requests_noted() as asked:
         asked.check()
         signal.raise_signal(number)
         signal.raise_signal(number)  # too soon after the first to be another one
@@ -55,7 +55,7 @@ def test_a_request_to_stop_is_noted_and_raised_where_asked(number, capfd):
 
 
 def test_a_request_to_save_stops_nothing():
-    with signals.requests() as asked:
+    with signals.requests_noted() as asked:
         signal.raise_signal(signal.SIGUSR1)
         wait_until(lambda: asked.save)
         asked.check()
@@ -65,7 +65,7 @@ def test_a_request_to_save_stops_nothing():
 BUSY = """
 import hashlib
 from au_jax.runtime import signals
-with signals.requests() as asked:
+with signals.requests_noted() as asked:
     print("ready", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
 """

@@ -1,1 +1,1 @@
-"""The check of a prepared data set: what it holds, and whether training on it works."""
+"""Checks of a prepared data set: its content, and whether one can train on it."""

@@ -1,4 +1,4 @@
-"""A prepared data set, opened to be checked: its splits, AUs and what was rejected."""
+"""A prepared data set that is opened for a check: splits, AUs, rejected files."""
 
 import csv
 import json
@@ -24,10 +24,10 @@ class Prepared:
     aus: tuple[int, ...]
     splits: dict[str, FaceSplit]
     counts: dict[str, Any] | None
-    """What preparation counted (`counts.json`), where it left that."""
+    """The content of `counts.json`, if there is one."""
 
     def rejected(self) -> Iterator[dict[str, str]]:
-        """Rows of `rejected.csv` (path, reason, detail); none where it is absent."""
+        """Yield the rows of `rejected.csv` (path, reason, detail), if it exists."""
         file = self.directory / "rejected.csv"
         if file.is_file():
             with file.open(newline="", encoding="utf-8") as stream:
@@ -35,27 +35,27 @@ class Prepared:
 
 
 def find(folder: Path) -> list[Path]:
-    """The version folders in DATA_DIR, DATA_DIR/NAME or DATA_DIR/NAME/VERSION, sorted.
+    """Return all version folders in DATA_DIR, DATA_DIR/NAME or DATA_DIR/NAME/VERSION.
 
     Raises:
         UserError: there is none.
     """
     for pattern in (".", "*", "*/*"):
         marks = sorted(folder.glob(f"{pattern}/dataset_info.json"))
-        found = [m.parent for m in marks if not m.parent.name.startswith(".")]
-        if found:
-            return found
+        folders = [m.parent for m in marks if not m.parent.name.startswith(".")]
+        if folders:
+            return folders
     raise UserError(
         f"--check={folder}: there is no prepared data set (no dataset_info.json); give"
-        " the folder that was --data_dir, or one in it"
+        " the folder that was --data_dir, or a folder in it"
     )
 
 
 def open_prepared(directory: Path) -> Prepared:
-    """Opens a version folder.
+    """Open a version folder.
 
     Raises:
-        UserError: its description is damaged, or not of this program.
+        UserError: its description is damaged, or another program wrote it.
     """
     reader.reopen()
     try:
@@ -64,9 +64,9 @@ def open_prepared(directory: Path) -> Prepared:
         sizes = {name: split.num_examples for name, split in info.splits.items()}
         file = directory / "counts.json"
         counts = json.loads(file.read_text()) if file.is_file() else None
-    except Exception as error:  # whatever is missing or mangled in there
+    except Exception as error:  # TFDS raises errors of many types
         raise UserError(
-            f"{directory} is no data set of au_jax.prepare, or is damaged"
+            f"{directory} is not a data set of au_jax.prepare, or is damaged"
             f" ({type(error).__name__}: {' '.join(str(error).split())})"
         ) from error
     splits = {
@@ -77,6 +77,6 @@ def open_prepared(directory: Path) -> Prepared:
 
 
 def _place(split: str) -> tuple[int, str]:
-    """Sorts the splits as people name them; any others follow."""
+    """Return a sort key: train, val, test, then any other splits."""
     order = ("train", "val", "test")
     return (order.index(split) if split in order else len(order), split)

@@ -1,4 +1,4 @@
-"""What is wrong with a prepared data set: errors spoil a training, warnings may."""
+"""Find problems of a prepared data set: errors spoil a training, warnings may."""
 
 import collections
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,37 +8,37 @@ from au_jax.preparation.checks.dataset import Prepared
 from au_jax.preparation.checks.statistics import Repeated, SplitStatistics
 
 FEW_POSITIVES = 10
-# Shares of the images of a split above which a warning becomes an error.
+# Above these shares of the images of a split, a warning becomes an error.
 SHARED_IMAGES = 0.001
 BAD_LANDMARKS = 0.05
-# Of all files read.
+# As a share of all files read.
 MANY_REJECTED = 0.2
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that a person should know before training."""
+    """Something to know before training."""
 
     error: bool
-    """Whether it would spoil a training."""
+    """True if it would spoil a training."""
     text: str
-    """What is wrong and what to do, in one line."""
+    """One line: what is wrong, and what to do."""
     where: Sequence[str] = ()
-    """The first places."""
+    """The first places where it occurs."""
 
 
 def findings(
     prepared: Prepared, splits: Mapping[str, SplitStatistics], copies: Repeated
 ) -> list[Finding]:
-    """All findings, errors first."""
-    found = [
+    """Return all findings, errors first."""
+    results = [
         *_subjects(splits),
         *_copies(prepared, splits, copies),
         *_faults(splits),
         *_labels(prepared.aus, splits),
         *_counts(prepared, splits),
     ]
-    return sorted(found, key=lambda finding: not finding.error)
+    return sorted(results, key=lambda finding: not finding.error)
 
 
 def _subjects(splits: Mapping[str, SplitStatistics]) -> Iterator[Finding]:
@@ -50,14 +50,14 @@ def _subjects(splits: Mapping[str, SplitStatistics]) -> Iterator[Finding]:
     if both:
         yield Finding(
             True,
-            f"{len(both)} subjects are in more than one split, so evaluation would be"
-            " on people seen in training; give each subject one split",
+            f"{len(both)} subjects are in more than one split, so evaluation would use"
+            " people seen in training; give each subject one split",
             [f"{s}: {' and '.join(names)}" for s, names in sorted(both.items())][:20],
         )
     if "train" not in splits:
-        yield Finding(True, "there is no split train; nothing can be trained on it")
+        yield Finding(True, "there is no split train, so nothing can be trained")
     for name in {"val", "test"} - set(splits):
-        yield Finding(False, f"there is no split {name}; nothing can be measured on it")
+        yield Finding(False, f"there is no split {name}, so nothing can be measured")
 
 
 def _copies(
@@ -84,19 +84,19 @@ def _copies(
         )
         yield Finding(
             max(shares.values()) > SHARED_IMAGES,
-            f"the same pixels are in several splits: {text}; remove the copies",
+            f"several splits contain the same pixels: {text}; remove the copies",
             between[:20],
         )
     if within:
         yield Finding(
             False,
-            f"{len(within)} images are in one split under several names",
+            f"{len(within)} images occur in one split under several names",
             within[:20],
         )
     if other_labels:
         yield Finding(
             False,
-            f"{len(other_labels)} images are in one split under several names with"
+            f"{len(other_labels)} images occur in one split under several names with"
             " different labels; find out which is right",
             other_labels[:20],
         )
@@ -119,7 +119,7 @@ def _labels(
     aus: Sequence[int], splits: Mapping[str, SplitStatistics]
 ) -> Iterator[Finding]:
     if not any(split.known.any() for split in splits.values()):
-        yield Finding(False, "no image has a label; it can serve as target only")
+        yield Finding(False, "no image has a label; the set can only be a target")
         return
     for name, split in splits.items():
         if not split.known.any():
@@ -153,14 +153,14 @@ def _counts(
         name: {str(au): int(n) for au, n in zip(prepared.aus, s.active, strict=True)}
         for name, s in splits.items()
     }
-    wanted = {
+    expected = {
         name: {au: cell["active"] for au, cell in split["aus"].items()}
         for name, split in prepared.counts["splits"].items()
     }
-    if counted != stored or labels != wanted:
+    if counted != stored or labels != expected:
         yield Finding(
             True,
-            f"counts.json says {counted}, stored are {stored}"
+            f"counts.json says {counted}, but the records are {stored}"
             + ("" if counted != stored else ", with other labels")
             + "; prepare the set again",
         )

@@ -1,4 +1,4 @@
-"""Plots of label counts as inline SVG and coloured tables: no library, no script."""
+"""Plots of label counts, as inline SVG and coloured tables."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def label_bars(
     active: Int[np.ndarray, "a"],
     images: int,
 ) -> str:
-    """A bar per AU: active, inactive and unknown as shares of the images."""
+    """Draw a bar per AU: the shares of active, inactive and unknown labels."""
     height = _TOP + _STEP * len(aus) + 4
     room = _WIDTH - _LEFT - _RIGHT
     shapes = [*_legend()]
@@ -42,7 +42,7 @@ def label_bars(
 
 
 def together_table(aus: Sequence[int], together: Int[np.ndarray, "a a"]) -> str:
-    """Row AU active -> share with the column's AU active, in percent, coloured."""
+    """Show how often the AU of the column is active where that of the row is, in %."""
     head = "".join(f'<th scope="col">{au}</th>' for au in aus)
     rows = []
     for i, au in enumerate(aus):
@@ -52,7 +52,7 @@ def together_table(aus: Sequence[int], together: Int[np.ndarray, "a a"]) -> str:
                 cells.append("<td>-</td>")
                 continue
             share = together[i, j] / together[i, i]
-            # Light enough for dark text on every cell.
+            # Light enough for dark text.
             style = f"background:hsl(212 65% {98 - 38 * share:.0f}%)"
             cells.append(f'<td style="{style}">{100 * share:.0f}</td>')
         rows.append(f'<tr><th scope="row">AU {au}</th>{"".join(cells)}</tr>')

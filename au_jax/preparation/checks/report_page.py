@@ -1,7 +1,7 @@
-"""The report of the check: one HTML file without links, scripts or fonts from outside.
+"""The report of a check: one HTML file that loads nothing from outside.
 
-Every plot has its numbers in a table beside it, every picture a text, so that the page
-can be read by keyboard, by screen reader and in black and white.
+Each plot has a table of its numbers and each picture a text, so the page can be read
+with a keyboard, by a screen reader and in black and white.
 """
 
 import base64
@@ -20,14 +20,14 @@ from au_jax.preparation.checks.dataset import Prepared
 from au_jax.preparation.checks.findings import Finding
 from au_jax.preparation.checks.statistics import SplitStatistics
 
-SAMPLE = 24  # faces shown of each split
-LISTED = 200  # rejected files named for each reason
-THUMBNAILS = 6  # pictures shown of them
+SAMPLE = 24  # faces shown per split
+LISTED = 200  # rejected files listed per reason
+THUMBNAILS = 6  # pictures of rejected files shown per reason
 BANNERS = {
     "show": "",
     "blur": "Faces are blurred on purpose (--faces=blur).",
     "none": "Faces are left out on purpose (--faces=none), the default for sets whose"
-    " agreements forbid to publish them. Only landmarks are drawn.",
+    " licences forbid publishing them. Only landmarks are drawn.",
 }
 _STYLE = (Path(__file__).parent / "report_page.css").read_text()
 
@@ -37,11 +37,11 @@ Image = UInt8[np.ndarray, "h w 3"]
 def page(
     prepared: Prepared,
     splits: Mapping[str, SplitStatistics],
-    found: Sequence[Finding],
+    results: Sequence[Finding],
     show: drawing.Show,
     raw: Path | None,
 ) -> str:
-    """The whole page; the same for the same data set, wherever it lies."""
+    """Return the page; it does not depend on the place of the data set."""
     title = f"Data set {prepared.name} {prepared.directory.name}"
     banner = f'<p class="banner">{escape(BANNERS[show])}</p>' if BANNERS[show] else ""
     labelled = {name: s for name, s in splits.items() if s.known.any()}
@@ -51,7 +51,7 @@ def page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<style>{_STYLE}</style></head><body>",
         f"<header><h1>{escape(title)}</h1>{banner}</header><main>",
-        *_findings(found),
+        *_findings(results),
         "<h2>Splits</h2>",
         table(("split", "images", "subjects", "images per task"), _split_rows(splits)),
         "<h2>Action units</h2>",
@@ -66,7 +66,7 @@ def page(
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table whose first column names its rows."""
+    """Return a table whose first column names its rows."""
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
     body = "\n".join(
         f'<tr><th scope="row">{escape(str(row[0]))}</th>'
@@ -77,13 +77,13 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _findings(found: Sequence[Finding]) -> Iterator[str]:
+def _findings(results: Sequence[Finding]) -> Iterator[str]:
     yield "<h2>Findings</h2>"
-    if not found:
-        yield '<p class="good">Nothing wrong was found.</p>'
+    if not results:
+        yield '<p class="good">No problems found.</p>'
         return
     yield "<ul>"
-    for finding in found:
+    for finding in results:
         kind = "error" if finding.error else "warning"
         places = "".join(f"<li>{escape(place)}</li>" for place in finding.where)
         yield f'<li><strong class="{kind}">{kind}</strong> {escape(finding.text)}'
@@ -101,7 +101,7 @@ def _split_rows(splits: Mapping[str, SplitStatistics]) -> Iterator[Sequence[obje
 
 
 def _aus(aus: Sequence[int], name: str, split: SplitStatistics) -> str:
-    """One split's labels: a plot, the numbers, and which AUs go together."""
+    """Show the labels of a split: a plot, its numbers, and AUs that occur together."""
     rows = [
         (f"AU {au}", active, known - active, split.images - known, f"{rate:.1%}")
         for au, active, known in zip(aus, split.active, split.known, strict=True)
@@ -116,8 +116,8 @@ def _aus(aus: Sequence[int], name: str, split: SplitStatistics) -> str:
             table(header, rows),
             "</details>",
             f"<details><summary>AUs active together in {escape(name)}</summary>",
-            "<p>Of the images in which the AU of the row is active, the percentage"
-            " in which that of the column is, too.</p>",
+            "<p>The percentage of the images with the AU of the row in which the AU of"
+            " the column is active, too.</p>",
             plots.together_table(aus, split.together),
             "</details>",
         )
@@ -125,14 +125,14 @@ def _aus(aus: Sequence[int], name: str, split: SplitStatistics) -> str:
 
 
 def _faces(prepared: Prepared, name: str, show: drawing.Show) -> str:
-    """A contact sheet: random aligned faces with landmarks and labels."""
+    """Show random aligned faces with landmarks and labels."""
     split = prepared.splits[name]
     draw = np.random.default_rng(0).permutation(len(split))[:SAMPLE]
     figures = []
     for index in sorted(int(i) for i in draw):
         try:
             example = split[index]
-        except Exception as error:  # damaged: among the findings already
+        except Exception as error:  # a damaged record is among the findings
             figures.append(f"<figure><p>{escape(str(error))}</p></figure>")
             continue
         known = zip(prepared.aus, example["aus"], example["aus_known"], strict=True)
@@ -151,7 +151,7 @@ def _faces(prepared: Prepared, name: str, show: drawing.Show) -> str:
 def _rejected(
     prepared: Prepared, show: drawing.Show, raw: Path | None
 ) -> Iterator[str]:
-    """Every reason with its files, and a few of their pictures."""
+    """List the rejected files by reason, with a few of their pictures."""
     counts: dict[str, int] = {}
     rows: dict[str, list[tuple[str, str]]] = {}
     for row in prepared.rejected():
@@ -168,7 +168,7 @@ def _rejected(
         yield f"<details><summary>{escape(reason)}: {counts[reason]}</summary>"
         if raw is not None and show != "none":
             yield _thumbnails(raw, [path for path, _ in rows[reason]], show)
-        yield table(("file", "what was found"), rows[reason])
+        yield table(("file", "detail"), rows[reason])
         if counts[reason] > LISTED:
             yield f"<p>{counts[reason] - LISTED} more are in rejected.csv.</p>"
         yield "</details>"
@@ -180,7 +180,7 @@ def _thumbnails(raw: Path, paths: Sequence[str], show: drawing.Show) -> str:
         try:
             picture = drawing.draw_face(read_image(raw / path), show=show, side=160)
         except (UnusableImage, cv2.error, OSError, ValueError):
-            continue  # a label row, or a file that cannot be shown
+            continue  # not an image, or one that cannot be decoded
         figures.append(
             f'<figure><img alt="rejected picture" src="{data_url(picture)}" width="160"'
             f' height="160"><figcaption>{escape(path)}</figcaption></figure>'
@@ -191,7 +191,7 @@ def _thumbnails(raw: Path, paths: Sequence[str], show: drawing.Show) -> str:
 
 
 def data_url(image: Image) -> str:
-    """The picture inside the page."""
+    """Return a picture as a data URL."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"

@@ -1,4 +1,4 @@
-"""The check of prepared data sets: what is in them, and whether it would train."""
+"""Check prepared data sets: print findings, write the report page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,10 +19,10 @@ def check(
     faces: str | None = None,
     pause: Callable[[], None] = lambda: None,
 ) -> int:
-    """Checks every data set in `folder`, and prints its counts and findings.
+    """Check every data set in `folder`; print its counts and findings.
 
     Returns:
-        The exit code: 1 when something would spoil a training.
+        The exit code: 1 if a finding would spoil a training.
 
     Raises:
         UserError: there is no data set in the folder.
@@ -39,13 +39,17 @@ def check(
     return code
 
 
-def check_one(
+def check_prepared(
     directory: Path,
     raw: Path,
     faces: str | None,
     pause: Callable[[], None],
 ) -> int:
-    """As `run` for the set that preparation has just written and printed."""
+    """Check the set that preparation has just written; its counts are printed already.
+
+    Returns:
+        The exit code: 1 if a finding would spoil a training.
+    """
     opened = dataset.open_prepared(directory)
     splits = {name: count(s, pause) for name, s in opened.splits.items()}
     return conclude(opened, splits, raw, faces)
@@ -57,20 +61,20 @@ def conclude(
     raw: Path | None,
     faces: str | None,
 ) -> int:
-    """Prints the findings and writes `report.html`; the exit code."""
-    found = findings(opened, splits, repeated(splits))
-    _print(found)
+    """Print the findings and write `report.html`; return the exit code."""
+    results = findings(opened, splits, repeated(splits))
+    _print(results)
     show = drawing.choose(faces, opened.name)
     file = opened.directory / "report.html"
-    write_whole(file, report_page.page(opened, splits, found, show, raw))
+    write_whole(file, report_page.page(opened, splits, results, show, raw))
     print(f"report: {file} (faces: {show})")
-    return int(any(finding.error for finding in found))
+    return int(any(finding.error for finding in results))
 
 
-def _print(found: Sequence[Finding]) -> None:
-    if not found:
-        print("check: nothing wrong was found")
-    for finding in found:
+def _print(results: Sequence[Finding]) -> None:
+    if not results:
+        print("check: no problems found")
+    for finding in results:
         print(f"{'error' if finding.error else 'warning'}: {finding.text}")
         for place in finding.where[:3]:
             print(f"    {place}")
@@ -79,7 +83,7 @@ def _print(found: Sequence[Finding]) -> None:
 
 
 def _report(opened: Prepared, splits: Mapping[str, SplitStatistics]) -> dict[str, Any]:
-    """The counts of what is stored, in the form of counts.json."""
+    """Return the counts of the stored records, in the form of counts.json."""
     kept = sum(split.images for split in splits.values())
     stored = opened.counts or {"read": kept, "rejected": {}}
     return {

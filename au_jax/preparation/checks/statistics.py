@@ -1,6 +1,6 @@
-"""What a prepared data set holds, counted in one pass over its records.
+"""Statistics of a prepared data set, from one pass over its records.
 
-Images are not decoded. Memory: 8 bytes an image, and the names of the subjects.
+Images are not decoded. Memory holds 8 bytes per image, and the names of the subjects.
 """
 
 import array
@@ -18,8 +18,8 @@ from au_jax.errors import UserError
 from au_jax.faces.align import SIZE
 from au_jax.faces.landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE, eye_distance
 
-NAMED = 20  # examples named for each fault
-# An aligned face whose eyes are level and mouth below has them 60 to 75 pixels apart.
+NAMED = 20  # examples that are named per fault
+# In an upright aligned face the eyes are 60 to 75 pixels apart.
 NEAREST_EYES = 25
 
 
@@ -37,11 +37,11 @@ class SplitStatistics:
     pixels: array.array = field(default_factory=lambda: array.array("Q"))
     """A hash of each image's pixels, in the order of the records."""
     faults: dict[str, list[str]] = field(default_factory=dict)
-    """What is implausible -> the first images that have it."""
+    """By fault: the first images that have it."""
     fault_counts: collections.Counter[str] = field(default_factory=collections.Counter)
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Counts an example as it is stored."""
+        """Count a stored example."""
         self.images += 1
         self.subjects[record["subject"].decode()] += 1
         self.tasks[record["task"].decode()] += 1
@@ -54,27 +54,27 @@ class SplitStatistics:
             self.note(fault, record["path"].decode(errors="replace"))
 
     def note(self, fault: str, where: str) -> None:
-        """Counts a fault, and keeps the first places of it."""
+        """Count a fault, and remember its first places."""
         self.fault_counts[fault] += 1
         if self.fault_counts[fault] <= NAMED:
             self.faults.setdefault(fault, []).append(where)
 
 
 def empty(num_aus: int) -> SplitStatistics:
-    """Before the first record."""
+    """Return the statistics of no records."""
     zeros = lambda *shape: np.zeros(shape, np.int64)
     return SplitStatistics(zeros(num_aus), zeros(num_aus), zeros(num_aus, num_aus))
 
 
 def pixel_hash(jpeg: bytes) -> int:
-    """Equal for aligned faces of equal pixels: they were encoded in the same way."""
+    """Hash an aligned face: equal pixels have equal bytes, encoded in the same way."""
     return int.from_bytes(hashlib.blake2b(jpeg, digest_size=8).digest(), "big")
 
 
 def landmark_faults(landmarks: Float[np.ndarray, "49 2"]) -> list[str]:
-    """What no aligned face has, in words; nearly always nothing."""
+    """Return what is implausible about landmarks, in words; usually nothing."""
     if not np.isfinite(landmarks).all():
-        return ["landmarks that are no numbers"]
+        return ["landmarks that are not finite"]
     faults = []
     if landmarks.min() < 0 or landmarks.max() > SIZE - 1:
         faults.append("landmarks outside the image")
@@ -82,7 +82,7 @@ def landmark_faults(landmarks: Float[np.ndarray, "49 2"]) -> list[str]:
         faults.append(f"eyes nearer than {NEAREST_EYES} pixels")
     eyes = landmarks[[*range(LEFT_EYE.start, RIGHT_EYE.stop)], 1].mean()
     left, right = landmarks[list(MOUTH_CORNERS)]
-    # Alignment turns mirrored points by half a circle: eyes level, mouth above.
+    # Alignment rotates mirrored points by 180 degrees: level eyes, but mouth on top.
     if left[0] >= right[0] or min(left[1], right[1]) <= eyes:
         faults.append("landmarks that are mirrored or in another order")
     return faults
@@ -91,7 +91,7 @@ def landmark_faults(landmarks: Float[np.ndarray, "49 2"]) -> list[str]:
 def count(
     split: FaceSplit, pause: Callable[[], None] = lambda: None
 ) -> SplitStatistics:
-    """Goes over all records of a split; damaged ones become a fault."""
+    """Count all records of a split; a damaged record is a fault."""
     statistics = empty(len(split.coded_aus))
     for index in range(len(split)):
         pause()
@@ -110,14 +110,14 @@ class Repeated:
     """Images of equal pixels."""
 
     groups: list[list[tuple[str, int]]]
-    """Split and index of images of a group; some groups of many, and of each some."""
+    """Split and index of the images of each group; long lists are cut."""
     num_groups: int
     shared: dict[str, int]
-    """Split -> how many of its images are in another split, too."""
+    """By split: how many of its images occur in another split, too."""
 
 
 def repeated(splits: Mapping[str, SplitStatistics], most: int = 1000) -> Repeated:
-    """Finds the images that are in the data set more than once."""
+    """Find images that occur in the data set more than once; list `most` groups."""
     pixels = {name: np.array(s.pixels, np.uint64) for name, s in splits.items()}
     shared = {
         name: int(np.isin(some, _others(pixels, name)).sum())
@@ -129,11 +129,11 @@ def repeated(splits: Mapping[str, SplitStatistics], most: int = 1000) -> Repeate
     twice = values[counts > 1]
     groups: dict[int, list[tuple[str, int]]] = {int(v): [] for v in twice[:most]}
     for name, some in pixels.items():
-        told: collections.Counter[int] = collections.Counter()
+        listed: collections.Counter[int] = collections.Counter()
         for index in np.flatnonzero(np.isin(some, twice[:most])):
             value = int(some[index])
-            told[value] += 1
-            if told[value] <= NAMED:
+            listed[value] += 1
+            if listed[value] <= NAMED:
                 groups[value].append((name, int(index)))
     return Repeated(list(groups.values()), len(twice), shared)
 

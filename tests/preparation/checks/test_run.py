@@ -79,7 +79,7 @@ def test_label_files_that_cannot_be_read_are_named(tmp_path, capsys):
     ("extra", "message"),
     [
         (("val", "train-0", 999, True, FACE), "1 subjects are in more than one split"),
-        (("test", "test-0", 0, True, FACE), "same pixels are in several splits"),
+        (("test", "test-0", 0, True, FACE), "several splits contain the same pixels"),
     ],
 )
 def test_leaks_are_errors(tmp_path, capsys, extra, message):
@@ -117,7 +117,7 @@ def mirrored():
         (100 + (FACE - 100) * 0.2, "eyes nearer"),
         (mirrored(), "mirrored"),
         (199 - FACE, "mirrored"),  # as alignment turns mirrored ones
-        (FACE * np.nan, "no numbers"),
+        (FACE * np.nan, "not finite"),
     ],
 )
 def test_implausible_landmarks(tmp_path, capsys, landmarks, fault):
