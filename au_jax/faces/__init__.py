@@ -1,1 +1,1 @@
-"""The geometry of a face: its landmarks, where they are found, how it is aligned."""
+"""Faces: landmarks, detection, alignment, tracking, drawing."""

@@ -1,4 +1,8 @@
-"""The 49 landmarks of a picture's largest face, with dlib (method.md section 6)."""
+"""dlib's detectors: the boxes of faces, and the landmarks of the largest one.
+
+Preparation uses `make_finder`, which needs only the largest face of a picture. For all
+faces, and for videos, see `finder.py`.
+"""
 
 import importlib.util
 from collections.abc import Callable
@@ -12,21 +16,26 @@ from jaxtyping import Float, UInt8
 from au_jax.errors import UserError
 from au_jax.faces.landmarks import FROM_68
 
-Finder = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "49 2"] | None]
-"""RGB picture -> x, y in its pixels, or None when it shows no face."""
+LandmarkFinder = Callable[
+    [UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "49 2"] | None
+]
+"""A function from an RGB picture to the landmarks of its largest face.
 
-# Longest side that the detector sees first: its window is 80 pixels, and its time grows
-# with the area.
+They are x, y in pixels of the picture; the result is None if no face is found.
+"""
+
+# The longer side at which a picture is searched first. The detector's window has 80
+# pixels, and its time grows with the area.
 LONG_SIDE = 640
-METHOD = f"dlib at {LONG_SIDE}, then doubled"  # change it when other faces are found
+METHOD = f"dlib at {LONG_SIDE}, then doubled"  # change it with the method
 
 INSTALL = "install it with `pip install -r requirements/faces.txt`"
 
 
 def predictor_path() -> Path:
-    """The file of dlib's 68-point predictor.
+    """Return the path of dlib's 68-point predictor.
 
-    The package that ships it is not imported: it wants `pkg_resources`.
+    The package that contains it is not imported, because it needs `pkg_resources`.
 
     Raises:
         UserError: the package or the file is absent.
@@ -41,7 +50,9 @@ def predictor_path() -> Path:
 
 
 def load_dlib() -> tuple[Any, Any, Any]:
-    """The module dlib, its HOG face detector and its 68-point predictor (about 1 s).
+    """Load dlib: the module, its HOG face detector and its 68-point predictor.
+
+    It takes about 1 s.
 
     Raises:
         UserError: dlib or the model file is absent, or the file is damaged.
@@ -49,7 +60,7 @@ def load_dlib() -> tuple[Any, Any, Any]:
     try:
         import dlib  # pyright: ignore[reportMissingImports]
     except ImportError:
-        raise UserError(f"dlib, which finds the faces, is missing; {INSTALL}") from None
+        raise UserError(f"dlib, which detects faces, is missing; {INSTALL}") from None
     detector: Any = dlib.get_frontal_face_detector()  # pyright: ignore
     path = predictor_path()
     try:
@@ -59,8 +70,12 @@ def load_dlib() -> tuple[Any, Any, Any]:
     return dlib, detector, predictor
 
 
-def make_finder() -> Finder:
-    """Finds the largest face of a picture; raises as `load_dlib`."""
+def make_finder() -> LandmarkFinder:
+    """Return a function that finds the landmarks of a picture's largest face.
+
+    Raises:
+        UserError: see `load_dlib`.
+    """
     dlib, detector, predictor = load_dlib()
 
     def find(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "49 2"] | None:
@@ -68,7 +83,7 @@ def make_finder() -> Finder:
         box = _largest_face(detector, grey)
         if box is None:
             return None
-        # On the full picture: dlib rounds its points to whole pixels.
+        # On the full picture, because dlib rounds its points to whole pixels.
         shape = predictor(grey, dlib.rectangle(*box))
         points = [(shape.part(i).x, shape.part(i).y) for i in FROM_68]
         return np.array(points, np.float32)
@@ -79,7 +94,7 @@ def make_finder() -> Finder:
 def _largest_face(
     detector: Any, grey: UInt8[np.ndarray, "h w"]
 ) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom of the largest face, in pixels of the full picture."""
+    """Return the box of the largest face: left, top, right, bottom in pixels."""
     boxes = [box for box, _ in detect_faces(detector, grey)]
     return boxes[0] if boxes else None
 
@@ -87,21 +102,21 @@ def _largest_face(
 def detect_faces(
     detector: Any, grey: UInt8[np.ndarray, "h w"]
 ) -> list[tuple[tuple[int, int, int, int], float]]:
-    """Left, top, right, bottom and dlib's score of every face, the largest first.
+    """Return the box and dlib's score of every face, the largest first.
 
-    In pixels of the full picture. Grey, not RGB: dlib finds more false faces in colour
-    pictures.
+    Boxes are left, top, right, bottom in pixels of the full picture. The picture is
+    grey because dlib finds more false faces in colour.
     """
     scale = min(1.0, LONG_SIDE / max(grey.shape))
     small = _shrink(grey, scale)
     boxes, scores, _ = detector.run(small, 0, 0.0)
     if not boxes and scale > 0.5:
-        boxes, scores, _ = detector.run(small, 1, 0.0)  # doubled; boxes stay in pixels
-    elif not boxes:  # the picture itself has the pixels to double it, and more
+        boxes, scores, _ = detector.run(small, 1, 0.0)  # dlib doubles the picture
+    elif not boxes:  # the full picture is large enough to search it at larger sizes
         while not boxes and scale < 1:
             scale = min(1.0, 2 * scale)
             boxes, scores, _ = detector.run(_shrink(grey, scale), 0, 0.0)
-    found = sorted(
+    largest_first = sorted(
         zip(boxes, scores, strict=True), key=lambda face: face[0].area(), reverse=True
     )
     return [
@@ -114,7 +129,7 @@ def detect_faces(
             ),
             score,
         )
-        for box, score in found
+        for box, score in largest_first
     ]
 
 

@@ -1,7 +1,7 @@
-"""Faces as pictures for people: landmarks and labels drawn in, or the face hidden.
+"""Draw faces for people: with landmarks and labels, or with the face hidden.
 
-Every picture that the program makes of a face goes through `draw_face`, so that a
-licensed face leaves the machine only when its user asks for it.
+Every picture of a face of a data set is made by `draw_face`, so a licensed face is
+shown only if the user asks for it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ from jaxtyping import Float, UInt8
 from au_jax.errors import UserError
 
 Show = Literal["show", "blur", "none"]
-"""The face as it is, in squares too coarse to know it by, or its landmarks alone."""
+"""The face as it is, in squares too coarse to recognise it, or its landmarks alone."""
 
-# Their agreements forbid to publish faces (of BP4D: but those of a few subjects).
+# Their agreements forbid publishing faces (BP4D's except those of a few subjects).
 LICENSED = ("bp4d", "bp4dplus", "disfa", "emotionet", "rafau", "lists")
 
 COARSE = 12  # squares along each side of a blurred face
@@ -29,10 +29,10 @@ _PARTS: tuple[tuple[int, int, bool], ...] = (  # first, last + 1, closed
 
 
 def choose(asked: str | None, dataset: str) -> Show:
-    """How the faces of a data set are shown: as asked, otherwise as it permits.
+    """Return how to show the faces of a data set: as asked, or as its licence permits.
 
     Raises:
-        UserError: there is no such way.
+        UserError: `asked` is not one of `Show`.
     """
     if not asked:
         return "none" if dataset in LICENSED else "show"
@@ -49,25 +49,27 @@ def draw_face(
     show: Show = "show",
     side: int = 200,
 ) -> UInt8[np.ndarray, "h2 {side} 3"]:
-    """A face with its landmarks, and below it the numbers of its active AUs.
+    """Draw a face with its landmarks, and below it the numbers of its active AUs.
 
     Args:
-        image: RGB, usually an aligned square; others are fitted into one.
+        image: RGB, usually an aligned square; other shapes are fitted into one.
         landmarks: x, y in pixels of `image`.
-        aus: AU number -> active, for the known ones; None draws no line of text.
-        show: what is seen of the face itself.
-        side: of the picture, in pixels.
+        aus: Known labels, AU number -> active; None draws no line of text.
+        show: How to show the face itself.
+        side: Width of the result in pixels.
 
     Returns:
-        RGB, `side` high, and a tenth more where there is a line of text.
+        An RGB image, `side` high, or a tenth more with a line of text.
     """
     scale = side / max(image.shape[:2])
     face = np.full((side, side, 3), EMPTY, np.uint8)
     if show != "none":
-        seen = hide(image) if show == "blur" else image
+        visible = hide(image) if show == "blur" else image
         height, width = (max(1, round(n * scale)) for n in image.shape[:2])
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        face[:height, :width] = cv2.resize(seen, (width, height), interpolation=method)
+        face[:height, :width] = cv2.resize(
+            visible, (width, height), interpolation=method
+        )
     if landmarks is not None:
         _draw_landmarks(face, (landmarks + 0.5) * scale - 0.5)
     if aus is None:
@@ -76,7 +78,7 @@ def draw_face(
 
 
 def hide(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture in coarse squares; a blur by convolution could be undone."""
+    """Show a picture in coarse squares; a blur by convolution could be undone."""
     height, width, _ = image.shape
     small = cv2.resize(image, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
     large = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
@@ -84,7 +86,7 @@ def hide(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def label_text(aus: Mapping[int, bool]) -> str:
-    """ "AU 1 4 12" for the active ones; says when none is active, or none known."""
+    """Return the active AUs as text, such as "AU 1 4 12", "no AU" or "no labels"."""
     active = [str(au) for au, on in sorted(aus.items()) if on]
     return f"AU {' '.join(active)}" if active else "no AU" if aus else "no labels"
 
@@ -92,7 +94,7 @@ def label_text(aus: Mapping[int, bool]) -> str:
 def grid(
     pictures: Sequence[UInt8[np.ndarray, "h w 3"]], columns: int
 ) -> UInt8[np.ndarray, "h2 w2 3"]:
-    """Pictures of one size side by side, row by row, on white; at least one."""
+    """Tile pictures of one size row by row on white; there must be at least one."""
     height, width, _ = pictures[0].shape
     rows = -(-len(pictures) // columns)
     sheet = np.full((rows * height, columns * width, 3), 255, np.uint8)
@@ -105,7 +107,7 @@ def grid(
 def _draw_landmarks(
     face: UInt8[np.ndarray, "s s 3"], points: Float[np.ndarray, "49 2"]
 ) -> None:
-    """Lines along brows, nose, eyes and mouth, and a dot at each point."""
+    """Draw lines along brows, nose, eyes and mouth, and a dot at each point."""
     if not np.isfinite(points).all():
         return
     whole = np.rint(points.clip(-len(face), 2 * len(face))).astype(np.int32)
@@ -117,7 +119,7 @@ def _draw_landmarks(
 
 
 def text_line(text: str, side: int) -> UInt8[np.ndarray, "h {side} 3"]:
-    """Dark text on white, shrunk until it fits."""
+    """Draw dark text on white, shrunk until it fits."""
     line = np.full((side // 10, side, 3), 255, np.uint8)
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, side / 480
     width = cv2.getTextSize(text, font, scale, 1)[0][0]

@@ -1,6 +1,6 @@
-"""The 49 facial landmarks: which they are, how they mirror, how far apart the eyes are.
+"""The 49 facial landmarks: their choice, their mirror images, the eye distance.
 
-The functions use array methods only, so they serve numpy and jax arrays alike.
+The functions use array methods only, so they work on NumPy and JAX arrays.
 """
 
 from typing import Any
@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-# Arrays of numpy or jax. Importing jax would slow the start of each worker of prepare.
+# NumPy or JAX arrays. Importing JAX here would delay each worker of `prepare`.
 Points = Any
 
 NUM_LANDMARKS = 49
 
 # The 49 of dlib's 68 points: without the contour (0-16) and the inner mouth corners
-# (60, 64). Paper.md section 6.
+# (60, 64). See method.md section 6.
 FROM_68 = np.array([*range(17, 60), 61, 62, 63, 65, 66, 67])
 
 LEFT_EYE = slice(19, 25)
@@ -37,7 +37,7 @@ MIRROR = np.array(
 def eye_centres(
     landmarks: Float[Points, "*b 49 2"],
 ) -> tuple[Float[Points, "*b 2"], Float[Points, "*b 2"]]:
-    """The mean of the six points of each eye: left and right as seen in the image."""
+    """Return the mean of each eye's six points: left and right as seen in the image."""
     return (
         landmarks[..., LEFT_EYE, :].mean(axis=-2),
         landmarks[..., RIGHT_EYE, :].mean(axis=-2),
@@ -45,6 +45,6 @@ def eye_centres(
 
 
 def eye_distance(landmarks: Float[Points, "*b 49 2"]) -> Float[Points, "*b"]:
-    """Distance of the eye centres, in the units of `landmarks`."""
+    """Return the distance between the eye centres, in the unit of `landmarks`."""
     left, right = eye_centres(landmarks)
     return ((left - right) ** 2).sum(axis=-1) ** 0.5

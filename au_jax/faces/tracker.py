@@ -1,4 +1,4 @@
-"""Faces of a video: searched for every few frames, followed in between."""
+"""Track the faces of a video: search every few frames, follow them in between."""
 
 import time
 from typing import Any
@@ -9,24 +9,24 @@ from jaxtyping import UInt8
 
 from au_jax.faces.finder import Box, Face, FaceFinder, Grey, overlap
 
-_SAME = 0.3  # intersection over union of boxes of one person
-_PATIENCE = 50  # frames for which the number of a face that is gone is kept
+_SAME = 0.3  # the least intersection over union of two boxes of one person
+_PATIENCE = 50  # a face that returns within so many frames keeps its number
 
 
 class Tracker:
-    """Gives faces numbers that stay; its state is as small as their boxes."""
+    """Gives each face a number that stays the same through the video."""
 
     def __init__(self, finder: FaceFinder, every: int, state: Any = None):
-        """Starts a video, or goes on where `state()` was taken.
+        """Start a video, or resume it from a state.
 
         Args:
-            finder: Of faces.
-            every: The whole picture is searched in every `every`-th frame, and where
-                a face was lost.
-            state: What another tracker's `state()` gave.
+            finder: Finds the faces.
+            every: The whole picture is searched in every `every`-th frame, and in
+                frames that lose a face.
+            state: The result of another tracker's `state()`.
         """
         self._finder, self._every = finder, every
-        self._tracks: dict[int, tuple[Box, int]] = {}  # id: box, frames since seen
+        self._tracks: dict[int, tuple[Box, int]] = {}  # number: box, frames since seen
         self._next = 0
         self.seconds = {"detection": 0.0, "landmarks": 0.0}
         if state:
@@ -36,14 +36,14 @@ class Tracker:
             }
 
     def state(self) -> dict[str, Any]:
-        """All that the next frame depends on, as JSON."""
+        """Return everything that the next frame depends on, as JSON values."""
         tracks = [[n, list(box), missed] for n, (box, missed) in self._tracks.items()]
         return {"next": self._next, "tracks": tracks}
 
     def step(
         self, image: UInt8[np.ndarray, "h w 3"], frame: int
     ) -> list[tuple[int, Face]]:
-        """The faces of the next frame (RGB) with their numbers, the lowest first."""
+        """Return the faces of the next frame (RGB) with their numbers, in order."""
         start = time.perf_counter()
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         seen: dict[int, tuple[Box, float]] = {}
@@ -66,28 +66,31 @@ class Tracker:
         return faces
 
     def _follow(self, grey: Grey, seen: dict[int, tuple[Box, float]]) -> bool:
-        """Follows the faces of the last frame into `seen`; True if one was lost."""
+        """Find the faces of the last frame; return True if one is lost."""
         lost = False
         for number, (box, missed) in self._tracks.items():
             if missed or number in seen:
                 continue
-            found = self._finder.follow(grey, box)
-            if found and all(overlap(found[0], b) < _SAME for b, _ in seen.values()):
-                seen[number] = found
+            face = self._finder.follow(grey, box)
+            if face and all(overlap(face[0], b) < _SAME for b, _ in seen.values()):
+                seen[number] = face
             else:
                 lost = True
         return lost
 
     def _match(
-        self, found: list[tuple[Box, float]], seen: dict[int, tuple[Box, float]]
+        self, faces: list[tuple[Box, float]], seen: dict[int, tuple[Box, float]]
     ) -> None:
-        """Puts the faces of a search into `seen`: by overlap, the best pairs first."""
+        """Add the faces of a search to `seen`, with the numbers of known faces.
+
+        Faces and known faces are paired by overlap, the best pairs first.
+        """
         known = {number: box for number, (box, _) in self._tracks.items()}
         known |= {number: box for number, (box, _) in seen.items()}
         pairs = sorted(
             (
                 (overlap(box, old), -number, index)
-                for index, (box, _) in enumerate(found)
+                for index, (box, _) in enumerate(faces)
                 for number, old in known.items()
             ),
             reverse=True,
@@ -98,7 +101,7 @@ class Tracker:
             if share >= _SAME and not taken:
                 numbers[index] = -negative
         # New faces are numbered from left to right.
-        for index in sorted(range(len(found)), key=lambda i: found[i][0][0]):
+        for index in sorted(range(len(faces)), key=lambda i: faces[i][0][0]):
             if index not in numbers:
                 numbers[index], self._next = self._next, self._next + 1
-            seen[numbers[index]] = found[index]
+            seen[numbers[index]] = faces[index]

@@ -1,1 +1,1 @@
-"""Pictures and videos: which files they are, and their frames as arrays."""
+"""Picture and video files: their formats, and their frames as arrays."""

@@ -1,4 +1,4 @@
-"""Reading a picture file of any kind into RGB, or saying why it cannot be used."""
+"""Read picture files of any format as RGB, or say why they cannot be used."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 
 
 class UnusableImage(Exception):
-    """A picture that cannot be used: a one-word reason and what was found."""
+    """A picture that cannot be used: `reason` is one word, `detail` a phrase."""
 
     def __init__(self, reason: str, detail: str = ""):
         super().__init__(f"{reason}: {detail}" if detail else reason)
@@ -16,12 +16,12 @@ class UnusableImage(Exception):
 
 
 def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """Reads a picture as RGB, 0..255, turned upright by its EXIF orientation.
+    """Read a picture as RGB, 0..255, rotated as its EXIF orientation says.
 
     Grey pictures get three equal channels, 16 bits become 8, alpha is dropped.
 
     Raises:
-        UnusableImage: missing, empty, truncated or unreadable.
+        UnusableImage: the file is missing, empty, truncated or unreadable.
     """
     try:
         data = path.read_bytes()
@@ -33,10 +33,10 @@ def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def decode_image(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    """As `read_image`, from the bytes of the file."""
+    """Decode the bytes of a picture file; see `read_image`."""
     if not data:
         raise UnusableImage("empty", "zero bytes")
-    # OpenCV may decode the first part of a cut file and leave the rest grey.
+    # OpenCV may decode the first part of a truncated file and leave the rest grey.
     if is_truncated(data):
         raise UnusableImage("truncated", f"ends after {len(data)} bytes")
     try:
@@ -49,9 +49,9 @@ def decode_image(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def is_truncated(data: bytes) -> bool:
-    """True when a JPEG has no end-of-image marker or a PNG no end chunk.
+    """Return whether a JPEG lacks its end-of-image marker, or a PNG its end chunk.
 
-    Other formats are left to the decoder, which refuses them when they are cut.
+    The decoder itself refuses truncated files of other formats.
     """
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return b"IEND" not in data[-4096:] and b"IEND" not in data
@@ -59,10 +59,14 @@ def is_truncated(data: bytes) -> bool:
 
 
 def _jpeg_ends(data: bytes) -> bool:
-    """Walks a JPEG's segments: an embedded thumbnail has an end marker of its own."""
+    """Return whether a JPEG ends with its end marker.
+
+    The segments are walked one by one, because an embedded thumbnail has an end marker,
+    too.
+    """
     at = 2
     while at + 2 <= len(data):
-        if data[at] != 0xFF:  # inside a scan, or rubbish between segments
+        if data[at] != 0xFF:  # inside a scan, or garbage between segments
             at = data.find(b"\xff", at)
             if at < 0:
                 return False

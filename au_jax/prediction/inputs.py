@@ -7,15 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 
 from au_jax.errors import UserError
+from au_jax.media.formats import is_picture, is_video
 from au_jax.media.images import UnusableImage, read_image
-from au_jax.raw.tree import is_video
+from au_jax.media.videos import Video
 
-_IMAGES = ".bmp .dib .jpe .jpeg .jpg .jp2 .pbm .pgm .png .pnm .ppm .tif .tiff .webp"
 _GUESSED = 2  # frames by which a count estimated from the duration may be off
 
 
@@ -84,9 +83,9 @@ def _expand_one(name: str) -> list[Source]:
 
 
 def _kind(path: Path) -> Literal["image", "video"] | None:
-    if path.suffix.lower() in _IMAGES.split():
+    if is_picture(path):
         return "image"
-    return "video" if is_video(path.name) else None
+    return "video" if is_video(path) else None
 
 
 def read(source: Source, start: int = 0) -> Iterator[Frame]:
@@ -105,39 +104,31 @@ def read(source: Source, start: int = 0) -> Iterator[Frame]:
 
 
 def _read_video(source: Source, start: int) -> Iterator[Frame]:
-    """Frames are counted, never sought: in many files seeking lands on a neighbour."""
     camera = source.kind == "camera"
-    capture = cv2.VideoCapture(int(source.file) if camera else source.file)
     try:
-        if not capture.isOpened():
-            if camera:
-                raise UserError(f"camera {source.file} cannot be opened")
-            if start == 0:
-                text = "not a video that OpenCV can decode"
-                yield Frame(source, 0, 0.0, None, text)
-            return
-        rate, began = capture.get(cv2.CAP_PROP_FPS), time.monotonic()
-        promised = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        index, stamp = 0, 0.0
-        while capture.grab():
-            told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            if camera:
-                told = time.monotonic() - began
-            elif index and told <= stamp and rate > 0:  # the container does not tell
-                told = index / rate
-            stamp = max(stamp, told)
+        video = Video(int(source.file) if camera else Path(source.file))
+    except UnusableImage as error:
+        if camera:
+            raise UserError(f"camera {source.file} cannot be opened") from None
+        if start == 0:
+            yield Frame(source, 0, 0.0, None, error.detail)
+        return
+    try:
+        began, stamp, rate = time.monotonic(), 0.0, video.rate
+        while video.advance():
+            index = video.next - 1
+            stated = time.monotonic() - began if camera else video.seconds
+            if index and stated <= stamp and rate > 0 and not camera:
+                stated = index / rate  # the container states no time stamps
+            stamp = max(stamp, stated)
             if index >= start:
-                decoded, image = capture.retrieve()
-                if decoded:
-                    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-                    rgb = image.astype(np.uint8, copy=False)
-                    yield Frame(source, index, stamp, rgb)
-                else:
-                    yield Frame(source, index, stamp, None, "frame cannot be decoded")
-            index += 1
-        cut = not camera and index < promised - _GUESSED
-        if (cut or index == 0) and index >= start:
-            text = f"the video ends after {index} of {promised:.0f} frames"
-            yield Frame(source, index, stamp, None, text)
+                image = video.decode()
+                error = "frame cannot be decoded" if image is None else ""
+                yield Frame(source, index, stamp, image, error)
+        count, stated = video.next, video.num_frames
+        cut = not camera and count < stated - _GUESSED
+        if (cut or count == 0) and count >= start:
+            text = f"the video ends after {count} of {stated} frames"
+            yield Frame(source, count, stamp, None, text)
     finally:
-        capture.release()
+        video.close()

@@ -20,7 +20,7 @@ from apache_beam.options.pipeline_options import (  # pyright: ignore[reportMiss
 from apache_beam.runners import create_runner  # pyright: ignore[reportMissingImports]
 
 from au_jax.errors import UserError
-from au_jax.faces.detect import Finder
+from au_jax.faces.detect import LandmarkFinder
 from au_jax.preparation import chunks
 from au_jax.raw.row import Row
 
@@ -29,7 +29,7 @@ def find_faces(
     raw: Path,
     folder: Path,
     work: Iterable[Sequence[Row]],
-    make_finder: Callable[[], Finder],
+    make_finder: Callable[[], LandmarkFinder],
     options: Sequence[str],
 ) -> None:
     """Store the faces of each piece of work in `folder`.
@@ -95,7 +95,11 @@ class _FindFaces(beam.DoFn):
     """Does a piece of work, given by its offset in the plan."""
 
     def __init__(
-        self, raw: Path, folder: Path, plan: Path, make_finder: Callable[[], Finder]
+        self,
+        raw: Path,
+        folder: Path,
+        plan: Path,
+        make_finder: Callable[[], LandmarkFinder],
     ):
         # Workers may run in another folder.
         self.raw, self.folder = raw.absolute(), folder.absolute()

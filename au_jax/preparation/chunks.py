@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from au_jax.faces import align
-from au_jax.faces.detect import METHOD, Finder
+from au_jax.faces.detect import METHOD, LandmarkFinder
 from au_jax.media.images import UnusableImage
 from au_jax.preparation.image_reader import ImageReader
 from au_jax.raw.row import Row
@@ -56,7 +56,7 @@ def chunk_file(folder: Path, raw: Path, rows: Sequence[Row]) -> Path:
     return folder / f"{digest.hexdigest()[:32]}.npz"
 
 
-def extract(raw: Path, rows: Sequence[Row], find: Finder) -> Faces:
+def extract(raw: Path, rows: Sequence[Row], find: LandmarkFinder) -> Faces:
     """Find, align and encode the largest face of each image."""
     reader = ImageReader(raw)
     jpegs: list[bytes] = []
@@ -78,7 +78,7 @@ def extract(raw: Path, rows: Sequence[Row], find: Finder) -> Faces:
     return Faces(jpegs, landmarks, problems)
 
 
-def _known(landmarks: bytes) -> Finder:
+def _known(landmarks: bytes) -> LandmarkFinder:
     """Return a finder that returns known landmarks, if they fit into the picture."""
     points = np.frombuffer(landmarks, np.float32).reshape(49, 2)
 
@@ -95,7 +95,7 @@ def _known(landmarks: bytes) -> Finder:
 
 
 def aligned_face(
-    image: UInt8[np.ndarray, "h w 3"], find: Finder
+    image: UInt8[np.ndarray, "h w 3"], find: LandmarkFinder
 ) -> tuple[UInt8[np.ndarray, "200 200 3"], Float32[np.ndarray, "49 2"]]:
     """Return the largest face of an RGB picture, aligned, and its landmarks there.
 

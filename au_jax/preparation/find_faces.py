@@ -12,7 +12,7 @@ from typing import TypeVar
 import cv2
 
 from au_jax.errors import UserError
-from au_jax.faces.detect import Finder
+from au_jax.faces.detect import LandmarkFinder
 from au_jax.preparation import chunks
 from au_jax.preparation.chunks import Faces
 from au_jax.raw.row import Row
@@ -20,7 +20,7 @@ from au_jax.runtime import workers
 
 T = TypeVar("T")
 
-_find: Finder | None = None  # in a worker
+_find: LandmarkFinder | None = None  # in a worker
 
 
 def find_faces(
@@ -28,7 +28,7 @@ def find_faces(
     folder: Path,
     work: Iterable[tuple[T, Sequence[Row]]],
     num_workers: int,
-    make_finder: Callable[[], Finder],
+    make_finder: Callable[[], LandmarkFinder],
 ) -> Generator[tuple[T, Faces], None, None]:
     """Yield each piece of work with the faces of its images.
 
@@ -76,7 +76,7 @@ def find_faces(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start(make_finder: Callable[[], Finder]) -> None:
+def _start(make_finder: Callable[[], LandmarkFinder]) -> None:
     """Set up a worker."""
     global _find
     workers.end_with_parent()
@@ -89,7 +89,7 @@ def _chunk(raw: Path, folder: Path, rows: Sequence[Row]) -> Faces:
     return _faces(raw, folder, rows, _find)
 
 
-def _faces(raw: Path, folder: Path, rows: Sequence[Row], find: Finder) -> Faces:
+def _faces(raw: Path, folder: Path, rows: Sequence[Row], find: LandmarkFinder) -> Faces:
     """Return the faces of a chunk, from its file if there is one."""
     file = chunks.chunk_file(folder, raw, rows)
     faces = chunks.load(file)

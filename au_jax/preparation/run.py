@@ -14,7 +14,7 @@ from typing import Any
 
 from au_jax.errors import UserError
 from au_jax.faces import drawing
-from au_jax.faces.detect import Finder, make_finder
+from au_jax.faces.detect import LandmarkFinder, make_finder
 from au_jax.preparation import assemble, counts, find_faces, staging, writer
 from au_jax.preparation.assemble import Item
 from au_jax.preparation.checks.run import check_prepared
@@ -66,7 +66,7 @@ class Options:
 
 def prepare(
     options: Options,
-    make_finder: Callable[[], Finder] = make_finder,
+    make_finder: Callable[[], LandmarkFinder] = make_finder,
     pause: Callable[[], None] = lambda: None,
 ) -> int:
     """Prepare a raw set; after an interruption, do only the rest.
@@ -167,7 +167,7 @@ def _find_faces_by_beam(
     options: Options,
     folder: Path,
     items: Iterable[Item],
-    make_finder: Callable[[], Finder],
+    make_finder: Callable[[], LandmarkFinder],
 ) -> None:
     try:
         from au_jax.preparation import beam
@@ -180,7 +180,7 @@ def _find_faces_by_beam(
     beam.find_faces(options.raw, folder, pieces, make_finder, pipeline)
 
 
-def _make_no_finder() -> Finder:
+def _make_no_finder() -> LandmarkFinder:
     """Return a finder for sets whose landmarks are all known, which need no dlib."""
     return _find_nothing
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from au_jax.errors import UserError
+from au_jax.media.formats import is_picture
 from au_jax.raw import splits
 from au_jax.raw.bp4d_labels import Labels, Sequence, label_files, read_labels
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.tree import is_picture, pictures, walk
+from au_jax.raw.tree import pictures, walk
 
 _SUBJECT = re.compile(r"[FM]\d{3}", re.IGNORECASE)
 _TASK = re.compile(r"T\d+", re.IGNORECASE)

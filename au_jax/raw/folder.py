@@ -13,11 +13,12 @@ from pathlib import Path, PurePosixPath
 import cv2
 
 from au_jax.errors import UserError
+from au_jax.media.formats import is_picture, is_video
 from au_jax.raw import splits
 from au_jax.raw.folder_table import Entry, entries, path_problem
 from au_jax.raw.name_store import Names
 from au_jax.raw.row import Reject, Row
-from au_jax.raw.tree import is_picture, is_video, pictures, walk
+from au_jax.raw.tree import pictures, walk
 
 
 def read(raw: Path, seed: int) -> Iterator[Row | Reject]:

@@ -6,13 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-PICTURES = frozenset(
-    (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-)
-VIDEOS = frozenset(
-    (".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
-     ".mpg", ".mts", ".webm", ".wmv")
-)  # fmt: skip
+from au_jax.media.formats import is_picture
 
 
 @dataclass(frozen=True)
@@ -53,16 +47,6 @@ def walk(raw: Path) -> Tree:
 
 def _raise(error: OSError) -> None:
     raise error
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file name ends like a picture's."""
-    return os.path.splitext(name)[1].lower() in PICTURES
-
-
-def is_video(name: str) -> bool:
-    """Whether a file name ends like a video's."""
-    return os.path.splitext(name)[1].lower() in VIDEOS
 
 
 def pictures(raw: Path, folder: PurePosixPath) -> list[str]:

@@ -62,5 +62,5 @@ def test_beyond_the_picture_is_grey():
 
 @pytest.mark.parametrize("points", [np.zeros((49, 2)), np.full((49, 2), np.nan)])
 def test_points_that_are_no_face(points):
-    with pytest.raises(ValueError, match="no face"):
+    with pytest.raises(ValueError, match="not those of a face"):
         alignment_matrix(points)

@@ -62,7 +62,7 @@ def test_each_rejection_is_named_whatever_its_name(tmp_path):
 
 def test_a_raw_set_that_changes_meanwhile(tmp_path):
     found = faces([("", "")] * 2)
-    with pytest.raises(UserError, match="held 3 images at first and 2 when they were"):
+    with pytest.raises(UserError, match="had 3 images at first, and 2 when they were"):
         assemble.write([([row(1), row(2)], found)], tmp_path / "data", "bp4d", SURVEY)
     assert not (tmp_path / "data" / "counts.json").exists()
 

@@ -1,0 +1,27 @@
+"""Expected: what OpenCV decodes, from a file that OpenCV or Pillow's format made."""
+
+import cv2
+import numpy as np
+import pytest
+
+from au_jax.media import formats
+
+# OpenCV reads JPEG 2000 but does not write so small a picture; PBM and PGM are grey.
+WRITABLE = sorted(formats.PICTURES - {".jp2", ".pbm", ".pgm"})
+
+
+@pytest.mark.parametrize("suffix", WRITABLE)
+def test_opencv_decodes_each_format(suffix):
+    written, data = cv2.imencode(suffix, np.zeros((8, 8, 3), np.uint8))
+    assert written
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    assert image is not None
+    assert image.shape == (8, 8, 3)
+
+
+def test_case_and_folders_do_not_matter():
+    assert formats.is_picture("a.b/C.JPG")
+    assert formats.is_video("a/clip.MP4")
+    assert not formats.is_picture("clip.mp4")
+    assert not formats.is_picture("jpg")
+    assert not formats.is_video(".mp4")  # a hidden file without a suffix
