@@ -1,21 +1,22 @@
-"""The exception that stands for a user's mistake, and how programs end on it."""
+"""The exception for a user's mistake, and how programs end because of it."""
 
 import errno
 import sys
 from collections.abc import Callable
 
-# What the machine refuses, wherever a program happens to write.
+# Errors of the machine that may occur wherever a program writes.
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 
 class UserError(Exception):
-    """Bad input: the message is one line: what is wrong, where, and what to do."""
+    """Bad input; the message says in one line what is wrong, where, and what to do."""
 
 
 def run_program(main: Callable[[], int | None]) -> None:
-    """Runs `main` and exits: with 2 and one line on stderr for a `UserError`.
+    """Run `main` and exit with its code.
 
-    So it does where the disk is full or may not be written to; with 130 on Ctrl-C.
+    The exit code is 2 after a `UserError`, a full disk or a file that may not be
+    written, with one line on stderr. It is 130 after Ctrl-C.
     """
     try:
         code = main()

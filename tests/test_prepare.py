@@ -65,7 +65,7 @@ def program(*arguments, **options):
         (["--raw=.", "--data_dir=x"], "--dataset=... is missing"),
         (["--dataset=bp4", "--raw=.", "--data_dir=x"], "did you mean bp4d"),
         (["--datset=bp4d"], "Did you mean: dataset"),
-        (["dataset=bp4d"], "'dataset=bp4d' is no flag"),
+        (["dataset=bp4d"], "'dataset=bp4d' is not a flag"),
         (["--workers=two"], "two"),
     ],
 )

@@ -15,7 +15,7 @@ CONFIG = "--config=configs/joint.py:tiny"
     [
         ((CONFIG, "--config.optm.task.b1=1"), "did you mean --config.optim.task.b1?"),
         ((CONFIG, "--config.data.crop=136"), "a multiple of 16, at least 128"),
-        ((CONFIG, "seed=5"), "'seed=5' is no flag"),
+        ((CONFIG, "seed=5"), "'seed=5' is not a flag"),
         ((), "--config=... is missing"),
     ],
 )

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).parents[1]
     [
         (("--sets=faces_lap",), "there are faces_lab and faces_wild"),
         (("--size=0",), "--size must be above 0"),
-        (("size=3",), "flags are written --size=VALUE"),
+        (("size=3",), "write flags as --size=VALUE"),
     ],
 )
 def test_a_mistake_is_named_in_one_line(tmp_path, arguments, message):

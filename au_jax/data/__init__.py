@@ -1,1 +1,1 @@
-"""Prepared data: record files, splits, augmentation, batches."""
+"""Prepared data as training reads them: records, splits, transforms, batches."""

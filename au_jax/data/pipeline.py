@@ -1,8 +1,7 @@
-"""Batches for training and evaluation, by grain.
+"""Batches for training and evaluation, read by grain.
 
-Element `i` of a training stream is a function of the seed and `i` alone, so the number
-of steps done is all that has to be kept to go on, and the number of workers does not
-matter.
+Element i of a training stream is a function of the seed and i alone. So the number of
+steps done is all that a run needs to resume, and the number of workers does not matter.
 """
 
 import functools
@@ -30,23 +29,23 @@ def make_train(
     process_index: int = 0,
     process_count: int = 1,
 ) -> grain.MapDataset:
-    """An endless stream of `Batch`es: element [i] is what step i takes.
+    """Return an endless stream of `Batch`es; element [i] is the batch of step i.
 
-    Each domain is shuffled anew on each of its own passes; an epoch is a pass over the
-    first. Every process takes its share of each global batch.
+    Each domain is shuffled anew on each of its passes; an epoch is a pass over the
+    first domain. Every process reads its share of each global batch.
 
     Args:
         splits: One per domain of the batch, in order.
         crop: Side of the crops in pixels.
         batch_size: Images per domain and step, over all processes.
-        seed: Of order and augmentation.
-        process_index: Of this process.
-        process_count: Of all processes; divides `batch_size`. Each takes neighbouring
-            rows of the global batch, those that its devices would have if all belonged
-            to one process: how devices are divided into processes changes no number.
+        seed: The seed of order and augmentation.
+        process_index: The number of this process, from 0.
+        process_count: The number of processes, which divides `batch_size`. Each reads
+            the rows that its devices would have if all devices belonged to one process.
+            So the division of devices into processes changes no number.
 
     Raises:
-        UserError: the crop or the batch size does not fit.
+        UserError: the crop or the batch size is not possible.
     """
     transforms.resized_side(crop)
     if batch_size < 1 or batch_size % process_count:
@@ -72,7 +71,7 @@ def make_train(
 def batch_paths(
     splits: Sequence[FaceSplit], *, batch_size: int, seed: int, step: int
 ) -> list[list[str]]:
-    """The photographs in global batch `step` of `make_train`: [domain][row]."""
+    """Return the photographs in global batch `step` of `make_train`: [domain][row]."""
     rows = range(step * batch_size, (step + 1) * batch_size)
     orders = [
         _shuffled(range(len(split)), seed + domain)
@@ -93,17 +92,18 @@ def train_batches(
     num_threads: int = 4,
     buffer: int = PREFETCHED_BATCHES,
 ) -> Generator[Batch, None, None]:
-    """Batches `start` to `stop` - 1, read ahead by threads or worker processes.
+    """Yield batches `start` to `stop` - 1, read ahead by threads or worker processes.
 
-    Both end with the iterator: when it is exhausted, closed or no longer referred to.
+    Threads and workers end with the iterator: when it is exhausted, closed or no longer
+    referenced.
 
     Args:
-        dataset: Of `make_train`.
+        dataset: The result of `make_train`.
         start: The first step.
         stop: The step after the last; None for no end.
-        num_workers: Processes that read; with 0, threads of this one do.
-        num_threads: Threads of each process that reads.
-        buffer: Batches that each process that reads holds ready.
+        num_workers: Worker processes that read; 0 means threads of this process.
+        num_threads: Threads of each reading process.
+        buffer: Batches that each reading process holds ready.
     """
     if stop is not None and start >= stop:
         return
@@ -135,9 +135,9 @@ def make_eval(
         batch_size: Images per batch.
         indices: The images to read instead of all, in this order.
     """
-    wanted = range(len(split)) if indices is None else indices
+    selected = range(len(split)) if indices is None else indices
     dataset = (
-        grain.MapDataset.source(wanted)
+        grain.MapDataset.source(selected)
         .map(split.__getitem__)
         .map(functools.partial(transforms.centre, crop=crop))
     )
@@ -160,7 +160,7 @@ def make_eval(
 
 
 def _row(index: int, size: int, first: int, batch_size: int) -> int:
-    """Where row `index` of a process's own rows is in the stream of all of them."""
+    """Return the place of a process's row `index` in the stream of all rows."""
     step, row = divmod(index, size)
     return step * batch_size + first + row
 
@@ -170,19 +170,19 @@ def _augment(example: Example, rng: np.random.Generator, crop: int) -> Example:
 
 
 def _shuffled(source: Any, seed: int) -> grain.MapDataset:
-    """A split, or its indices: endless, in a new order on each pass.
+    """Repeat a split, or its indices, for ever, in a new order on each pass.
 
-    The order depends on seed and length alone, so that both come in the same one.
+    The order depends on the seed and the length alone, so it is the same for both.
     """
     return grain.MapDataset.source(source).seed(seed).shuffle().repeat()
 
 
 def _stack(rows: Sequence[tuple[Example, ...]]) -> Batch:
-    """Rows of an example per domain, to arrays with the axes d, b in front."""
+    """Stack rows, each with an example per domain, to arrays with leading axes d, b."""
     domains = list(zip(*rows, strict=True))
 
     def stack(key: str) -> np.ndarray:
-        # One copy: a batch of images is some 10 MB.
+        # A single copy, because a batch of images has about 10 MB.
         flat = np.stack([example[key] for domain in domains for example in domain])
         return flat.reshape(len(domains), len(rows), *flat.shape[1:])
 

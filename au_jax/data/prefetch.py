@@ -1,4 +1,4 @@
-"""Processes that read data; the program's signals and its end are theirs, too."""
+"""Read batches in worker processes."""
 
 import gc
 from collections.abc import Generator
@@ -16,27 +16,27 @@ from au_jax.types import Batch
 
 
 def read(dataset: grain.IterDataset, num_workers: int) -> Generator[Batch, None, None]:
-    """The batches of `dataset`, in its order, read by `num_workers` processes.
+    """Yield the batches of `dataset` in order, read by `num_workers` processes.
 
-    They end with the generator: when it is exhausted or closed. They also end with the
-    program, however that ends, and take no notice of signals to its process group.
+    The workers end when the generator is exhausted or closed, and when the program
+    ends, even if it is killed. They ignore signals to the process group.
 
     Raises:
-        UserError: one of the processes was killed.
+        UserError: a worker was killed.
     """
     if not flags.FLAGS.is_parsed():  # grain's workers read absl's flags
         flags.FLAGS.mark_as_parsed()
-    # One more batch on its way between the processes, besides those they hold ready.
+    # One batch per worker is on its way, beside those that it holds ready.
     options = grain.MultiprocessingOptions(num_workers, per_worker_buffer_size=1)
-    # Python's own helper process resets the mask where it is started: so beforehand.
+    # Python's resource tracker resets the signal mask where it starts, so start it now.
     with workers.shielded(SIGNALS):
         resource_tracker.ensure_running()
     batches = iter(dataset.mp_prefetch(options, worker_init_fn=_start))
     try:
         while True:
-            # Grain starts each process when it first needs it.
+            # Grain starts each worker when it first needs it.
             with workers.shielded(SIGNALS):
-                # Copied, so that the shared memory is free again at once.
+                # The copy frees the shared memory at once.
                 batch = jax.tree.map(np.array, next(batches))
             yield batch
     except StopIteration:
@@ -45,14 +45,14 @@ def read(dataset: grain.IterDataset, num_workers: int) -> Generator[Batch, None,
         if "terminated unexpectedly" not in str(error):
             raise
         raise UserError(
-            f"one of the {num_workers} processes that read data was killed, mostly that"
-            " is for lack of memory; take fewer by --config.data.num_workers, and the"
-            " same command goes on from the last checkpoint"
+            f"one of the {num_workers} processes that read data was killed, probably"
+            " for lack of memory; run the same command again to resume, with fewer"
+            " --config.data.num_workers"
         ) from error
     finally:
         batches.close()
-        # The end of a stream keeps its last batches in a cycle: shared memory, of which
-        # Python's helper process would say that it leaked.
+        # A reference cycle keeps the last batches of a stream in shared memory, which
+        # Python's resource tracker would report as leaked.
         del batches
         gc.collect()
 

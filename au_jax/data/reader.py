@@ -1,4 +1,4 @@
-"""The records of a prepared split as they lie in its files."""
+"""Read the records of a prepared split as they are stored."""
 
 import functools
 from collections.abc import Sequence
@@ -12,33 +12,33 @@ from au_jax.types import Example
 
 
 @functools.lru_cache(maxsize=16)
-def of(directory: Path, split: str) -> Sequence[bytes]:
-    """The serialised records of a split, opened once per process."""
+def open_records(directory: Path, split: str) -> Sequence[bytes]:
+    """Open the serialised records of a split, once per process."""
     builder = tfds.builder_from_directory(directory)
     raw = tfds.decode.DeserializeMethod.RAW_BYTES
     return builder.as_data_source(split, deserialize_method=raw)  # pyright: ignore
 
 
-def reopen() -> None:
-    """Forgets which files are open: a folder may have been prepared anew."""
-    of.cache_clear()
+def forget_open_files() -> None:
+    """Open files anew from now on, because a folder may have been prepared again."""
+    open_records.cache_clear()
 
 
 def parse(record: bytes) -> Example:
-    """An example of preparation/records.py, its image still encoded.
+    """Parse a record of `preparation/writer.py`; its image stays encoded.
 
-    TFDS's own way, through the description of the features, takes longer than
+    TFDS would parse it by the description of the features, which takes longer than
     decoding the picture.
     """
     example = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
-    found = example.FromString(record).features.feature
-    points = np.array(found["landmarks"].float_list.value, np.float32)
-    text = {key: found[key].bytes_list.value[0] for key in ("subject", "task", "path")}
+    fields = example.FromString(record).features.feature
+    points = np.array(fields["landmarks"].float_list.value, np.float32)
+    text = {key: fields[key].bytes_list.value[0] for key in ("subject", "task", "path")}
     return {
-        "image": found["image"].bytes_list.value[0],
+        "image": fields["image"].bytes_list.value[0],
         "landmarks": points.reshape(49, 2),
-        "aus": np.array(found["aus"].int64_list.value, np.int8),
-        "aus_known": np.array(found["aus_known"].int64_list.value, np.bool_),
-        "frame": found["frame"].int64_list.value[0],
+        "aus": np.array(fields["aus"].int64_list.value, np.int8),
+        "aus_known": np.array(fields["aus_known"].int64_list.value, np.bool_),
+        "frame": fields["frame"].int64_list.value[0],
         **text,
     }

@@ -1,4 +1,4 @@
-"""One split of a prepared data set, as a random-access source of examples."""
+"""A split of a prepared data set: a random-access source of examples."""
 
 import dataclasses
 import functools
@@ -11,19 +11,19 @@ import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Bool, Float, Int
 
-from au_jax.data import reader
+from au_jax.data.reader import open_records, parse
 from au_jax.errors import UserError
 from au_jax.types import SIDE, Example
 
-RENDERED = ("faces_lab", "faces_wild")  # data sets that need no raw folder
+RENDERED = ("faces_lab", "faces_wild")  # these are made without a raw folder
 
 
 @dataclasses.dataclass(frozen=True)
 class FaceSplit:
-    """A split whose AU columns are those of `aus`, in that order, by number.
+    """A split whose AU columns are the AUs of `aus`, in this order.
 
-    It holds names only, so it travels to worker processes; the files are opened where
-    examples are read.
+    It holds only names, so it can be sent to workers; the process that reads examples
+    opens the files.
     """
 
     directory: Path
@@ -31,15 +31,15 @@ class FaceSplit:
     split: str
     aus: tuple[int, ...]
     coded_aus: tuple[int, ...]
-    """The AUs that the data set codes; any other is unknown in every example."""
+    """The AUs that the data set codes; all others are unknown in every example."""
     length: int
 
     def __len__(self) -> int:
-        """The number of examples."""
+        """Return the number of examples."""
         return self.length
 
     def __getitem__(self, index: int) -> Example:
-        """An aligned face.
+        """Return an aligned face.
 
         Returns:
             `image` RGB uint8 (200, 200, 3); `landmarks` float32 (49, 2), x and y in
@@ -53,9 +53,9 @@ class FaceSplit:
         data = np.frombuffer(record["image"], np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
         if image is None or image.shape != (SIDE, SIDE, 3):
-            found = "no picture" if image is None else f"a picture of {image.shape}"
-            raise self._damaged(index, f"{found}, from {record['path'].decode()}")
-        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # quicker than decoding to RGB
+            problem = "no picture" if image is None else f"a picture of {image.shape}"
+            raise self._damaged(index, f"{problem}, from {record['path'].decode()}")
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # faster than decoding to RGB
         aus, known = select_aus(
             record["aus"][None], record["aus_known"][None], self.coded_aus, self.aus
         )
@@ -69,11 +69,11 @@ class FaceSplit:
         }
 
     def path(self, index: int) -> str:
-        """The photograph of an example, relative to the raw data."""
+        """Return the path of an example's photograph, relative to the raw folder."""
         return self.record(index)["path"].decode()
 
     def record(self, index: int) -> Example:
-        """An example as it is stored, its image still encoded.
+        """Return an example as it is stored; its image stays encoded.
 
         Raises:
             UserError: the record is damaged.
@@ -81,19 +81,19 @@ class FaceSplit:
         if not 0 <= index < self.length:
             raise IndexError(index)  # ends `for example in split`
         try:
-            return reader.parse(reader.of(self.directory, self.split)[index])
-        except Exception as error:  # ArrayRecord's and protobuf's: of many types
+            return parse(open_records(self.directory, self.split)[index])
+        except Exception as error:  # ArrayRecord and protobuf raise many types
             if not self.directory.is_dir():
                 raise UserError(
-                    f"{self.directory} has vanished; when it is back, the same command"
-                    " goes on"
+                    f"{self.directory} does not exist any more; restore it and run the"
+                    " same command again to resume"
                 ) from error
             raise self._damaged(index, str(error)) from error
 
-    def _damaged(self, index: int, found: str) -> UserError:
+    def _damaged(self, index: int, problem: str) -> UserError:
         return UserError(
             f"record {index} of split {self.split!r} in {self.directory} is damaged"
-            f" ({' '.join(found.split())}); delete that folder and run au_jax.prepare"
+            f" ({' '.join(problem.split())}); delete that folder and run au_jax.prepare"
             " again"
         )
 
@@ -101,7 +101,7 @@ class FaceSplit:
 def open_split(
     data_dir: str | Path, name: str, split: str, aus: Sequence[int]
 ) -> FaceSplit:
-    """Opens `split` ("train", "val[:80%]", ...) of the newest version of a data set.
+    """Open `split` ("train", "val[:80%]", ...) of the newest version of a data set.
 
     Raises:
         UserError: no such data set, no such split in it, or no image in that.
@@ -111,9 +111,9 @@ def open_split(
         info = tfds.builder_from_directory(directory).info
         splits: Any = info.splits
         coded = tuple(int(au) for au in cast(Any, info.metadata)["aus"])
-    except Exception as error:  # whatever is missing or mangled in there
+    except Exception as error:  # TFDS raises errors of many types
         raise UserError(
-            f"{directory} is no data set of au_jax.prepare, or is damaged"
+            f"{directory} is not a data set of au_jax.prepare, or is damaged"
             f" ({type(error).__name__}: {' '.join(str(error).split())})"
         ) from error
     sizes = ", ".join(f"{key} ({splits[key].num_examples:,})" for key in splits)
@@ -132,7 +132,7 @@ def open_split(
 def labels(
     split: FaceSplit,
 ) -> tuple[Float[np.ndarray, "n a"], Bool[np.ndarray, "n a"]]:
-    """AUs and whether they are known, of all examples; no image is decoded."""
+    """Return AUs of all examples and whether they are known; decode no image."""
     rows = [split.record(i) for i in range(len(split))]
     return select_aus(
         np.stack([row["aus"] for row in rows]),
@@ -146,25 +146,32 @@ def select_aus(
     aus: np.ndarray,
     known: np.ndarray,
     coded: Sequence[int],
-    wanted: Sequence[int],
+    selected: Sequence[int],
 ) -> tuple[Float[np.ndarray, "n a"], Bool[np.ndarray, "n a"]]:
-    """The columns of the AUs `wanted`, by number; unknown where not coded."""
-    columns, exist = _columns(tuple(coded), tuple(wanted))
+    """Return the columns of the selected AUs; an AU that is not coded is unknown.
+
+    Args:
+        aus: A column per coded AU.
+        known: Likewise.
+        coded: The AU of each column, by number.
+        selected: The AUs to return, by number.
+    """
+    columns, exist = _columns(tuple(coded), tuple(selected))
     selected_known = known[:, columns] & exist
     return (aus[:, columns] * selected_known).astype(np.float32), selected_known
 
 
 @functools.lru_cache(maxsize=16)
 def _columns(
-    coded: tuple[int, ...], wanted: tuple[int, ...]
+    coded: tuple[int, ...], selected: tuple[int, ...]
 ) -> tuple[Int[np.ndarray, "a"], Bool[np.ndarray, "a"]]:
-    """Where each AU wanted is among those coded, and whether it is at all."""
-    columns = [coded.index(au) if au in coded else 0 for au in wanted]
-    return np.array(columns, int), np.array([au in coded for au in wanted], bool)
+    """Return the column of each selected AU, and whether it has one."""
+    columns = [coded.index(au) if au in coded else 0 for au in selected]
+    return np.array(columns, int), np.array([au in coded for au in selected], bool)
 
 
 def _newest_version(data_dir: Path, name: str) -> Path:
-    """DATA_DIR/NAME/VERSION of the highest version that is complete."""
+    """Return DATA_DIR/NAME/VERSION of the highest version that is complete."""
     versions = sorted(
         (tfds.core.Version(path.parent.name), path.parent)
         for path in (data_dir / name).glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json")

@@ -1,6 +1,6 @@
-"""From an aligned face to what a network sees: crop and mirror (method.md section 6).
+"""Crop, mirror and normalise aligned faces (method.md section 6).
 
-Plain numpy on one example at a time.
+All but `normalise` is plain NumPy on one example at a time.
 """
 
 import cv2
@@ -11,11 +11,11 @@ from au_jax.errors import UserError
 from au_jax.faces.landmarks import MIRROR, NUM_LANDMARKS
 from au_jax.types import SIDE, Array, Example
 
-# Batches are loaded by threads, one example each; OpenCV's own would only compete.
+# Threads load batches, one example each; OpenCV's own threads would only compete.
 cv2.setNumThreads(1)
 
-PAPER_CROP = 176  # of an aligned image of side 200
-# By how much of the ruler each point moves, in x and y (`refine_centres`).
+PAPER_CROP = 176  # out of an aligned image of side 200
+# The shift of each point in x and y, in units of the ruler (`refine_centres`).
 SHIFT = np.zeros((NUM_LANDMARKS, 2))
 for _points, _share in (
     ((4, 5), -1 / 2),
@@ -31,7 +31,11 @@ CELL = 4  # pixels of the crop per cell of the f x f map
 
 
 def resized_side(crop: int) -> int:
-    """Side to which an aligned image is resized before it is cropped to `crop`."""
+    """Return the side to which an aligned image is resized before it is cropped.
+
+    Raises:
+        UserError: the crop is not possible.
+    """
     if crop % 16 or crop < 128:
         raise UserError(
             f"the crop must be a multiple of 16 and at least 128, not {crop}"
@@ -42,7 +46,7 @@ def resized_side(crop: int) -> int:
 def resize(
     image: UInt8[np.ndarray, "h h 3"], landmarks: Float[np.ndarray, "49 2"], side: int
 ) -> tuple[UInt8[np.ndarray, "s s 3"], Float[np.ndarray, "49 2"]]:
-    """An aligned face at another side length; pixel centres are at whole numbers."""
+    """Resize an aligned face; pixel centres have integer coordinates."""
     if side == len(image):
         return image, landmarks
     scale = side / len(image)
@@ -57,16 +61,16 @@ def landmark_cells(
     mirrored: bool,
     crop: int,
 ) -> Int[np.ndarray, "49"]:
-    """Index y * f + x of each landmark's cell, after AU-centre refinement.
+    """Return the index y * f + x of each landmark's cell, after AU-centre refinement.
 
-    Computed on its own, as ADLD does (method.md section 6): mirroring on the map is
-    three pixels off mirroring in the image.
+    The cells are computed from the original landmarks, as ADLD does (method.md section
+    6): mirroring on the map differs by three pixels from mirroring in the image.
 
     Args:
         landmarks: x, y in pixels of the image before cropping.
-        offset: x, y of the crop's corner in it.
-        mirrored: Whether the crop is mirrored.
-        crop: The crop's side; f = crop / 4.
+        offset: x, y of the crop's corner in the image.
+        mirrored: True if the crop is mirrored.
+        crop: The side of the crop; f = crop / 4.
     """
     f = crop // CELL
     points = (landmarks - np.array(offset)) / CELL
@@ -78,9 +82,9 @@ def landmark_cells(
 
 
 def refine_centres(points: Float[np.ndarray, "49 2"]) -> Float[np.ndarray, "49 2"]:
-    """Moves some landmarks to where the muscles of AUs act (method.md section 6).
+    """Shift some landmarks to the places where AUs show (method.md section 6).
 
-    The ruler is the horizontal distance of the inner eye corners.
+    The ruler is the horizontal distance between the inner eye corners.
     """
     ruler = abs(points[22, 0] - points[25, 0])
     return points + ruler * SHIFT
@@ -89,7 +93,7 @@ def refine_centres(points: Float[np.ndarray, "49 2"]) -> Float[np.ndarray, "49 2
 def cropped(
     example: Example, crop: int, offset: tuple[int, int], mirrored: bool
 ) -> Example:
-    """One crop of an example, resized already.
+    """Crop an example that is resized already.
 
     Returns:
         `image` (c, c, 3) in 0..255, `landmarks` (49, 2) in units of the crop side,
@@ -99,7 +103,7 @@ def cropped(
     image = example["image"][y : y + crop, x : x + crop]
     points = example["landmarks"] - np.array(offset, np.float32)
     if mirrored:
-        # A copy in memory order: what follows is three times as slow on a view.
+        # A copy in memory order, because a view makes stacking three times as slow.
         image = cv2.flip(image, 1).astype(np.uint8, copy=False)
         points = np.stack([(crop - 1) - points[:, 0], points[:, 1]], axis=-1)[MIRROR]
     return {
@@ -112,7 +116,7 @@ def cropped(
 
 
 def augment(example: Example, rng: np.random.Generator, crop: int) -> Example:
-    """For training: a random crop, mirrored with chance .5."""
+    """Return a random crop for training, mirrored with probability .5."""
     side = resized_side(crop)
     image, landmarks = resize(example["image"], example["landmarks"], side)
     x, y = (int(v) for v in rng.integers(0, side - crop, size=2, endpoint=True))
@@ -121,7 +125,7 @@ def augment(example: Example, rng: np.random.Generator, crop: int) -> Example:
 
 
 def centre(example: Example, crop: int) -> Example:
-    """For evaluation: the crop in the centre, as it is."""
+    """Return the centre crop for evaluation."""
     side = resized_side(crop)
     image, landmarks = resize(example["image"], example["landmarks"], side)
     offset = (side - crop) // 2

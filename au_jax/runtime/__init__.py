@@ -1,1 +1,1 @@
-"""What every program stands on: command line, console, signals, files, devices."""
+"""Services for all programs: command line, console, signals, files, devices."""

@@ -1,7 +1,7 @@
-"""Reads the command line; a mistake on it is a `UserError` of one line.
+"""Parse the command line; a mistake is a `UserError` of one line.
 
-absl and ml_collections alone print a traceback for a misspelt override, and ignore an
-argument whose dashes were forgotten.
+Without this module, absl and ml_collections print a traceback for a misspelt override,
+and ignore an argument without dashes.
 """
 
 import re
@@ -21,13 +21,19 @@ def parse(
     flag_values: flags.FlagValues = flags.FLAGS,
     inputs: bool = False,
 ) -> list[str]:
-    """Parses the flags: a `flags_parser` for `absl.app.run`.
+    """Parse the flags; this is a `flags_parser` for `absl.app.run`.
 
     Args:
-        argv: The program's name and its arguments.
+        argv: The name and the arguments of the program.
         required: The flags that must be given.
         flag_values: The defined flags.
-        inputs: Arguments without dashes are inputs of the program.
+        inputs: True if arguments without dashes are inputs of the program.
+
+    Returns:
+        The name of the program and its inputs.
+
+    Raises:
+        UserError: the arguments have a mistake.
     """
     config = load_config(argv) if "config" in flag_values else None
     keys = flatten(config) if config else {}
@@ -46,7 +52,7 @@ def parse(
         name = rest[1].partition("=")[0]
         known = {*flag_values, *_flag_names(keys)}
         near = next((n for n in (name, f"config.{name}") if n in known), "name")
-        raise UserError(f"{rest[1]!r} is no flag; flags are written --{near}=VALUE")
+        raise UserError(f"{rest[1]!r} is not a flag; write flags as --{near}=VALUE")
     for name in required:
         if flag_values[name].value is None:
             raise UserError(f"--{name}=... is missing: {flag_values[name].help}")
@@ -54,7 +60,7 @@ def parse(
 
 
 def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
-    """Every value by its full name, "optim.task.b1"; the groups are in it too."""
+    """Return every value and group by its full name, such as "optim.task.b1"."""
     flat = {}
     for name, value in config.items():
         flat[prefix + name] = value
@@ -70,12 +76,12 @@ def load_config(argv: Sequence[str]) -> ConfigDict | None:
 
 
 def _config_value(argv: Sequence[str]) -> str | None:
-    """The value of `--config=VALUE` or `--config VALUE`."""
+    """Return the value of `--config=VALUE` or `--config VALUE`."""
     values = []
     for arg, after in zip(argv, [*argv[1:], None], strict=True):
         if match := re.fullmatch(r"--?config(?:=(.*))?", arg):
             values.append(after if match[1] is None else match[1])
-    if len(values) > 1:  # absl would complain of the overrides
+    if len(values) > 1:  # absl would report the overrides as wrong
         raise UserError(f"--config is given {len(values)} times; give it once")
     return values[0] if values else None
 
@@ -93,7 +99,7 @@ def _parse_flags(argv: Sequence[str], flag_values: flags.FlagValues) -> list[str
 
 
 def _overrides(argv: Sequence[str]) -> list[str]:
-    """The keys of all `--config.KEY=VALUE` and `--noconfig.KEY`."""
+    """Return the keys of all `--config.KEY=VALUE` and `--noconfig.KEY`."""
     matches = (re.match(r"--?(?:no)?config\.([^=]*)", arg) for arg in argv)
     return [match[1] for match in matches if match]
 
@@ -101,7 +107,7 @@ def _overrides(argv: Sequence[str]) -> list[str]:
 def _check_override(key: str, keys: dict[str, Any]) -> None:
     if isinstance(keys.get(key), ConfigDict):
         inside = [f"--config.{k}" for k in keys if k.rpartition(".")[0] == key]
-        raise UserError(f"config.{key} is a group; in it are {', '.join(inside)}")
+        raise UserError(f"config.{key} is a group; it holds {', '.join(inside)}")
     if key in keys:
         return
     leaves = [name for name, value in keys.items() if not isinstance(value, ConfigDict)]

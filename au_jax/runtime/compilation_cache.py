@@ -1,4 +1,4 @@
-"""Compiled programs kept on disk: a second start does not wait for them."""
+"""Keep compiled programs on disk, so that a second start skips the compilation."""
 
 import os
 from pathlib import Path
@@ -7,13 +7,14 @@ import jax
 
 
 def use() -> Path | None:
-    """Keeps programs in `~/.cache/au_jax/xla`, or where XDG_CACHE_HOME says.
+    """Keep programs in `~/.cache/au_jax/xla`, or in the folder of XDG_CACHE_HOME.
 
-    JAX_COMPILATION_CACHE_DIR names another folder, JAX_ENABLE_COMPILATION_CACHE=false
-    turns it off; the folder may be deleted at any time.
+    JAX_COMPILATION_CACHE_DIR names another folder, and
+    JAX_ENABLE_COMPILATION_CACHE=false turns the cache off. The folder may be deleted at
+    any time.
 
     Returns:
-        The folder; None where the user has chosen, or where it cannot be written.
+        The folder; None if the user chose another one, or if it cannot be written.
     """
     if jax.config.jax_compilation_cache_dir:  # pyright: ignore
         return None

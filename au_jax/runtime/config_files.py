@@ -75,7 +75,7 @@ def load(value: str) -> ConfigDict:
     except ImportError as error:
         raise UserError(f"--config={value}: {one_line(error)}") from None
     except (ValueError, TypeError) as error:
-        # The library puts a whole traceback into its message; the cause is the file's.
+        # The message of the library contains a traceback; its cause is the file's.
         raise UserError(f"--config={value}: {one_line(error.__context__)}") from None
     if not isinstance(config, ConfigDict):
         raise UserError(f"--config={value}: its get_config() returns no ConfigDict")

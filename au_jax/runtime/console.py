@@ -1,4 +1,4 @@
-"""What people see: log lines of this program, not that of libraries."""
+"""The console: this program's log lines, without those of libraries."""
 
 import functools
 import logging
@@ -13,15 +13,16 @@ from au_jax.runtime import processes
 
 @functools.cache
 def stderr() -> Console:
-    """The one console; in a log file its lines are as long as they are."""
+    """Return the one console; its lines are not wrapped in a log file."""
     return Console(stderr=True, width=None if sys.stderr.isatty() else 120)
 
 
 def set_up_logging() -> None:
-    """Sends the package's log to stderr; call once, after the flags are parsed."""
-    # Orbax and grain log by absl's logger. Both print the traceback of what they raise
-    # as well, and orbax warns of what is meant (no scores at a step). It gets a level
-    # of its own: absl's verbosity also silences JAX, which says where it finds no GPU.
+    """Send the package's log to stderr; call this once, after the flags are parsed."""
+    # Orbax and grain use absl's logger. Both log the traceback of errors that they also
+    # raise, and orbax warns of steps without scores, which are intended. Its level is
+    # set separately, because absl's verbosity also silences JAX, which reports a GPU
+    # that it cannot use.
     absl_logging.set_verbosity(absl_logging.WARNING)
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     if stderr().is_terminal:

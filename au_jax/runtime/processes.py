@@ -1,4 +1,4 @@
-"""Several processes, on one machine or many, that train one model together."""
+"""Several processes, on one machine or many, that train one model."""
 
 import contextlib
 import os
@@ -12,29 +12,29 @@ from jax.experimental import multihost_utils
 from au_jax.errors import UserError
 
 FAREWELL = 5.0
-"""Seconds that a process which ends by an error may wait for the others."""
+"""Seconds that a failed process may take to leave the others."""
 
 
 def join(coordinator: str, count: int, index: int) -> None:
-    """Meets the other processes, if there are any; before JAX touches a device.
+    """Join the other processes, if there are any, before JAX uses a device.
 
     Args:
-        coordinator: HOST:PORT of the first process; without it Slurm's variables say
-            who takes part, and without those this process is alone.
-        count: Of the processes.
-        index: Of this one, from 0.
+        coordinator: HOST:PORT of the first process. Without it, Slurm's variables name
+            the processes; without those, this process is alone.
+        count: The number of processes.
+        index: The number of this process, from 0.
 
     Raises:
-        UserError: the numbers make no sense.
+        UserError: the index is not below the count.
     """
-    jax.config.update("jax_enable_preemption_service", False)  # it takes SIGTERM
+    jax.config.update("jax_enable_preemption_service", False)  # it catches SIGTERM
     if coordinator:
         if not 0 <= index < count:
             raise UserError(
                 f"--process_index={index} must be at least 0 and below"
                 f" --process_count={count}"
             )
-        # Said is said: whatever cluster this is on need not be looked for.
+        # The flags are complete, so JAX must not look for a cluster.
         jax.distributed.initialize(
             coordinator, count, index, cluster_detection_method="deactivate"
         )
@@ -44,10 +44,10 @@ def join(coordinator: str, count: int, index: int) -> None:
 
 @contextlib.contextmanager
 def not_waited_for() -> Iterator[None]:
-    """An error in here ends this process soon, if need be without JAX's farewell.
+    """After an error in this block, end the process without waiting for its peers.
 
-    That waits minutes for the others to end, while they wait for this one's part of a
-    step, and then fail themselves. Once it has ended, what started them can end them.
+    JAX's shutdown would wait minutes for peers that wait for this process. Once it has
+    ended, the launcher can end the others.
     """
     try:
         yield
@@ -61,23 +61,23 @@ def not_waited_for() -> Iterator[None]:
 
 
 def alone() -> bool:
-    """Whether there is no other process."""
+    """Return whether there is no other process."""
     return jax.process_count() == 1
 
 
 def first() -> bool:
-    """Whether this is the process that writes logs and speaks."""
+    """Return whether this is the process that writes files and logs."""
     return jax.process_index() == 0
 
 
 def meet(name: str) -> None:
-    """Waits until all processes are here."""
+    """Wait until all processes reach this point."""
     if not alone():
         multihost_utils.sync_global_devices(name)
 
 
 def largest(values: Sequence[int]) -> list[int]:
-    """Each of the values as it is where it is largest."""
+    """Return the maximum of each value over all processes."""
     if alone():
         return list(values)
     return np.max(multihost_utils.process_allgather(np.array(values)), axis=0).tolist()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from au_jax.data import pipeline, reader, transforms
-from au_jax.data import split as source
+from au_jax.data.split import FaceSplit, open_split
 from au_jax.errors import UserError
 from tests.synthetic import write_prepared
 
@@ -21,8 +21,8 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def splits(data_dir: str) -> list[source.FaceSplit]:
-    return [source.open_split(data_dir, name, "train", AUS) for name in ("lab", "wild")]
+def splits(data_dir: str) -> list[FaceSplit]:
+    return [open_split(data_dir, name, "train", AUS) for name in ("lab", "wild")]
 
 
 def assert_equal(one: dict, two: dict):
@@ -128,7 +128,7 @@ def test_unusable_settings(splits):
 
 
 def test_evaluation_sees_every_face_once(data_dir: str):
-    split = source.open_split(data_dir, "lab", "val", (17, 1, 26))
+    split = open_split(data_dir, "lab", "val", (17, 1, 26))
     seen = list(pipeline.make_eval(split, crop=144, batch_size=4))
     assert [batch["image"].shape for batch in seen] == [(4, 144, 144, 3)] * 3
     valid = np.concatenate([batch["valid"] for batch in seen])
@@ -141,7 +141,9 @@ def test_evaluation_sees_every_face_once(data_dir: str):
 
 def test_damaged_record_ends_the_stream_with_its_name(splits, monkeypatch):
     parse = reader.parse
-    monkeypatch.setattr(reader, "parse", lambda raw: parse(raw) | {"image": b""})
+    monkeypatch.setattr(
+        "au_jax.data.split.parse", lambda raw: parse(raw) | {"image": b""}
+    )
     train = pipeline.make_train(splits[:1], **SETTINGS)
     with pytest.raises(UserError, match=r"record \d+ of split 'train' in .*lab"):
         list(pipeline.train_batches(train, start=0, stop=2))

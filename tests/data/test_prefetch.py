@@ -8,14 +8,14 @@ import signal
 import pytest
 
 from au_jax.data import pipeline
-from au_jax.data import split as source
+from au_jax.data.split import open_split
 from au_jax.errors import UserError
 from tests.synthetic import write_prepared
 
 
 def test_a_killed_loader_process_is_one_line(tmp_path):
     write_prepared(tmp_path, "lab", {"train": 12, "val": 1, "test": 1})
-    split = source.open_split(tmp_path, "lab", "train", (1, 2))
+    split = open_split(tmp_path, "lab", "train", (1, 2))
     train = pipeline.make_train([split], crop=128, batch_size=2, seed=0)
     stream = pipeline.train_batches(train, start=0, num_workers=1)
     next(stream)

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from au_jax.data import split as source
+from au_jax.data.split import labels, open_split
 from au_jax.rendering import sets
 from au_jax.rendering.expression import AUS
 
@@ -28,13 +28,13 @@ def rendered(tmp_path_factory):
 
 def test_records_carry_the_labels_of_their_own_pictures(rendered):
     for split in ("train", "val", "test"):
-        faces = source.open_split(rendered, "faces_lab", split, AUS)
+        faces = open_split(rendered, "faces_lab", split, AUS)
         (job,) = (
             j for j in sets.jobs(sets.PLANS["faces_lab"], 0, SIZE) if j.split == split
         )
-        labels, known = source.labels(faces)
+        stored, known = labels(faces)
         expected = [[row.aus[au] for au in AUS] for row in job.rows()]
-        np.testing.assert_array_equal(labels, np.array(expected, float))
+        np.testing.assert_array_equal(stored, np.array(expected, float))
         assert known.all()
         np.testing.assert_allclose(
             np.stack([faces.record(i)["landmarks"] for i in range(len(faces))]),

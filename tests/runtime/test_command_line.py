@@ -77,7 +77,7 @@ def test_flag_and_value_may_be_two_arguments():
         ),
         (
             "--config.optim=5",
-            "config.optim is a group; in it are --config.optim.discriminator,"
+            "config.optim is a group; it holds --config.optim.discriminator,"
             " --config.optim.generator, --config.optim.task",
         ),
         (
@@ -91,11 +91,11 @@ def test_flag_and_value_may_be_two_arguments():
         ("--seed=5", "there is no --seed; did you mean --config.seed?"),
         (
             "seed=5",
-            "'seed=5' is no flag; flags are written --config.seed=VALUE",
+            "'seed=5' is not a flag; write flags as --config.seed=VALUE",
         ),
         (
             "workdir=x",
-            "'workdir=x' is no flag; flags are written --workdir=VALUE",
+            "'workdir=x' is not a flag; write flags as --workdir=VALUE",
         ),
         (
             "--wrkdir=x",

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import tensorflow_datasets as tfds
 
-from au_jax.data import reader
+from au_jax.data.reader import forget_open_files
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 
@@ -57,7 +57,7 @@ def open_prepared(directory: Path) -> Prepared:
     Raises:
         UserError: its description is damaged, or another program wrote it.
     """
-    reader.reopen()
+    forget_open_files()
     try:
         info = tfds.builder_from_directory(directory).info
         aus = tuple(int(au) for au in cast(Any, info.metadata)["aus"])
