@@ -1,1 +1,1 @@
-"""Readers of data sets as their owners send them: one file each, yielding rows."""
+"""Readers of raw data sets, one file per set; they yield rows and rejects."""

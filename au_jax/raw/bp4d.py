@@ -1,8 +1,8 @@
 """BP4D: `F001/T1/0643.jpg` and `AUCoding/AU_OCC/F001_T1.csv` (raw/bp4d_labels.py).
 
-The pictures lie in the raw folder or, as released, in `BP4D-training` below it. Instead
-of them the videos may be there, of BP4D (`2F01_05.avi`) or BP4D+ (`F001_T1.mp4`), in
-any folder: frame k of the labels is the k-th of the video, counted from 1.
+The pictures are in the raw folder or, as released, in its folder `BP4D-training`.
+Videos may replace them, in any folder: those of BP4D (`2F01_05.avi`) or BP4D+
+(`F001_T1.mp4`). Frame k of the labels is the k-th frame of the video, counted from 1.
 """
 
 import re
@@ -27,10 +27,10 @@ _BP4D_TASKS = {
 
 
 def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
-    """Every image and label row of the tree, by subject, task and frame.
+    """Yield every image and label row of the tree, by subject, task and frame.
 
     Raises:
-        UserError: the tree holds no usable label file or no pictures.
+        UserError: the tree has no usable label file or no pictures.
     """
     roots = [root for root in (raw, raw / "BP4D-training") if root.is_dir()]
     files, rejects = label_files(raw, roots)
@@ -52,7 +52,7 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
         yield from (*labels.rejects, *unusable)
         video = videos.get(sequence)
         if video and sequence in folders:
-            yield Reject(video, "duplicate_image", "its pictures are there, too")
+            yield Reject(video, "duplicate_image", "its pictures exist, too")
         elif video:
             yield from _video_frames(sequence, video, labels, split)
             continue
@@ -66,7 +66,7 @@ def _order(sequence: Sequence) -> tuple[str, int]:
 def _picture_folders(
     raw: Path, roots: list[Path]
 ) -> tuple[dict[Sequence, list[Path]], list[str]]:
-    """The folders of each sequence, and the pictures outside of any."""
+    """Return the folders of each sequence, and the pictures outside all of them."""
     folders: dict[Sequence, list[Path]] = {}
     tasks = set()
     for subject in (folder for root in roots for folder in _named(root, _SUBJECT)):
@@ -84,9 +84,9 @@ def _frames(
     labels: Labels,
     split: Mapping[str, str],
 ) -> Iterator[Row | Reject]:
-    """The frames of one sequence, in order."""
+    """Yield the frames of one sequence in order."""
     subject, task = sequence
-    # The zero padding differs between sequences: it is that of the first picture.
+    # The zero padding differs between sequences; the first picture shows it.
     width = len(Path(images[min(images)]).stem) if images else 0
     for frame in sorted(set(images) | set(labels.frames)):
         path = images.get(frame, f"{subject}/{task}/{frame:0{width}d}.jpg")
@@ -102,7 +102,7 @@ def _frames(
 
 
 def _videos(raw: Path) -> tuple[dict[Sequence, str], list[Reject]]:
-    """The video of each sequence, and those that are of none."""
+    """Return the video of each sequence, and rejects for all other videos."""
     videos: dict[Sequence, str] = {}
     rejects = []
     for file in walk(raw).others:
@@ -113,7 +113,7 @@ def _videos(raw: Path) -> tuple[dict[Sequence, str], list[Reject]]:
         if old and old[3] in _BP4D_TASKS:
             sequence = f"{old[1].upper()}0{old[2]}", _BP4D_TASKS[old[3]]
         if sequence is None:
-            rejects.append(Reject(str(file), "bad_name", "the name is no sequence's"))
+            rejects.append(Reject(str(file), "bad_name", "not the name of a sequence"))
         elif sequence in videos:
             detail = f"same sequence as {videos[sequence]}"
             rejects.append(Reject(str(file), "duplicate_image", detail))
@@ -125,10 +125,10 @@ def _videos(raw: Path) -> tuple[dict[Sequence, str], list[Reject]]:
 def _video_frames(
     sequence: Sequence, video: str, labels: Labels, split: Mapping[str, str]
 ) -> Iterator[Row | Reject]:
-    """The labelled frames of a video; the others are not looked at."""
+    """Yield the labelled frames of a video; the others are ignored."""
     subject, task = sequence
     if not labels.frames:
-        yield Reject(video, "no_label", "no label row is of this sequence")
+        yield Reject(video, "no_label", "the sequence has no label row")
     for frame, label in sorted(labels.frames.items()):
         path = f"{video}#{frame:04d}"
         if isinstance(label, Reject):
@@ -138,7 +138,7 @@ def _video_frames(
 
 
 def _images(raw: Path, folders: list[Path]) -> tuple[dict[int, str], list[Reject]]:
-    """Frame number -> picture, and the files that are none."""
+    """Return the picture of each frame, and rejects for all other files."""
     images: dict[int, str] = {}
     rejects = []
     for file in (file for folder in folders for file in sorted(folder.iterdir())):
@@ -146,7 +146,7 @@ def _images(raw: Path, folders: list[Path]) -> tuple[dict[int, str], list[Reject
         if not is_picture(file.name) or file.is_dir():
             rejects.append(Reject(path, "not_image", "not a picture file"))
         elif not re.fullmatch(r"[0-9]{1,9}", file.stem):
-            rejects.append(Reject(path, "bad_name", "the name is no frame number"))
+            rejects.append(Reject(path, "bad_name", "the name is not a frame number"))
         elif int(file.stem) in images:
             other = images[int(file.stem)]
             rejects.append(Reject(path, "duplicate_image", f"same frame as {other}"))
@@ -156,7 +156,7 @@ def _images(raw: Path, folders: list[Path]) -> tuple[dict[int, str], list[Reject
 
 
 def _named(root: Path, name: re.Pattern[str]) -> list[Path]:
-    """The folders in `root` that are named so."""
+    """Return the folders in `root` whose names match."""
     return [p for p in sorted(root.iterdir()) if name.fullmatch(p.name) and p.is_dir()]
 
 

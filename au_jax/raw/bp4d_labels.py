@@ -1,7 +1,7 @@
-"""BP4D's label files: `AUCoding/AU_OCC/F001_T1.csv`, one a sequence, 9 = unknown.
+"""BP4D's label files: `AUCoding/AU_OCC/F001_T1.csv`, one per sequence; 9 = unknown.
 
-The older release has no folder `AU_OCC`. The FERA 2015 release flags occluded frames in
-a last column; OpenFace drops those, and so do we.
+The older release has no folder `AU_OCC`. The FERA 2015 release marks occluded frames in
+a last column; OpenFace leaves these frames out, and so does this reader.
 """
 
 import re
@@ -28,17 +28,17 @@ _UNKNOWN = ("9", "999")
 
 @dataclass(frozen=True)
 class Labels:
-    """One label file: the codes of each frame, or why the frame cannot be used."""
+    """A label file: the codes of each frame, or why the frame cannot be used."""
 
     frames: Mapping[int, Mapping[int, bool] | Reject]
     rejects: tuple[Reject, ...]
-    """Rows without a frame, and repeated ones."""
+    """Rows without a frame number, and repeated rows."""
 
 
 def label_files(
     raw: Path, roots: list[Path]
 ) -> tuple[dict[Sequence, Path], list[Reject]]:
-    """The label file of each sequence, and the files that are none.
+    """Return the label file of each sequence, and rejects for all other files.
 
     Raises:
         UserError: there is no usable label file.
@@ -46,11 +46,12 @@ def label_files(
     coding = [root / "AUCoding" for root in roots if (root / "AUCoding").is_dir()]
     if not coding:
         raise UserError(f"no folder {raw}/AUCoding with the labels; is --raw BP4D?")
-    found = [file for folder in coding for file in sorted(folder.glob("AU_OCC/*"))]
-    found = found or [file for folder in coding for file in sorted(folder.glob("*"))]
+    candidates = [f for folder in coding for f in sorted(folder.glob("AU_OCC/*"))]
+    if not candidates:
+        candidates = [f for folder in coding for f in sorted(folder.glob("*"))]
     files: dict[Sequence, Path] = {}
     rejects = []
-    for file in found:
+    for file in candidates:
         match = _NAME.fullmatch(file.name)
         sequence = (match[1].upper(), match[2].upper()) if match else None
         reason = "bad_label_file"
@@ -58,7 +59,7 @@ def label_files(
             problem = "" if file.is_dir() else "not named like F001_T1.csv"
         elif sequence in files:
             reason = "second_label_file"
-            problem = f"not read: {files[sequence].name} is of this sequence, too"
+            problem = f"not read: {files[sequence].name} labels this sequence, too"
         else:
             problem = header_problem(file, _columns)
             if not problem:
@@ -75,7 +76,7 @@ def label_files(
 
 
 def read_labels(raw: Path, file: Path) -> Labels:
-    """Reads one label file that `label_files` has found usable."""
+    """Read a label file that `label_files` returned as usable."""
     frames: dict[int, Mapping[int, bool] | Reject] = {}
     rejects: list[Reject] = []
     path = file.relative_to(raw).as_posix()
@@ -98,17 +99,17 @@ def read_labels(raw: Path, file: Path) -> Labels:
         except (ValueError, IndexError) as error:
             label = Reject(path, "bad_label", f"{where}: {error}")
         if frames.get(frame, label) != label:
-            problem = f"{where}: frame {frame} again, with other codes"
+            problem = f"{where}: frame {frame} is repeated with other codes"
             label = Reject(path, "bad_label", problem)
         elif frame in frames:
-            problem = f"{where}: frame {frame} again, with the same codes"
+            problem = f"{where}: frame {frame} is repeated with the same codes"
             rejects.append(Reject(path, "duplicate_label", problem))
         frames[frame] = label
     return Labels(frames, tuple(rejects))
 
 
 def _columns(header: list[str]) -> tuple[int, int | None, dict[int, int]]:
-    """Column of the frame number, of the occlusion flag if any, and of the AUs."""
+    """Return the columns of the frame number, the occlusion flag (if any), the AUs."""
     names = [clean(cell).lower() for cell in header]
     frame = [i for i, name in enumerate(names) if name == "0" or "frame" in name]
     if len(frame) != 1:

@@ -1,8 +1,8 @@
 """DISFA: videos, and `ActionUnit_Labels/SN001/SN001_au1.txt` with `frame,intensity`.
 
 Frames count from 1, intensities from 0 to 5; an AU is active from the threshold on. The
-left camera's video `LeftVideoSN001_comp.avi` is read, or the right one's where that is
-missing: both show the same moments, so taking both would double every label.
+video of the left camera, `LeftVideoSN001_comp.avi`, is read, or the right one if it is
+missing. Both show the same moments, so reading both would double every label.
 """
 
 import collections
@@ -23,10 +23,10 @@ Intensities = dict[int, dict[int, int]]  # frame -> AU -> 0..5
 
 
 def read(raw: Path, seed: int, threshold: int = 2) -> Iterator[Row | Reject]:
-    """Every labelled frame, by subject and frame.
+    """Yield every labelled frame, by subject and frame.
 
     Raises:
-        UserError: the tree holds no labels or no videos.
+        UserError: the tree has no labels or no videos.
     """
     labels: dict[str, dict[int, PurePosixPath]] = {}
     videos: dict[str, dict[str, PurePosixPath]] = {}
@@ -71,10 +71,10 @@ def _chosen(cameras: Mapping[str, PurePosixPath]) -> PurePosixPath:
 def _intensities(
     raw: Path, files: Mapping[int, PurePosixPath]
 ) -> tuple[Intensities, dict[int, str], list[Reject]]:
-    """The intensities of one subject, what is wrong with some frames, and the rest.
+    """Return the intensities of one subject, the problems of frames, and the rejects.
 
-    A frame with one wrong line is left out whole. The rest are lines that tell no
-    frame, and files without any that does: their AU is not coded.
+    A frame with a wrong line in any file has a problem. Lines without a frame number
+    and unusable files are rejects; the AU of such a file is not coded.
     """
     frames: Intensities = collections.defaultdict(dict)
     problems: dict[int, str] = {}
@@ -92,12 +92,12 @@ def _intensities(
                 where = f"{file} line {at}"
                 cells = [number(cell) for cell in re.split(r"[,;\t ]+", line.strip())]
                 if len(cells) != 2 or not (cells[0].isdigit() and int(cells[0])):
-                    detail = f"{where}: {line.strip()[:40]!r} is no frame,intensity"
+                    detail = f"{where}: {line.strip()[:40]!r} is not frame,intensity"
                     rejects.append(Reject(str(file), "bad_label", detail))
                     continue
                 frame = int(cells[0])
                 if cells[1] not in ("0", "1", "2", "3", "4", "5"):
                     problems[frame] = f"{where}: intensity {cells[1]!r} is not 0 to 5"
                 elif frames[frame].setdefault(au, int(cells[1])) != int(cells[1]):
-                    problems[frame] = f"{where}: frame {frame} again, other intensity"
+                    problems[frame] = f"{where}: frame {frame} is repeated, differing"
     return frames, problems, rejects

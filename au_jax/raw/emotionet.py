@@ -1,11 +1,11 @@
 """EmotioNet: label tables, lists of URLs, pictures `N_0000000001/N_..._00002.jpg`.
 
-`*.csv` and `*.xlsx` with the columns `URL`, `'AU 1'`, ... (1, 0, 999 = not annotated)
-are labelled: a name that ends in `_val`, `_test` or `_train` says its split, other
-tables are halved into val and test, 10,544 images each at the most. `dataFile_*.txt`
-(tab separated, no header) are unlabelled: the codes in them are a detector's and are
-not read (method.md section 7). Pictures are found by the names in `URL` alone: those in
-`URL orig` are of other people's making, and may be the same for different pictures.
+Tables `*.csv` and `*.xlsx` have the columns `URL`, `'AU 1'`, ... (1, 0, 999 = not
+annotated). A table whose name ends in `_val`, `_test` or `_train` is that split; other
+tables are halved into val and test, at most 10,544 images each. Lists `dataFile_*.txt`
+(separated by tabs, without header) name unlabelled images; their codes come from a
+detector and are not read (method.md section 7). Pictures are found only by the names in
+`URL`, because different pictures may have equal names in `URL orig`.
 """
 
 import re
@@ -25,11 +25,11 @@ from au_jax.raw.splits import rank
 from au_jax.raw.tree import Tree, picture_finder, pictures, walk
 
 TRAIN_IMAGES = 200_000  # drawn from the unlabelled lists (method.md section 7)
-TEST_IMAGES = 10_544  # and as many for validation, from tables that name no split
+TEST_IMAGES = 10_544  # for test, and as many for val, from tables without a split
 
 Find = Callable[[str, str], str | None]
 
-_SPLITS = ("val", "test", "train")  # an image listed twice belongs to the first
+_SPLITS = ("val", "test", "train")  # an image listed twice belongs to the first one
 _NAMED = re.compile(rf".*_({'|'.join(_SPLITS)})", re.IGNORECASE)
 
 
@@ -39,10 +39,10 @@ def read(
     train_images: int = TRAIN_IMAGES,
     test_images: int = TEST_IMAGES,
 ) -> Iterator[Row | Reject]:
-    """Every listed image, in one split each, then the pictures that no list names.
+    """Yield every listed image in one split, then the pictures that no list names.
 
     Raises:
-        UserError: no table and no list, or tables whose split is unclear.
+        UserError: there is no table or list, or the split of a table is unclear.
     """
     tree = walk(raw)
     tables, lists, rejects = _label_files(tree)
@@ -83,7 +83,7 @@ def _rows(
     seen: Names,
     split_of: Callable[[str], str | None],
 ) -> Iterator[Row | Reject]:
-    """The image of every entry, or why there is none."""
+    """Yield the image of every entry, or why it cannot be used."""
     for entry in entries:
         where, aus = entry.where, entry.aus
         folder, name = _name(entry.url)
@@ -99,28 +99,28 @@ def _rows(
             continue
         seen.add(path)
         split = split_of(path)
-        if any("\ud800" <= letter <= "\udfff" for letter in path):  # bytes, no text
+        if any("\ud800" <= letter <= "\udfff" for letter in path):  # not text
             yield Reject(path, "bad_name", f"{where}: rename it to plain text")
             continue
         if isinstance(aus, str):
             yield Reject(path, "bad_label", f"{where}: {aus}")
         elif split is None:
-            yield Reject(path, "not_drawn", f"{where}: more than the draw takes")
+            yield Reject(path, "not_drawn", f"{where}: not among the images drawn")
         else:
             yield Row(path, split, frame=_number(name), aus=aus)
 
 
 def _contradicted(entries: Iterable[Entry], find: Find) -> set[str]:
-    """The pictures that are coded several times, and differently."""
+    """Return the pictures that are listed several times with different codes."""
     first = Names()
-    found: set[str] = set()
+    pictures: set[str] = set()
     for entry in entries:
         path = find(*_name(entry.url)) if entry.url else None
         if path and not isinstance(entry.aus, str):
             label = hash(tuple(sorted(entry.aus.items())))
             if first.setdefault(path, label) != label:
-                found.add(path)
-    return found
+                pictures.add(path)
+    return pictures
 
 
 def _uncontradicted(
@@ -134,13 +134,13 @@ def _uncontradicted(
 
 
 def _name(url: str) -> tuple[str, str]:
-    """Folder and file name of a picture: the last two parts of its address."""
+    """Return the folder and file name of a picture: the last two parts of its URL."""
     parts = PurePosixPath(url.split("?")[0].split("#")[0])
     return parts.parent.name, parts.name
 
 
 def _number(name: str) -> int:
-    """The digits at the end of the name; 0 where there are none."""
+    """Return the number at the end of a name, or 0 if there is none."""
     match = re.search(r"(\d{1,9})$", PurePosixPath(name).stem)
     return int(match[1]) if match else 0
 
@@ -148,7 +148,7 @@ def _number(name: str) -> int:
 def _ranks(
     entries: Iterable[Entry], find: Find, seen: Names, seed: int
 ) -> UInt64[np.ndarray, " n"]:
-    """The sorted ranks of the images that are there and in no earlier split."""
+    """Return the sorted ranks of the images that exist and are in no earlier split."""
     paths = (find(*_name(entry.url)) for entry in entries if entry.url)
     ranks = (rank(path, seed) for path in paths if path and path not in seen)
     return np.unique(np.fromiter(ranks, np.uint64))
@@ -157,7 +157,10 @@ def _ranks(
 def _label_files(
     tree: Tree,
 ) -> tuple[dict[str, list[Table]], list[PurePosixPath], list[Reject]]:
-    """The tables by split ("" where the name says none), the lists, and the rest."""
+    """Return the tables by split, the lists, and rejects for all other files.
+
+    The split is "" where the name of a table does not end in one.
+    """
     by_split: dict[str, list[Table]] = {}
     lists, rejects = [], []
     for file in tree.others:
@@ -168,7 +171,7 @@ def _label_files(
             else:
                 lists.append(file)
         elif file.suffix == ".xlsx" and file.with_suffix(".csv") in tree.others:
-            detail = f"not read, for {file.stem}.csv is there: the release has both"
+            detail = f"not read, because {file.stem}.csv has the same content"
             rejects.append(Reject(str(file), "second_label_file", detail))
         elif file.suffix.lower() in (".csv", ".xlsx"):
             usable, bad = emotionet_labels.tables(tree.raw, file)
@@ -176,10 +179,12 @@ def _label_files(
             by_split.setdefault(match[1].lower() if match else "", []).extend(usable)
             rejects += bad
         elif file.suffix.lower() == ".xls":
-            detail = "a spreadsheet of the old kind; save it as XLSX or CSV"
+            detail = "an old spreadsheet format; save it as XLSX or CSV"
             rejects.append(Reject(str(file), "bad_label_file", detail))
         else:
-            rejects.append(Reject(str(file), "not_image", "no picture, table or list"))
+            rejects.append(
+                Reject(str(file), "not_image", "not a picture, table or list")
+            )
     by_split = {split: tables for split, tables in by_split.items() if tables}
     bad = next((r for r in rejects if r.reason == "bad_label_file"), None)
     if not (by_split or lists) and bad:

@@ -1,7 +1,7 @@
-"""The label files of EmotioNet: tables as CSV or XLSX, and lists of URLs.
+"""EmotioNet's label files: tables as CSV or XLSX, and lists of URLs.
 
-A table has the columns `URL` and `'AU 1'`, ..., or, in the older XLSX of several
-sheets, no header: the URL comes first and AU n in the column n + 1, counted from 0.
+A table has the columns `URL`, `'AU 1'`, .... The older XLSX with several sheets has no
+header: the URL is in column 0 and AU n in column n + 1.
 """
 
 import contextlib
@@ -28,14 +28,16 @@ from au_jax.raw.row import Reject
 if TYPE_CHECKING:
     from openpyxl import Workbook
 
-Codes = Mapping[int, bool] | str  # or what is wrong with them
+Codes = Mapping[int, bool] | str
+"""AU number -> active, or what is wrong with the codes."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a line of a label file says."""
+    """A line of a label file."""
 
     where: str
+    """The file and the line, for messages."""
     url: str
     aus: Codes
 
@@ -48,22 +50,22 @@ class Table:
     sheet: str = ""
 
     def __str__(self) -> str:
-        """As messages name it."""
+        """Return its name for messages."""
         return f"{self.file}, sheet {self.sheet}" if self.sheet else str(self.file)
 
 
 def tables(raw: Path, file: PurePosixPath) -> tuple[list[Table], list[Reject]]:
-    """The usable tables of a CSV or XLSX file, and what is wrong with the others."""
+    """Return the usable tables of a CSV or XLSX file, and rejects for the others."""
     try:
-        found = [Table(file, sheet) for sheet in _sheets(raw / file)]
+        candidates = [Table(file, sheet) for sheet in _sheets(raw / file)]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         return [], [Reject(str(file), "bad_label_file", f"no XLSX file: {error}")]
     usable, rejects = [], []
-    for table in found:
+    for table in candidates:
         try:
             first = next((cells for _, cells in _lines(raw, table)), None)
             if first is None and table.sheet:
-                continue  # spreadsheets come with empty sheets
+                continue  # spreadsheets often have empty sheets
             _columns(first or [])
         except (ValueError, csv.Error, OSError) as error:
             rejects.append(Reject(str(table), "bad_label_file", str(error)))
@@ -73,7 +75,7 @@ def tables(raw: Path, file: PurePosixPath) -> tuple[list[Table], list[Reject]]:
 
 
 def labelled(raw: Path, table: Table) -> Iterator[Entry]:
-    """The rows of a table."""
+    """Yield the rows of a table."""
     lines = _lines(raw, table)
     at, columns, header = 0, {}, True
     for where, cells in lines:
@@ -89,7 +91,7 @@ def labelled(raw: Path, table: Table) -> Iterator[Entry]:
 
 
 def listed(raw: Path, lists: Iterable[PurePosixPath]) -> Iterator[Entry]:
-    """The rows of the unlabelled lists."""
+    """Yield the rows of the unlabelled lists."""
     for file in lists:
         with open_table(raw / file) as stream:
             for number, line in enumerate(stream, start=1):
@@ -99,7 +101,7 @@ def listed(raw: Path, lists: Iterable[PurePosixPath]) -> Iterator[Entry]:
 
 
 def _columns(first: Sequence[str]) -> tuple[int, dict[int, int], bool]:
-    """Column of the URL, the AU of each AU column, and whether `first` is a header.
+    """Return the column of the URL, the AU columns, and whether `first` is a header.
 
     Raises:
         ValueError: it is neither a header nor begins with a URL.
@@ -110,13 +112,13 @@ def _columns(first: Sequence[str]) -> tuple[int, dict[int, int], bool]:
     if names and re.match(r"https?://", names[0]):
         aus = {au + 1: au for au in range(1, min(len(first) - 1, LARGEST_AU + 1))}
         if not aus:
-            raise ValueError("no column after the URL holds an AU")
+            raise ValueError("no AU column follows the URL")
         return 0, aus, False
-    raise ValueError("the header names no column URL")
+    raise ValueError("the header has no column URL")
 
 
 def _lines(raw: Path, table: Table) -> Iterator[tuple[str, list[str]]]:
-    """The lines that are not empty, and where each is."""
+    """Yield the lines that are not empty, each with its place for messages."""
     if not table.sheet:
         for number, cells in rows(raw / table.file):
             if any(clean(cell) for cell in cells):
@@ -130,7 +132,7 @@ def _lines(raw: Path, table: Table) -> Iterator[tuple[str, list[str]]]:
 
 
 def _sheets(file: Path) -> list[str]:
-    """The names of the sheets of an XLSX file; [""] for a CSV file."""
+    """Return the names of the sheets of an XLSX file, or [""] for a CSV file."""
     if file.suffix.lower() == ".csv":
         return [""]
     with _open(file) as book:
@@ -139,14 +141,14 @@ def _sheets(file: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _open(file: Path) -> Iterator["Workbook"]:
-    """An XLSX file: stored values only, nothing is computed, no link is followed."""
+    """Open an XLSX file for its stored values; compute nothing, follow no link."""
     try:
-        import openpyxl  # late: rendered faces need no spreadsheets
+        import openpyxl  # imported here, because rendering needs no spreadsheets
     except ImportError:
         raise UserError(
-            f"{file} is a spreadsheet, which takes openpyxl: pip install openpyxl"
+            f"reading the spreadsheet {file} takes openpyxl: pip install openpyxl"
         ) from None
-    with warnings.catch_warnings():  # of styles that it does not know
+    with warnings.catch_warnings():  # about unknown styles
         warnings.simplefilter("ignore", UserWarning)
         book = openpyxl.load_workbook(
             file, read_only=True, data_only=True, keep_links=False

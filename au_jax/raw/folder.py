@@ -1,9 +1,9 @@
 """Any folder of pictures or videos, with or without a table of labels.
 
-The table is the one CSV file directly in the folder (au_jax/raw/folder_table.py); its
-`frame` says which frame of a video a row is of, counted from 1. Without one every
-picture and every frame is unlabelled. Without a column `split` people are divided 70,
-10 and 20 %; where `subject` is missing too, pictures and whole videos are.
+The table is the only CSV file directly in the folder (au_jax/raw/folder_table.py). Its
+column `frame` names the frame of a video, counted from 1. Without a table, all pictures
+and frames are unlabelled. Without a column `split`, subjects are divided 70, 10 and
+20 %; without subjects, pictures and whole videos are.
 """
 
 import unicodedata
@@ -22,11 +22,11 @@ from au_jax.raw.tree import pictures, walk
 
 
 def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
-    """Every row of the table, then every picture and video that it does not name.
+    """Yield every row of the table, then every picture and video that it does not name.
 
     Raises:
-        UserError: no pictures or videos, several tables, or one whose header cannot be
-            used.
+        UserError: there are no pictures or videos, or several tables, or the header of
+            the table cannot be used.
     """
     tree = walk(raw)
     videos = [str(f) for f in tree.others if is_video(f.name)]
@@ -37,7 +37,7 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
     ]
     if len(tables) > 1:
         names = ", ".join(str(table) for table in tables)
-        raise UserError(f"{raw} holds several tables ({names}); leave one CSV file")
+        raise UserError(f"{raw} holds several tables ({names}); keep one CSV file")
     for other in tree.others:
         if other not in tables and not is_video(other.name):
             yield Reject(str(other), "not_image", "not a picture or video file")
@@ -62,7 +62,7 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
 
 
 def _frames(raw: Path, video: str, seed: int) -> Iterator[Row | Reject]:
-    """The frames of a video that has no labels; all of them are in one split."""
+    """Yield the frames of an unlabelled video; all of them are in one split."""
     if not _is_text(video):
         yield Reject(video, "bad_name", "rename it to plain text")
         return
@@ -75,7 +75,7 @@ def _frames(raw: Path, video: str, seed: int) -> Iterator[Row | Reject]:
 
 
 def _listed(raw: Path, table: Path, seed: int, listed: Names) -> Iterator[Row | Reject]:
-    """The rows of the table; `listed` gets the pictures that they name."""
+    """Yield the rows of the table; add the pictures that they name to `listed`."""
     labels = Names()
     contradicted: set[str] = set()
     subjects: set[str] = set()
@@ -105,7 +105,7 @@ def _listed(raw: Path, table: Path, seed: int, listed: Names) -> Iterator[Row | 
         elif file is None or path is None:
             yield Reject(entry.path, "no_image", f"{entry.where}: no such picture")
         elif video and entry.frame < 1:
-            detail = f"{entry.where}: of a video, so a frame from 1 on has to be given"
+            detail = f"{entry.where}: a row of a video needs a frame, counted from 1"
             yield Reject(video, "bad_label", detail)
         else:
             split = entry.split or split_of.get(entry.subject)
@@ -115,12 +115,12 @@ def _listed(raw: Path, table: Path, seed: int, listed: Names) -> Iterator[Row | 
 
 
 def _name(entry: Entry) -> str:
-    """What a row of the table is of: a picture, or a frame of a video."""
+    """Return the name of the picture, or of the frame of a video, of a row."""
     return f"{entry.path}#{entry.frame:04d}" if is_video(entry.path) else entry.path
 
 
 def _find(raw: Path, path: str) -> str | None:
-    """The picture of that name; accents may be written in either Unicode form."""
+    """Return the path of a file; accents may be in either Unicode form."""
     for form in (path, *(unicodedata.normalize(f, path) for f in ("NFC", "NFD"))):
         if (is_picture(form) or is_video(form)) and (raw / form).is_file():
             return str(PurePosixPath(form))

@@ -1,7 +1,7 @@
-"""Tables of people's own labels: one row for each picture, named by its path.
+"""Tables of labels for `--dataset=folder`: one row per picture, named by its path.
 
-The header names the columns, in any order: `path` (relative to the folder), and if
-wanted `subject`, `split` (train, val or test), `task`, `frame`, and AUs as `AU1`,
+The header names the columns in any order: `path` (relative to the folder), and
+optionally `subject`, `split` (train, val or test), `task`, `frame`, and AUs as `AU1`,
 `AU 2` or `AU04`. Codes are 1 and 0; blank, 9, 999 and -1 mean not coded. Cells are
 separated by commas, semicolons or tabs.
 """
@@ -16,16 +16,16 @@ from au_jax.raw.label_table import au_columns, clean, codes, number, rows
 
 COLUMNS = ("path", "subject", "split", "task", "frame")
 SPLITS = ("train", "val", "test")
-_AU = re.compile(r"au[ _]*\d")  # a bare number is no AU here
+_AU = re.compile(r"au[ _]*\d")  # here a bare number does not name an AU
 _UNKNOWN = ("999", "9", "-1")
 
 
 @dataclass(frozen=True)
 class Header:
-    """Which column is what."""
+    """The columns of a table."""
 
     named: Mapping[str, int]
-    """Those of `COLUMNS` that are there."""
+    """Name, one of `COLUMNS`, -> column."""
     aus: Mapping[int, int]
     """Column -> AU number."""
     width: int
@@ -37,22 +37,22 @@ class Entry:
 
     where: str
     path: str
-    """As PurePosixPath writes it; may lie anywhere until `problem` is looked at."""
+    """As PurePosixPath writes it; possibly outside the folder if `problem` is set."""
     subject: str
     split: str
-    """Blank where the table has no such column."""
+    """Blank if the table has no such column."""
     task: str
     frame: int
     aus: Mapping[int, bool]
     problem: str
-    """What is wrong with the row; blank if nothing."""
+    """What is wrong with the row, or blank."""
 
 
 def read_header(file: Path) -> Header:
-    """Reads the first line.
+    """Read the first line.
 
     Raises:
-        UserError: no column `path`, a column twice, or a file that cannot be read.
+        UserError: the file cannot be read, or its header is wrong.
     """
     try:
         cells = next((cells for _, cells in rows(file)), [])
@@ -62,11 +62,11 @@ def read_header(file: Path) -> Header:
     names = [clean(cell).lower() for cell in cells]
     if "path" not in names:
         raise UserError(
-            f"{file}: its header names no column path (separated by , or ; or tab)"
+            f"{file}: its header has no column path (separated by , or ; or tab)"
         )
     twice = [name for name in COLUMNS if names.count(name) > 1]
     if twice:
-        raise UserError(f"{file}: its header names the column {twice[0]} twice")
+        raise UserError(f"{file}: its header has the column {twice[0]} twice")
     units = [name if _AU.match(name) else "" for name in names]
     try:
         aus = au_columns(units) if any(units) else {}
@@ -77,10 +77,10 @@ def read_header(file: Path) -> Header:
 
 
 def entries(file: Path) -> Iterator[Entry]:
-    """The rows of the table, in order; blank lines are left out.
+    """Yield the rows of the table in order, without blank lines.
 
     Raises:
-        UserError: as `read_header`.
+        UserError: see `read_header`.
     """
     header = read_header(file)
     lines = rows(file)
@@ -113,7 +113,7 @@ def _entry(where: str, cells: list[str], header: Header) -> Entry:
 
 
 def path_problem(path: str) -> str:
-    """Why a path in a table is not followed; blank if it is."""
+    """Return why a path in a table must not be followed, or a blank string."""
     if not path:
         return "no path"
     if "://" in path:

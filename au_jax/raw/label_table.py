@@ -1,4 +1,4 @@
-"""Label tables: which column is which AU, by the header and never by the position."""
+"""Read label tables; the header, never the position, names the AU of a column."""
 
 import csv
 import re
@@ -7,27 +7,27 @@ from pathlib import Path
 from typing import Any, TextIO
 
 LARGEST_AU = 99
-# A quote that nobody closed makes one cell of many lines: a bad row, not a csv.Error.
+# An unclosed quote makes one cell of many lines. That shall be a bad row, no csv.Error.
 csv.field_size_limit(2**31 - 1)
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _AU = re.compile(r"(?:AU)?\s*_?0*(\d+)", re.IGNORECASE)
 
 
 def clean(cell: str) -> str:
-    """A cell without the quotes and blanks that EmotioNet's tables carry inside."""
+    """Return a cell without the quotes and blanks that EmotioNet's tables contain."""
     return cell.strip(" \t\r\n'\"")
 
 
 def number(cell: str) -> str:
-    """A whole number, cleaned: spreadsheets and pandas write 7 as 7.0."""
+    """Return the text of an integer; spreadsheets and pandas write 7 as 7.0."""
     return clean(cell).removesuffix(".0")
 
 
 def au_columns(header: Sequence[str]) -> dict[int, int]:
-    """Column index -> AU number for the columns named `AU 1`, `AU01` or `1`.
+    """Return column -> AU number for the columns named `AU 1`, `AU01` or `1`.
 
     Raises:
-        ValueError: no such column, or two for one AU.
+        ValueError: there is no such column, or two for one AU.
     """
     columns: dict[int, int] = {}
     for index, cell in enumerate(header):
@@ -36,17 +36,17 @@ def au_columns(header: Sequence[str]) -> dict[int, int]:
             continue
         au = int(match[1])
         if au in columns.values():
-            raise ValueError(f"the header names AU {au} twice")
+            raise ValueError(f"the header has AU {au} twice")
         columns[index] = au
     if not columns:
-        raise ValueError("the header names no AU column")
+        raise ValueError("the header has no AU column")
     return columns
 
 
 def codes(
     cells: Sequence[str], columns: Mapping[int, int], unknown: Sequence[str]
 ) -> dict[int, bool]:
-    """AU number -> active, for the AUs that are coded in this row.
+    """Return AU number -> active for the AUs that are coded in a row.
 
     Raises:
         ValueError: a cell is missing, or neither 0, 1, blank nor one of `unknown`.
@@ -64,9 +64,9 @@ def codes(
 
 
 def open_table(file: Path) -> TextIO:
-    """Opens a table: UTF-8, or UTF-16 with its byte-order mark; any line ends.
+    """Open a table in UTF-8, or in UTF-16 with a byte-order mark; any line ends.
 
-    Letters of some other encoding do not stop it; they are replaced.
+    Bytes of any other encoding are replaced.
 
     Raises:
         ValueError: the file is not text.
@@ -75,15 +75,15 @@ def open_table(file: Path) -> TextIO:
         start = stream.read(4096)
     encoding = "utf-16" if start.startswith(_UTF16_MARKS) else "utf-8-sig"
     if encoding != "utf-16" and b"\0" in start:
-        raise ValueError("no text, or UTF-16 without its mark; save it as UTF-8")
+        raise ValueError("not text, or UTF-16 without its mark; save it as UTF-8")
     return file.open(newline="", encoding=encoding, errors="replace")
 
 
 def rows(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """The number and the cells of every line, the header too.
+    """Yield the number and the cells of every line, the header included.
 
-    Cells are separated by commas, semicolons or tabs: by what gives the first line the
-    most of them.
+    Cells are separated by commas, semicolons or tabs: by the one that gives the first
+    line the most cells.
 
     Raises:
         ValueError: the file is not text.
@@ -102,9 +102,11 @@ def rows(file: Path) -> Iterator[tuple[int, list[str]]]:
 def header_problem(
     file: Path, columns: Callable[[list[str]], Any] = lambda header: None
 ) -> str:
-    """What is wrong with a table's header, by a function that raises a ValueError.
+    """Return what is wrong with the header of a table, or a blank string.
 
-    Without one, whether the file can be read as text.
+    Args:
+        file: The table.
+        columns: Raises a ValueError for a wrong header. By default, any text will do.
     """
     try:
         columns(next((cells for _, cells in rows(file)), []))

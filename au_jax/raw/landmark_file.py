@@ -1,9 +1,9 @@
-"""Landmarks that people have already: `--landmarks=FILE` instead of detection.
+"""Known landmarks, `--landmarks=FILE`, instead of detected ones.
 
-One line for each picture: its path, as in the raw set, and 49, 66 or 68 points (iBUG's
-order; 66 are 68 without the inner mouth corners). With a header the columns are found
-by the names `path`, `x1`, `y1`, ... (or `x_0`, `y_0`, ...); without one a line is the
-path and x y x y ..., separated by commas, semicolons, tabs or blanks.
+There is one line per picture: its path, as in the raw set, and 49, 66 or 68 points in
+iBUG's order (66 are the 68 without the inner mouth corners). A header names the columns
+`path`, `x1`, `y1`, ... (or `x_0`, `y_0`, ...). Without a header, a line is the path and
+x y x y ..., separated by commas, semicolons, tabs or blanks.
 """
 
 import csv
@@ -28,24 +28,25 @@ _BREAK = re.compile(r"[,;\s]+")
 
 @dataclass(frozen=True)
 class LandmarkFile:
-    """Where the line of each picture is; the lines stay on disk."""
+    """The place of each picture's line in a file; the lines stay on disk."""
 
     file: Path
     base: int
-    """0 or 1: the number of the first pixel."""
+    """The number of the first pixel, 0 or 1."""
     columns: tuple[int, Sequence[int]] | None
-    """Of the path and of x1, y1, x2, ...; None without a header."""
+    """The columns of the path and of x1, y1, x2, ...; None without a header."""
     separator: str
     offsets: Names
-    """Of the line of each picture."""
+    """Path of a picture -> offset of its line."""
     contradicted: frozenset[str]
+    """Pictures that occur several times with different points."""
 
 
 def open_landmarks(file: Path, base: int) -> LandmarkFile:
-    """Looks through the file.
+    """Index the lines of a file.
 
     Raises:
-        UserError: it cannot be read, or its header cannot be used.
+        UserError: the file cannot be read, or its header cannot be used.
     """
     try:
         with file.open("rb") as stream:
@@ -75,7 +76,7 @@ def open_landmarks(file: Path, base: int) -> LandmarkFile:
 def attach(
     items: Iterable[Row | Reject], known: LandmarkFile
 ) -> Iterator[Row | Reject]:
-    """The rows with their landmarks; those that the file lacks are rejected."""
+    """Yield the rows with their landmarks; reject rows that the file does not name."""
     used = Names()
     with known.file.open("rb") as stream:
         for item in items:
@@ -102,17 +103,17 @@ def _with_points(row: Row, line: str, known: LandmarkFile) -> Row | Reject:
     try:
         points = select(np.array(cells, np.float32).reshape(-1, 2)) - known.base
     except ValueError:
-        found = f"{len(cells)} numbers" if cells else "no numbers"
-        detail = f"{known.file.name}: {found}, not those of 49, 66 or 68 points"
+        count = f"{len(cells)} numbers" if cells else "no numbers"
+        detail = f"{known.file.name}: {count} instead of 49, 66 or 68 points"
         return Reject(row.path, "bad_landmarks", detail)
     return dataclasses.replace(row, landmarks=points.astype(np.float32).tobytes())
 
 
 def select(points: Float32[np.ndarray, "n 2"]) -> Float32[np.ndarray, "49 2"]:
-    """The 49 of 49, 66 or 68 points.
+    """Return the 49 landmarks out of 49, 66 or 68 points.
 
     Raises:
-        ValueError: another number of points, or some that are not finite.
+        ValueError: the number of points is another one, or a point is not finite.
     """
     if len(points) not in _CHOSEN or not np.isfinite(points).all():
         raise ValueError(f"{len(points)} points")
@@ -131,23 +132,23 @@ def _header(line: str, file: Path) -> tuple[tuple[int, list[int]] | None, str]:
             break
     else:
         return None, ""
-    found: dict[tuple[int, str], int] = {}
+    column_of: dict[tuple[int, str], int] = {}
     for index, name in enumerate(names):
         match = re.fullmatch(r"([xy])[ _]?(\d+)", name)
         if match:
             key = int(match[2]), match[1]
-            if key in found:
-                raise UserError(f"--landmarks={file}: its header names {name} twice")
-            found[key] = index
-    order = sorted(found)  # 1 x, 1 y, 2 x, ...: numbers, not letters, decide
+            if key in column_of:
+                raise UserError(f"--landmarks={file}: its header has {name} twice")
+            column_of[key] = index
+    order = sorted(column_of)  # by number: 1 x, 1 y, 2 x, ...
     pairs = [number for number, axis in order if axis == "x"]
-    wanted = [(n, axis) for n in range(*_span(pairs)) for axis in "xy"]
-    if len(pairs) not in _CHOSEN or order != wanted:
+    complete = [(n, axis) for n in range(*_span(pairs)) for axis in "xy"]
+    if len(pairs) not in _CHOSEN or order != complete:
         raise UserError(
             f"--landmarks={file}: its header must name path and x1, y1, ... of 49, 66"
             " or 68 points"
         )
-    return (names.index("path"), [found[key] for key in order]), separator
+    return (names.index("path"), [column_of[key] for key in order]), separator
 
 
 def _span(numbers: Sequence[int]) -> tuple[int, int]:
@@ -157,7 +158,7 @@ def _span(numbers: Sequence[int]) -> tuple[int, int]:
 def _split(
     line: str, columns: tuple[int, Sequence[int]] | None, separator: str
 ) -> tuple[str, list[str]]:
-    """Path and numbers of a line; no path where it cannot be told."""
+    """Return the path and the numbers of a line; the path is "" if there is none."""
     if columns:
         cells = next(csv.reader([line], delimiter=separator), [])
         at, points = columns
@@ -171,7 +172,7 @@ def _split(
         count += 1
     count = next((2 * n for n in (68, 66, 49) if count >= 2 * n), count)
     numbers = words[len(words) - count :]
-    # The path may hold blanks: cut the numbers off the end of the line as it stands.
+    # The path may contain blanks, so cut the numbers off the end of the line.
     rest = re.sub(rf"(?:[,;\s]+[^,;\s]+){{{count}}}\s*$", "", line)
     return _path(rest), numbers
 

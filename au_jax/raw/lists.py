@@ -1,9 +1,9 @@
-"""Lists in the style of ADLD and JAA-Net, which belong together line by line.
+"""Lists in the style of ADLD and JAA-Net: files whose lines correspond.
 
 `NAME_path.txt` (`BP4D/F001/T1/2440.jpg`), `NAME_AUoccur.txt` (0 and 1, separated by
-blanks; 9 and 999 = not coded) and, if wanted, `NAME_land.txt` (98 numbers, the first
-pixel has number 1). The lists do not say which AUs their columns are: `--aus` does.
-Files whose numbers of lines differ are refused: a shifted label would look right.
+blanks; 9 and 999 = not coded) and optionally `NAME_land.txt` (98 numbers; the first
+pixel has the number 1). The lists do not name the AUs of their columns: `--aus` does.
+Files of different lengths are refused, because shifted labels would look right.
 """
 
 import dataclasses
@@ -27,10 +27,11 @@ _SPLIT = re.compile(r"(?:.*_)?(train|val|test)_path", re.IGNORECASE)
 
 
 def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject]:
-    """Every line of every list. A name like `X_train_path.txt` says its split.
+    """Yield every line of every list; a name like `X_train_path.txt` states the split.
 
     Raises:
-        UserError: no list, lists of different lengths, or columns that `aus` misses.
+        UserError: there is no list, the lengths of lists differ, or `aus` does not name
+            every column.
     """
     paths = [f for f in walk(raw).others if f.name.lower().endswith("_path.txt")]
     if not paths:
@@ -65,43 +66,44 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
 def _contradicted(
     raw: Path, lists: Sequence[tuple[PurePosixPath, PurePosixPath | None, object]]
 ) -> set[str]:
-    """The paths that are listed several times, with different codes."""
+    """Return the paths that are listed several times with different codes."""
     first = Names()
-    found: set[str] = set()
+    paths: set[str] = set()
     for file, occur, _ in lists:
         for path, (label,) in _lines(raw, file, occur) if occur else ():
             codes_of_line = hash(tuple((label or "").split()))
             if first.setdefault(path, codes_of_line) != codes_of_line:
-                found.add(path)
-    return found
+                paths.add(path)
+    return paths
 
 
 def _partners(
     raw: Path, path: PurePosixPath, num_aus: int
 ) -> tuple[PurePosixPath | None, PurePosixPath | None]:
-    """The files of labels and landmarks, when they fit the list."""
+    """Return the files of labels and of landmarks for a list, where they exist."""
     stem = path.name[: -len("_path.txt")]
-    found: list[PurePosixPath | None] = []
+    partners: list[PurePosixPath | None] = []
     for ending in ("_AUoccur.txt", "_land.txt"):
         file = path.with_name(stem + ending)
-        found.append(file if (raw / file).is_file() else None)
+        partners.append(file if (raw / file).is_file() else None)
     count = _length(raw, path)
-    for file in filter(None, found):
+    for file in filter(None, partners):
         _check_text(raw, file)
         if _length(raw, file) != count:
             raise UserError(
                 f"{raw}/{file} has {_length(raw, file)} lines, {path.name} has {count};"
-                " lists that belong together must be of one length"
+                " lists that belong together must have the same length"
             )
-    if found[0]:
-        with open_table(raw / found[0]) as stream:
+    labels, landmarks = partners
+    if labels:
+        with open_table(raw / labels) as stream:
             columns = len(stream.readline().split())
         if columns != num_aus:
             raise UserError(
-                f"{raw}/{found[0]} has {columns} columns; name their AUs in that order:"
+                f"{raw}/{labels} has {columns} columns; name their AUs in this order:"
                 " --aus=1,2,4,..."
             )
-    return found[0], found[1]
+    return labels, landmarks
 
 
 def _check_text(raw: Path, file: PurePosixPath) -> None:
@@ -111,14 +113,14 @@ def _check_text(raw: Path, file: PurePosixPath) -> None:
 
 
 def _length(raw: Path, file: PurePosixPath) -> int:
-    """Lines up to the last that is not blank; blank ones between hold a place."""
+    """Return the number of lines up to the last one that is not blank."""
     return max((at for at, line in enumerate(_text(raw / file), 1) if line), default=0)
 
 
 def _lines(
     raw: Path, path: PurePosixPath, *others: PurePosixPath | None
 ) -> Iterator[tuple[str, list[str | None]]]:
-    """A path, and the lines of the other files beside it; None without a file."""
+    """Yield each path with the same line of the other files; None without a file."""
     columns = [_text(raw / file) if file else itertools.repeat(None) for file in others]
     paths = itertools.islice(_text(raw / path), _length(raw, path))
     for line in paths:
@@ -147,10 +149,10 @@ def _row(
     path = str(PurePosixPath(path.replace("\\", "/")))
     if problem:
         return Reject(path, "bad_label", f"{where}: {problem}")
-    # The lists begin with the set's name, which people do not always have as a folder.
+    # Paths begin with the name of the set, which is not always a folder on disk.
     places = (path, path.partition("/")[2])
-    found = next((p for p in places if p and (raw / p).is_file()), None)
-    if found is None:
+    file = next((p for p in places if p and (raw / p).is_file()), None)
+    if file is None:
         return Reject(path, "no_image", f"{where}: no such picture")
     coded, numbers = {}, np.zeros(0, np.float32)
     try:
@@ -161,9 +163,9 @@ def _row(
         if points is not None:
             numbers = np.array(points.split(), np.float32) - 1
             if len(numbers) != 98 or not np.isfinite(numbers).all():
-                return Reject(found, "bad_landmarks", f"{where}: {len(numbers)} of 98")
+                return Reject(file, "bad_landmarks", f"{where}: {len(numbers)} of 98")
     except ValueError as error:
-        return Reject(found, "bad_label", f"{where}: {error}")
+        return Reject(file, "bad_label", f"{where}: {error}")
     who = _PEOPLE.fullmatch(path)
     subject, task = (who[1].upper(), (who[2] or "").upper()) if who else ("", "")
-    return Row(found, "", subject, task, 0, coded, numbers.tobytes())
+    return Row(file, "", subject, task, 0, coded, numbers.tobytes())

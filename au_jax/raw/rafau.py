@@ -1,8 +1,8 @@
 """RAF-AU: `RAFAU_label.txt` with lines like `0001.jpg 1+4+L12`, and aligned pictures.
 
-`null` means that no AU is active. L and R say that one side of the face shows the AU;
-it counts as active, as does the AU of a letter for intensity (`12B`). An AU that a line
-does not name is not active: the coders looked for all of them.
+`null` means that no AU is active. L and R mean that one side of the face shows the AU,
+and a letter behind the number is an intensity (`12B`); both count as active. An AU that
+a line does not name is inactive, because the coders looked for all of them.
 """
 
 import re
@@ -19,16 +19,16 @@ _AU = re.compile(r"[LRTB]?(\d{1,2})[A-E]?", re.IGNORECASE)
 
 
 def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
-    """Every line of the label file, then every picture that it does not name.
+    """Yield every line of the label file, then every picture that it does not name.
 
     Raises:
-        UserError: the tree holds no label file or several, or no pictures.
+        UserError: the tree has no label file, or several, or no pictures.
     """
     tree = walk(raw)
     tables = [f for f in tree.others if f.name.lower() == "rafau_label.txt"]
     if len(tables) != 1:
-        found = "no file" if not tables else "several files"
-        raise UserError(f"{found} RAFAU_label.txt below {raw}; one is needed")
+        count = "no file" if not tables else "several files"
+        raise UserError(f"{count} RAFAU_label.txt below {raw}; one is needed")
     problem = header_problem(raw / tables[0])
     if problem:
         raise UserError(f"{raw}/{tables[0]}: {problem}")
@@ -59,7 +59,7 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
         elif path is None:
             yield Reject(words[0], "no_image", f"{where}: no such picture")
         elif active is None:
-            detail = f"{where}: {' '.join(words[1:])!r} is no list like 1+4+L12, or the"
+            detail = f"{where}: {' '.join(words[1:])!r} is not like 1+4+L12, or the"
             yield Reject(path, "bad_label", f"{detail} picture has other labels, too")
         else:
             aus = {au: au in active for au in sorted(coded)}
@@ -71,7 +71,7 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
 
 
 def _aus(words: list[str]) -> set[int] | None:
-    """The active AUs of a line; None where it cannot be read."""
+    """Return the active AUs of a line, or None if it cannot be read."""
     if len(words) != 1:
         return None
     if words[0].lower() == "null":

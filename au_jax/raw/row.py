@@ -1,8 +1,8 @@
-"""What every reader of a raw data set yields: usable rows and rejections, in order.
+"""The items that readers of raw data sets yield: usable rows, and rejects.
 
-A reader is one function, `read(raw, seed) -> Iterator[Row | Reject]`, that gives the
-same sequence whenever it is called on the same tree: preparation calls it twice, once
-to learn which AUs are coded and once to work. Adding a data set is writing one.
+A reader is a function `read(raw, seed) -> Iterator[Row | Reject]` that yields the same
+sequence each time for the same tree: preparation calls it once to learn which AUs are
+coded, and once to do the work. To add a data set, write a reader.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Row:
-    """An image and what is known about it."""
+    """An image and its labels."""
 
     path: str
     """Relative to the raw folder, with forward slashes. Unique."""
@@ -21,11 +21,11 @@ class Row:
     task: str = ""
     frame: int = 0
     aus: Mapping[int, bool] = field(default_factory=dict)
-    """AU number -> active. AUs that nobody coded in this image are left out."""
+    """AU number -> active; AUs that are not coded in this image are absent."""
     landmarks: bytes = b""
-    """49 x 2 float32, x and y in pixels of the picture; empty: they are to be found."""
+    """Known landmarks, 49 x 2 float32 in pixels of the picture; empty if unknown."""
     video: str = ""
-    """The video, relative to the raw folder, of which the picture is frame `frame`."""
+    """The video that holds the picture as frame `frame`, relative to the raw folder."""
 
     @property
     def file(self) -> str:
@@ -39,5 +39,5 @@ class Reject:
 
     path: str
     reason: str
-    """One word of a small fixed set, for counting."""
+    """One word out of a small fixed set, by which rejects are counted."""
     detail: str = ""

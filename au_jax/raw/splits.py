@@ -1,4 +1,4 @@
-"""Who is in which split (method.md section 7). Everything is seeded and order-free."""
+"""Divide data into splits (method.md section 7), by seed and name, in any order."""
 
 import difflib
 import hashlib
@@ -18,15 +18,16 @@ NAMED: dict[str, dict[str, str]] = {
         Path(__file__).with_name("named_splits.json").read_text()
     ).items()
 }
-"""Name -> subject -> train, val or test: the published ones (method.md section 7)."""
+"""The published splits (method.md section 7): name -> subject -> train, val or test."""
 
 BP4D = NAMED["bp4d-adld"]
 
 
 def rank(name: str, seed: int) -> int:
-    """A number of 64 bits that looks random, the same on every machine and run.
+    """Return a hash of 64 bits, which is the same on every machine.
 
-    The lowest ranks are a draw without holding all names or depending on their order.
+    The names of the lowest ranks are a random draw. It depends neither on the order of
+    the names nor on holding all of them in memory.
     """
     data = f"{seed}:{name}".encode(errors="surrogateescape")  # any file name
     digest = hashlib.blake2b(data, digest_size=8).digest()
@@ -34,9 +35,9 @@ def rank(name: str, seed: int) -> int:
 
 
 def by_subject(subjects: Collection[str], seed: int) -> dict[str, str]:
-    """Subject -> train, val or test: 70, 10 and 20 % of the subjects.
+    """Return subject -> train, val or test, for 70, 10 and 20 % of the subjects.
 
-    Three subjects or more give every split one; one or two all go to train.
+    From three subjects on, no split is empty; one or two subjects are all in train.
     """
     order = sorted(set(subjects), key=lambda subject: rank(subject, seed))
     if len(order) < 3:
@@ -49,23 +50,23 @@ def by_subject(subjects: Collection[str], seed: int) -> dict[str, str]:
 
 
 def by_name(name: str, seed: int) -> str:
-    """train, val or test, with the chances 70, 10 and 20 %: where nobody is known."""
+    """Draw train, val or test with probability 70, 10 and 20 %, without a subject."""
     share = rank(name, seed) / 2**64
     return "train" if share < 0.7 else "val" if share < 0.8 else "test"
 
 
 def bp4d(subjects: Collection[str], seed: int) -> dict[str, str]:
-    """The published split for exactly BP4D's 41 subjects, otherwise `by_subject`."""
+    """Return the published split for exactly BP4D's 41 subjects, else `by_subject`."""
     if set(subjects) == set(BP4D):
         return dict(BP4D)
     return by_subject(subjects, seed)
 
 
 def named(name: str) -> dict[str, str]:
-    """Subject -> split of a published split.
+    """Return subject -> train, val or test of a published split.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: there is no split of this name.
     """
     if name in NAMED:
         return NAMED[name]
@@ -78,12 +79,12 @@ def named(name: str) -> dict[str, str]:
 def assign(
     items: Iterable[Row | Reject], split_of: dict[str, str]
 ) -> Iterator[Row | Reject]:
-    """The rows in the splits of their subjects; those of others are rejected."""
+    """Yield the rows in the splits of their subjects; reject all other subjects."""
     for item in items:
         if isinstance(item, Reject):
             yield item
         elif item.subject in split_of:
             yield replace(item, split=split_of[item.subject])
         else:
-            who = item.subject or "a picture of nobody known"
+            who = item.subject or "a picture without a subject"
             yield Reject(item.path, "not_in_split", f"{who} is not in the split")

@@ -1,4 +1,4 @@
-"""A folder tree of pictures, and finding one of them by the name in a list."""
+"""Walk a folder tree of pictures, and find a picture by its name in a list."""
 
 import functools
 import os
@@ -11,7 +11,7 @@ from au_jax.media.formats import is_picture
 
 @dataclass(frozen=True)
 class Tree:
-    """The folders that hold pictures and all other files, relative to `raw`, sorted."""
+    """The folders with pictures and all other files, relative to `raw`, sorted."""
 
     raw: Path
     folders: tuple[PurePosixPath, ...]
@@ -19,7 +19,7 @@ class Tree:
 
 
 def walk(raw: Path) -> Tree:
-    """Looks through `raw`, following links but entering no folder twice.
+    """Walk through `raw`; follow links, but enter no folder twice.
 
     Raises:
         OSError: a folder cannot be read.
@@ -50,32 +50,32 @@ def _raise(error: OSError) -> None:
 
 
 def pictures(raw: Path, folder: PurePosixPath) -> list[str]:
-    """The pictures directly in a folder, as sorted paths relative to `raw`."""
+    """Return the pictures directly in a folder, as sorted paths relative to `raw`."""
     with os.scandir(raw / folder) as entries:
         names = [e.name for e in entries if is_picture(e.name) and not e.is_dir()]
     return [str(folder / name) for name in sorted(names)]
 
 
 def picture_finder(tree: Tree) -> Callable[[str, str], str | None]:
-    """A function of (folder name, file name) that gives the picture's path or None.
+    """Return a function from (folder name, file name) to a picture's path, or None.
 
-    Looks in every folder of that name, wherever it is, then in those that the file name
-    begins with (`N_0000000001`), then in folders that are not named like EmotioNet's,
-    for trees that keep all pictures in one.
-    Case and the kind of picture (.jpg, .png) do not matter: downloads change them.
+    It searches all folders of that name, then those named by the beginning of the file
+    name (`N_0000000001`), then all folders without a name like EmotioNet's, because
+    some trees keep all pictures in one folder. Case and suffix (.jpg, .png) do not
+    matter, because downloads change them.
     """
     by_name: dict[str, list[PurePosixPath]] = {}
     for folder in tree.folders:
         name = "" if not folder.name.startswith("N_") else folder.name
         by_name.setdefault(name, []).append(folder)
 
-    # Lists go through the folders in order, so few need to be held at a time.
+    # Lists name folders in order, so few folders need to be in memory.
     @functools.lru_cache(maxsize=256)
     def by_stem(folder: PurePosixPath) -> dict[str, str]:
-        found: dict[str, str] = {}
+        paths: dict[str, str] = {}
         for path in pictures(tree.raw, folder):
-            found.setdefault(PurePosixPath(path).stem.lower(), path)
-        return found
+            paths.setdefault(PurePosixPath(path).stem.lower(), path)
+        return paths
 
     def find(folder: str, name: str) -> str | None:
         stem = PurePosixPath(name).stem.lower()

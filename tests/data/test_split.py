@@ -107,7 +107,7 @@ def test_empty_split(data_dir: str):
 def test_another_kind_of_data_set(data_dir: str, tmp_path):
     shutil.copytree(f"{data_dir}/lab", tmp_path / "lab")
     (tmp_path / "lab/1.0.0/metadata.json").unlink()
-    with pytest.raises(UserError, match=r"no data set of au_jax\.prepare"):
+    with pytest.raises(UserError, match=r"not a data set of au_jax\.prepare"):
         open_split(tmp_path, "lab", "train", AUS)
 
 

@@ -179,7 +179,7 @@ def test_missing_parts(tmp_path, change, message):
     [
         ("", "header row"),
         ("2440,0,0,9\n2441,1,0,9\n", "header row"),
-        ("0,a,b\n7,1,0\n", "names no AU"),
+        ("0,a,b\n7,1,0\n", "has no AU"),
         ("0,1,2,1\n7,1,0,1\n", "AU 1 twice"),
     ],
 )

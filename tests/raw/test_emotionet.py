@@ -187,7 +187,7 @@ def no_aus(raw):
     ("change", "message"),
     [
         (no_lists, "no label table .* and no list"),
-        (no_aus, "EmotioNet.csv: the header names no AU column"),
+        (no_aus, "EmotioNet.csv: the header has no AU column"),
         (lambda raw: shutil.rmtree(raw / "images"), "no pictures below"),
         (
             lambda raw: shutil.copy(raw / "EmotioNet_FACS_val.csv", raw / "more.csv"),

@@ -70,8 +70,8 @@ def test_columns_are_read_by_their_names(raw, change, encoding):
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ("file,AU1", "names no column path"),
-        ("path,AU1,AU01", "names AU 1 twice"),
+        ("file,AU1", "has no column path"),
+        ("path,AU1,AU01", "has AU 1 twice"),
         ("path,subject,AU1,subject", "column subject twice"),
     ],
 )
