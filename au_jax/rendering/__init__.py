@@ -1,1 +1,1 @@
-"""Rendered faces with exact labels: the embedded data sets faces_lab and faces_wild."""
+"""Rendered faces with exact labels: the data sets faces_lab and faces_wild."""

@@ -1,4 +1,4 @@
-"""What is behind the head: a plain wall, or a cluttered place."""
+"""Draw what is behind the head: a plain wall, or a cluttered place."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ Picture = Float[np.ndarray, "h w 3"]
 
 
 def plain(rng: np.random.Generator, size: int) -> Picture:
-    """A wall of one light colour, a little darker to one side."""
+    """Draw a wall of one light colour, a little darker to one side."""
     colour = np.array(rng.uniform(0.55, 0.85)) * rng.uniform(0.95, 1.05, 3)
     across = np.linspace(-1, 1, size, dtype=np.float32)
     shade = 1 + 0.04 * rng.normal() * across[None, :] + 0.04 * across[:, None]
@@ -16,7 +16,7 @@ def plain(rng: np.random.Generator, size: int) -> Picture:
 
 
 def cluttered(rng: np.random.Generator, size: int) -> Picture:
-    """Noise of several sizes with random shapes on it, more or less out of focus."""
+    """Draw noise at several scales with random shapes, more or less out of focus."""
     picture = np.zeros((size, size, 3), np.float32) + _colour(rng)
     for cells in (3, 8, 24, 80):
         small = rng.standard_normal((cells, cells, 1)) * 0.12 * _colour(rng)
@@ -39,6 +39,6 @@ def cluttered(rng: np.random.Generator, size: int) -> Picture:
 
 
 def _colour(rng: np.random.Generator) -> Float[np.ndarray, "3"]:
-    """Mostly a dull one."""
+    """Draw a colour, usually a dull one."""
     colour = rng.uniform(0.1, 0.9, 3)
     return colour.mean() + (colour - colour.mean()) * rng.uniform(0, 1) ** 2

@@ -1,4 +1,4 @@
-"""Action units as facial shapes, and how they come and go in a short sequence."""
+"""Action units as facial shapes, and how they rise and fade in a sequence."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Float
 
 AUS = (1, 2, 4, 6, 12, 17)
-ACTIVE = 0.3  # of full strength: what counts as active
+ACTIVE = 0.3  # the least strength of an active AU; full strength is 1
 
 # The facial units of each action unit at full strength. The units of brows and chin are
-# small movements (5 mm), and a strong expression goes beyond them.
+# small movements (5 mm), which strong expressions exceed.
 UNITS: Mapping[int, Mapping[str, float]] = {
     1: {"browInnerUp": 2.6},
     2: {"browOuterUp": 2.0},
@@ -21,7 +21,7 @@ UNITS: Mapping[int, Mapping[str, float]] = {
 }
 PAIRED = ("browOuterUp", "browDown", "cheekSquint", "eyeSquint", "mouthSmile")
 
-# Other movements, which no label tells of: their greatest strength.
+# The greatest strength of other movements, which have no labels.
 DISTRACTORS = {
     "jawOpen": 0.45,
     "mouthClose": 0.1,
@@ -52,11 +52,11 @@ PAIRED_DISTRACTORS = (
 class Expression:
     """A face at one moment."""
 
-    aus: Mapping[int, float]  # strength of each of AUS, 0..1
-    units: Mapping[str, float]  # weights of facial units: those of the AUs, and others
+    aus: Mapping[int, float]  # the strength of each of AUS, 0..1
+    units: Mapping[str, float]  # the weights of facial units, of AUs and distractors
 
     def active(self) -> dict[int, bool]:
-        """The labels."""
+        """Return the labels."""
         return {au: strength >= ACTIVE for au, strength in self.aus.items()}
 
 
@@ -67,14 +67,14 @@ def draw_sequence(
     together: Mapping[tuple[int, int], float],
     distraction: float,
 ) -> list[Expression]:
-    """A sequence of expressions, as video would show one: they rise, hold and fade.
+    """Draw a sequence of expressions that rise, hold and fade as in a video.
 
     Args:
-      rng: the source of randomness.
-      frames: how many moments of it are wanted.
-      rates: share of the sequences in which an AU becomes active.
-      together: for a pair of AUs, how often the second one does as the first.
-      distraction: the chance of each other movement.
+        rng: The source of randomness.
+        frames: The length of the sequence.
+        rates: AU -> the share of sequences in which it becomes active.
+        together: Pair of AUs -> how often the second one copies the first.
+        distraction: The probability of each other movement.
     """
     active = {au: bool(rng.random() < rates[au]) for au in AUS}
     for (first, second), chance in together.items():
@@ -101,7 +101,7 @@ def draw_sequence(
 
 
 def _course(rng: np.random.Generator, frames: int) -> Float[np.ndarray, " f"]:
-    """Strength over time, 0..1: a parabola with its top anywhere."""
+    """Draw strengths over time, 0..1: a parabola with its peak anywhere."""
     time = np.linspace(0, 1, frames) if frames > 1 else np.array([0.5])
     top, width = rng.uniform(0.2, 0.8), rng.uniform(0.8, 1.6)
     rise = np.clip(1 - ((time - top) / width) ** 2, 0, 1)
@@ -126,7 +126,7 @@ def _units(
 def _add(
     weights: dict[str, float], unit: str, weight: float, paired: bool, side: float
 ) -> None:
-    """Adds a unit; `side` is how much stronger the left one is than the right."""
+    """Add a unit; a paired one has the weight `side` left and 2 - `side` right."""
     names = {f"{unit}Left": side, f"{unit}Right": 2 - side} if paired else {unit: 1.0}
     for name, share in names.items():
         weights[name] = weights.get(name, 0.0) + float(weight * share)

@@ -1,7 +1,7 @@
-"""The head: a mesh, and shapes that change it (MakeHuman data, CC0, see repackage.py).
+"""The head: a mesh and shapes that deform it (MakeHuman data, CC0; see repackage.py).
 
-Lengths are decimetres; x points to the head's left (the right of a picture), y up,
-z out of the face.
+Lengths are in decimetres. The x axis points to the head's left (the right of a
+picture), y up, z out of the face.
 """
 
 import dataclasses
@@ -14,8 +14,8 @@ from jaxtyping import Float, Int, UInt8
 
 FILE = Path(__file__).with_name("head.npz")
 
-# The vertices that stand for the 49 landmarks: in 220 rendered people those nearest on
-# average to the points that dlib finds (4.9 % of the eye distance), both sides alike.
+# The vertices of the 49 landmarks: in 220 rendered people, they are on average nearest
+# to the points that dlib finds (4.9 % of the eye distance). Both sides are symmetric.
 LANDMARKS = np.array(
     [
         *(261, 232, 229, 223, 235, 2501, 2491, 2496, 2499, 2524),  # brows
@@ -44,7 +44,7 @@ SKIN, EYE, LASH, TEETH, TONGUE = range(5)  # materials
 
 @dataclasses.dataclass(frozen=True)
 class Head:
-    """The neutral head and the displacements that its shapes add."""
+    """The neutral head, and its shapes as displacements of the vertices."""
 
     vertices: Float[np.ndarray, "v 3"]
     triangles: Int[np.ndarray, "t 3"]
@@ -57,7 +57,7 @@ class Head:
 
 @functools.cache
 def load() -> Head:
-    """Reads head.npz (0.1 s)."""
+    """Read head.npz, which takes 0.1 s."""
     with np.load(FILE) as data:
         shapes = {
             kind: dict(
@@ -90,7 +90,7 @@ def deform(
     shapes: Mapping[str, Float[np.ndarray, "v 3"]],
     weights: Mapping[str, float],
 ) -> Float[np.ndarray, "v 3"]:
-    """The vertices, moved by a weighted sum of shapes."""
+    """Add a weighted sum of shapes to the vertices."""
     moved = vertices.copy()
     for name, weight in weights.items():
         moved += np.float32(weight) * shapes[name]
@@ -100,7 +100,7 @@ def deform(
 def normals(
     vertices: Float[np.ndarray, "v 3"], triangles: Int[np.ndarray, "t 3"]
 ) -> Float[np.ndarray, "v 3"]:
-    """Unit normals of the vertices: of the triangles around, weighted by their area."""
+    """Return unit normals of the vertices: means of the triangles, weighted by area."""
     a, b, c = (vertices[triangles[:, i]] for i in range(3))
     of_triangles = np.cross(b - a, c - a)
     total = np.stack(

@@ -1,4 +1,4 @@
-"""What a camera and its files do to a picture: blur, noise, exposure, JPEG."""
+"""Apply the faults of cameras and files: blur, noise, exposure, compression."""
 
 import cv2
 import numpy as np
@@ -8,13 +8,13 @@ Picture = Float[np.ndarray, "h w 3"]
 
 
 def good(picture: Picture, rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
-    """A studio camera: hardly any noise."""
+    """Apply a studio camera, with hardly any noise."""
     sharp = cv2.GaussianBlur(picture, (0, 0), 0.6)
     return _finish(sharp + 0.008 * _normal(rng, (*sharp.shape[:2], 1)))
 
 
 def poor(picture: Picture, rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
-    """Whatever the Internet holds: exposure, blur, few pixels, noise, compression."""
+    """Apply a poor camera: exposure, blur, few pixels, noise, compression."""
     exposure, gamma = rng.uniform(0.85, 1.15), rng.uniform(0.8, 1.15)
     balance = rng.uniform(0.93, 1.07, 3).astype(np.float32)
     tone = cv2.pow((picture * exposure * balance).clip(0, 1), gamma)
@@ -43,7 +43,7 @@ def _normal(
 
 
 def _motion(rng: np.random.Generator) -> Float[np.ndarray, "9 9"]:
-    """The path of a point while the shutter is open."""
+    """Draw the kernel of a motion blur."""
     kernel = np.zeros((9, 9), np.float32)
     angle, length = rng.uniform(0, np.pi), rng.uniform(1, 4)
     step = np.array([np.cos(angle), np.sin(angle)]) * length

@@ -1,6 +1,7 @@
-"""Things in front of a face: glasses, strands of hair, a hand, a cap.
+"""Draw things in front of a face: glasses, strands of hair, a hand, a cap.
 
-Each takes the 49 landmarks in pixels, and draws on an RGB picture of 0..1 in place.
+Each function takes the 49 landmarks in pixels, and draws in place on an RGB picture
+with values in 0..1.
 """
 
 import cv2
@@ -12,11 +13,11 @@ from au_jax.faces import landmarks as points49
 Picture = Float[np.ndarray, "h w 3"]
 Points = Float[np.ndarray, "49 2"]
 
-FRACTION = 4  # bits: OpenCV's fixed-point coordinates
+FRACTION = 4  # fractional bits of OpenCV's fixed-point coordinates
 
 
 def glasses(picture: Picture, points: Points, rng: np.random.Generator) -> None:
-    """Frames around the eyes, with lenses that may be tinted or reflect."""
+    """Draw frames around the eyes, with lenses that may be tinted or reflect."""
     left, right = points49.eye_centres(points)
     across = right - left
     eye = float(np.linalg.norm(across))
@@ -48,7 +49,7 @@ def glasses(picture: Picture, points: Points, rng: np.random.Generator) -> None:
 def strands(
     picture: Picture, points: Points, rng: np.random.Generator, colour: np.ndarray
 ) -> None:
-    """Hair that falls over the forehead, or over one side of the face."""
+    """Draw hair that falls over the forehead, or over one side of the face."""
     left, right = points49.eye_centres(points)
     eye, top = float(np.linalg.norm(right - left)), (left + right) / 2
     up = np.array([right[1] - left[1], left[0] - right[0]]) / eye
@@ -69,7 +70,7 @@ def strands(
 def hand(
     picture: Picture, points: Points, rng: np.random.Generator, colour: np.ndarray
 ) -> None:
-    """A palm and four fingers that rest on the chin or on a cheek."""
+    """Draw a palm and four fingers that rest on the chin or on a cheek."""
     left, right = points49.eye_centres(points)
     eye = float(np.linalg.norm(right - left))
     way = rng.choice((-1.0, 1.0))
@@ -98,7 +99,7 @@ def hand(
 
 
 def cap(picture: Picture, points: Points, rng: np.random.Generator) -> None:
-    """A cap or a scarf, down to above the brows."""
+    """Draw a cap or a scarf that ends above the brows."""
     left, right = points49.eye_centres(points)
     eye, top = float(np.linalg.norm(right - left)), (left + right) / 2
     up = np.array([right[1] - left[1], left[0] - right[0]]) / eye

@@ -1,4 +1,4 @@
-"""Who is shown: the shape of a head, and its looks."""
+"""Draw a person: the shape of a head, and its look."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from jaxtyping import Float
 from au_jax.rendering import head, skin
 from au_jax.rendering.skin import Look
 
-# Complexions from dark to light, and colours of hair and iris (RGB, 0..1).
+# Complexions from dark to light, and colours of hair and iris, as RGB in 0..1.
 SKIN = np.array([(0.36, 0.23, 0.17), (0.66, 0.47, 0.36), (0.96, 0.78, 0.68)])
 HAIR = np.array([(0.05, 0.04, 0.035), (0.22, 0.13, 0.08), (0.55, 0.42, 0.26)])
 IRIS = np.array([(0.18, 0.10, 0.06), (0.33, 0.36, 0.20), (0.35, 0.48, 0.60)])
 
-# Features that would break the surface, or move the head rather than form it.
+# These features would break the surface, or move the head instead of shaping it.
 LEFT_OUT = (
     "head-trans",
     "head-angle",
@@ -26,7 +26,7 @@ LEFT_OUT = (
 
 @dataclasses.dataclass(frozen=True)
 class Person:
-    """A head at rest, painted."""
+    """A neutral head with its painted skin."""
 
     vertices: Float[np.ndarray, "v 3"]
     look: Look
@@ -34,13 +34,13 @@ class Person:
 
 
 def draw_person(rng: np.random.Generator) -> Person:
-    """Draws a person: origin, sex, age and weight, then single features."""
+    """Draw a person: origin, sex, age and weight, then single features."""
     mesh = head.load()
     origins = rng.dirichlet((0.5, 0.5, 0.5))  # african, asian, caucasian
     male, old = float(rng.beta(0.6, 0.6)), float(rng.beta(0.8, 1.6))
     vertices = head.deform(mesh.vertices, mesh.macros, _macros(rng, origins, male, old))
     vertices = head.deform(vertices, mesh.details, _details(rng, mesh.details))
-    # The eyes stay where the neutral ones are, whatever the height of the body.
+    # The height of the body moves the eyes; move them back to the neutral place.
     eyes = np.unique(mesh.triangles[mesh.materials == head.EYE])
     shift = mesh.vertices[eyes].mean(axis=0) - vertices[eyes].mean(axis=0)
     look = _look(rng, origins, male, old)
@@ -126,14 +126,14 @@ def _look(
 
 
 def _between(colours: Float[np.ndarray, "3 3"], at: float) -> Float[np.ndarray, "3"]:
-    """The colour at a place between the first (0) and the last (2)."""
+    """Interpolate between the first colour (at 0) and the last (at 2)."""
     return np.array([np.interp(at, (0, 1, 2), colours[:, i]) for i in range(3)])
 
 
 def _grow_hair(
     vertices: Float[np.ndarray, "v 3"], mesh: head.Head, look: Look
 ) -> Float[np.ndarray, "v 3"]:
-    """Lifts the scalp by the hair on it."""
+    """Raise the scalp by the thickness of the hair."""
     base = mesh.vertices
     angle = np.arctan2(base[:, 0], base[:, 2] - skin.AXIS)
     grown = skin.hair_mask(angle, base[:, 1], look.hairline + 0.1)

@@ -1,4 +1,4 @@
-"""Which triangle a camera sees in each pixel, and where: a z-buffer in numpy."""
+"""Rasterise triangles: a z-buffer in NumPy."""
 
 import dataclasses
 
@@ -8,11 +8,11 @@ from jaxtyping import Float, Int
 
 @dataclasses.dataclass(frozen=True)
 class Hits:
-    """The pixels that show a mesh; n of them."""
+    """The n pixels that show a mesh."""
 
     pixels: Int[np.ndarray, " n"]  # row * width + column
     triangles: Int[np.ndarray, " n"]
-    weights: Float[np.ndarray, "n 3"]  # of the triangle's corners
+    weights: Float[np.ndarray, "n 3"]  # barycentric, of the triangle's corners
     depth: Float[np.ndarray, " n"]  # distance from the camera
 
 
@@ -23,14 +23,14 @@ def rasterize(
     height: int,
     width: int,
 ) -> Hits:
-    """The front-most triangle that faces the camera at each pixel's centre.
+    """Find the nearest triangle that faces the camera, at the centre of each pixel.
 
     Args:
-      points: x, y of the vertices in pixels; the centre of the first pixel is 0, 0.
-      depth: of the vertices; smaller is nearer.
-      triangles: clockwise in the picture (y down) where they show their front.
-      height: of the picture, in pixels.
-      width: of the picture, in pixels.
+        points: x, y of the vertices in pixels; the centre of the first pixel is 0, 0.
+        depth: The depth of the vertices; smaller is nearer.
+        triangles: Their front faces the camera if they are clockwise (y down).
+        height: Height of the picture in pixels.
+        width: Width of the picture in pixels.
     """
     a, b, c = (points[triangles[:, i]] for i in range(3))
     low = np.ceil(np.minimum(np.minimum(a, b), c)).astype(np.int32)
@@ -43,8 +43,8 @@ def rasterize(
     a, b, c, area = a[shown], b[shown], c[shown], area[shown]
     size, low = size[shown], low[shown]
 
-    # The weights of the corners a and b in the first pixel of a bounding box, and how
-    # much they grow with each column and row.
+    # The weights of the corners a and b in the first pixel of a bounding box, and their
+    # increase per column and row.
     first = low.astype(points.dtype)
     in_a = _cross(b - first, c - first) / area
     in_b = _cross(c - first, a - first) / area
@@ -83,7 +83,7 @@ def rasterize(
 def interpolate(
     hits: Hits, triangles: Int[np.ndarray, "t 3"], values: Float[np.ndarray, "v k"]
 ) -> Float[np.ndarray, "n k"]:
-    """Values of the vertices at the pixels (without correction for perspective)."""
+    """Interpolate values of the vertices at the pixels, ignoring perspective."""
     corners = triangles[hits.triangles]
     w = hits.weights
     return (

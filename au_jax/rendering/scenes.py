@@ -12,29 +12,29 @@ from au_jax.rendering.expression import Expression
 from au_jax.rendering.person import Person
 from au_jax.rendering.shading import Lamp, Light, Shot
 
-SIZE = 288  # of a picture, pixels
+SIZE = 288  # side of a picture in pixels
 
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """What stays the same over a sequence."""
+    """The properties of a sequence that stay the same."""
 
     camera: Camera
     light: Light
-    seed: int  # of what is drawn behind, in front, and by the lens
+    seed: int  # of the backdrop, the occluders and the lens
     wild: bool
 
 
 @dataclasses.dataclass(frozen=True)
 class Photo:
-    """A picture and the true places of its 49 landmarks, x, y in pixels."""
+    """A picture and its 49 true landmarks, x, y in pixels."""
 
     image: UInt8[np.ndarray, "h w 3"]
     landmarks: Float[np.ndarray, "49 2"]
 
 
 def draw_lab(rng: np.random.Generator) -> Scene:
-    """Even light from the front, a near-frontal head."""
+    """Draw a scene with even light from the front and a near-frontal head."""
     strength = rng.uniform(0.85, 1.05)
     key = Lamp((rng.normal(0, 0.25), rng.uniform(0.2, 0.6), 1.0), _grey(0.5 * strength))
     light = Light(_grey(0.62 * strength), _grey(0.5 * strength), [key], gloss=0.05)
@@ -44,7 +44,7 @@ def draw_lab(rng: np.random.Generator) -> Scene:
 
 
 def draw_wild(rng: np.random.Generator) -> Scene:
-    """Strong or coloured light from anywhere in front, a head turned and tilted."""
+    """Draw a scene with strong or coloured light and a turned, tilted head."""
     ambient = rng.uniform(0.45, 0.7)
     above = _tinted(rng, ambient * rng.uniform(0.8, 1.4))
     below = _tinted(rng, ambient * rng.uniform(0.5, 1.1))
@@ -61,7 +61,7 @@ def draw_wild(rng: np.random.Generator) -> Scene:
 def photograph(
     person: Person, expression: Expression, scene: Scene, frame: int
 ) -> Photo:
-    """A picture of one moment; head and eyes move a little from frame to frame."""
+    """Take a picture of one moment; head and eyes move a little between frames."""
     rng = np.random.default_rng((scene.seed, frame))
     camera = dataclasses.replace(
         scene.camera,
@@ -72,7 +72,7 @@ def photograph(
     gaze = (rng.normal(0, 0.02), rng.normal(0, 0.01))
     shot = shading.shoot(person, expression, camera, scene.light, gaze, SIZE)
     landmarks = shot.points[head.LANDMARKS]
-    # Things that do not change within a sequence have a generator of their own.
+    # A second generator draws what stays the same within a sequence.
     fixed = np.random.default_rng(scene.seed)
     if not scene.wild:
         behind = backdrop.plain(fixed, SIZE)
@@ -104,7 +104,7 @@ def _occlude(
 def _in_front(
     shot: Shot, behind: Float[np.ndarray, "h w 3"]
 ) -> Float[np.ndarray, "h w 3"]:
-    """The head before a backdrop, its outline smoothed."""
+    """Put the head in front of a backdrop, with a smooth outline."""
     share = cv2.GaussianBlur(shot.shown.astype(np.float32), (0, 0), 0.7)
     share = np.where(shot.shown, share, 0)[..., None]
     return (behind + (shot.colour - behind) * share).astype(np.float32)
@@ -113,7 +113,7 @@ def _in_front(
 def _camera(
     rng: np.random.Generator, spread: tuple[float, float, float], scale: float
 ) -> Camera:
-    """A pose drawn with these standard deviations of yaw, pitch and roll."""
+    """Draw a pose with these standard deviations of yaw, pitch and roll."""
     yaw, pitch, roll = (float(np.clip(rng.normal(0, s), -2 * s, 2 * s)) for s in spread)
     return Camera(
         yaw=yaw,
@@ -133,7 +133,7 @@ def _grey(level: float) -> tuple[float, float, float]:
 
 
 def _tinted(rng: np.random.Generator, level: float) -> tuple[float, float, float]:
-    """Light of this level, often coloured."""
+    """Draw light of this level, often coloured."""
     tint = 1 + rng.uniform(0, 0.2) * rng.uniform(-1, 1, 3)
     red, green, blue = (level * tint / tint.mean()).tolist()
     return red, green, blue

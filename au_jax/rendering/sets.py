@@ -22,21 +22,21 @@ from au_jax.rendering.person import draw_person
 from au_jax.rendering.scenes import Scene
 from au_jax.runtime import workers
 
-VERSION = 2  # raise it when the same seed gives other pictures
+VERSION = 2  # increase it when the same seed gives other pictures
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a set consists of. A task is a sequence of frames, as in BP4D."""
+    """The content of a set. A task is a sequence of frames, as in BP4D."""
 
     name: str
-    initial: str  # of the subjects' names
-    people: Mapping[str, int]  # by split; a person is in one only
+    initial: str  # the first letter of subjects' names
+    people: Mapping[str, int]  # by split; nobody is in two splits
     tasks: int
     frames: int
     rates: Mapping[int, float]  # share of the tasks in which an AU becomes active
     together: Mapping[tuple[int, int], float]
-    distraction: float  # chance of each movement that is no AU of ours
+    distraction: float  # the probability of each movement without a label
     draw_scene: Callable[[np.random.Generator], Scene]
 
 
@@ -68,19 +68,19 @@ PLANS = {
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One person's pictures."""
+    """The pictures of one person."""
 
     plan: Plan
     seed: int
     split: str
-    number: int  # of the person in the set, from 1
+    number: int  # the number of the person in the set, from 1
 
     def rows(self) -> list[Row]:
-        """Their names and labels; the same sequences that `render` shows."""
+        """Return the names and labels of the pictures that `render` makes."""
         return [row for row, _ in self._moments()]
 
     def render(self) -> Faces:
-        """Renders, aligns by the true landmarks, and encodes."""
+        """Render the pictures, align them by the true landmarks, and encode them."""
         person = draw_person(self._rng(0))
         jpegs, landmarks = [], []
         for row, (expression, scene) in self._moments():
@@ -107,13 +107,13 @@ class Job:
                 yield row, (expression, scene)
 
     def _rng(self, part: int) -> np.random.Generator:
-        """A generator for the person (0) or a task, whatever was drawn before."""
+        """Return the generator of the person (0) or of a task."""
         entropy = (self.seed, ord(self.plan.initial), self.number, part)
         return np.random.default_rng(entropy)
 
 
 def jobs(plan: Plan, seed: int, size: float) -> list[Job]:
-    """All people of a set; `size` multiplies their number."""
+    """Return all people of a set; `size` multiplies their number."""
     splits = [
         split
         for split, people in plan.people.items()
@@ -130,15 +130,15 @@ def render(
     processes: int,
     pause: Callable[[], None] = lambda: None,
 ) -> None:
-    """Renders a set into `data_dir`, or goes on where an interrupted run stopped.
+    """Render a set into `data_dir`; after an interruption, do only the rest.
 
     Raises:
-        UserError: the folder holds something else, or another run works in it.
+        UserError: the folder holds something else, or another run uses it.
     """
     plan = PLANS[name]
     work = jobs(plan, seed, size)
     settings = f"{VERSION} {chunks.SETTINGS} {writer.VERSION} {seed} {size} {plan}"
-    # A function's text holds its address.
+    # The repr of a function contains its address.
     settings = settings.replace(repr(plan.draw_scene), plan.draw_scene.__name__)
     fingerprint = hashlib.sha256(settings.encode()).hexdigest()
     images = len(work) * plan.tasks * plan.frames
@@ -163,7 +163,7 @@ def render(
 def _rendered(
     work: list[Job], files: list[Path], processes: int
 ) -> Iterator[tuple[list[Item], Faces]]:
-    """The pictures of all people, in order, by several processes."""
+    """Yield the pictures of all people in order, rendered by several processes."""
     context = multiprocessing.get_context("spawn")
     pool = concurrent.futures.ProcessPoolExecutor(processes, context, _begin)
     try:
@@ -176,7 +176,7 @@ def _rendered(
 
 
 def _begin() -> None:
-    """Sets up a worker process: Ctrl-C is its parent's business."""
+    """Set up a worker; its parent handles Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     workers.end_with_parent()
     cv2.setNumThreads(1)

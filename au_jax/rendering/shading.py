@@ -1,4 +1,4 @@
-"""From a posed head to a picture: what each pixel shows, and the light on it."""
+"""Render a posed head: the surface that each pixel shows, and the light on it."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from au_jax.rendering.expression import AUS, Expression
 from au_jax.rendering.person import Person
 
 EYE_AXIS = (0.308, 7.284)  # x, y of the neutral head's eyes, decimetres
-IRIS, PUPIL = 0.062, 0.022  # their radii
+IRIS, PUPIL = 0.062, 0.022  # radii in decimetres
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Lamp:
 
     towards: tuple[float, float, float]
     colour: tuple[float, float, float]  # 1 is full light
-    shadow: bool = False  # whether the head throws one
+    shadow: bool = False  # True if the head casts a shadow
 
 
 @dataclasses.dataclass(frozen=True)
 class Light:
-    """The light of a scene; ambient light differs from above and from below."""
+    """The light of a scene, with ambient light from above and from below."""
 
     above: tuple[float, float, float]
     below: tuple[float, float, float]
@@ -38,7 +38,7 @@ class Light:
 
 @dataclasses.dataclass(frozen=True)
 class Shot:
-    """A rendered head and where its points are."""
+    """A rendered head and the places of its vertices."""
 
     colour: Float[np.ndarray, "h w 3"]  # 0..1, where `shown`
     shown: Bool[np.ndarray, "h w"]
@@ -53,7 +53,7 @@ def shoot(
     gaze: tuple[float, float],
     size: int,
 ) -> Shot:
-    """Renders the head on an empty picture of size x size pixels."""
+    """Render the head into an empty picture of size x size pixels."""
     mesh = head.load()
     vertices = head.deform(person.vertices, mesh.units, expression.units)
     points, depth = cameras.project(vertices, camera)
@@ -93,7 +93,7 @@ def _albedo(
     parts: Float[np.ndarray, "n 2"],
     gaze: tuple[float, float],
 ) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, " n"]]:
-    """Colour and gloss of each pixel's surface; `base` is its place on the neutral."""
+    """Return the colour and gloss of each pixel; `base` is its place at rest."""
     look = person.look
     place = skin.to_atlas(base)
     colour = _sample(person.atlas, place)
@@ -116,7 +116,7 @@ def _albedo(
     iris = look.iris * (0.7 + 0.5 * radius / IRIS)
     colour[eye] = white + (iris - white) * np.clip((IRIS - radius) / 0.008 + 0.5, 0, 1)
     colour[eye] *= 1 - 0.95 * np.clip((PUPIL - radius) / 0.008 + 0.5, 0, 1)
-    # The upper lid shades the eye.
+    # The upper lid casts a shadow on the eye.
     colour[eye] *= 1 - 0.45 * np.clip((base[eye, 1:2] - 7.31) / 0.05, 0, 1)
     gloss[eye] = 4
     colour[materials == head.TEETH] = (0.62, 0.58, 0.52)
@@ -125,7 +125,7 @@ def _albedo(
 
 
 def _wrinkled(depth: float, aus: Mapping[int, float]) -> Float[np.ndarray, "512 512"]:
-    """What is left of the light in the folds of the skin."""
+    """Return the share of the light that remains in the folds of the skin."""
     strength = np.array([aus[au] for au in AUS], np.float32)
     folds = np.tensordot(strength, skin.wrinkles(), 1).clip(0, 1)
     return 1 - np.float32(0.75 * depth) * folds
@@ -134,7 +134,7 @@ def _wrinkled(depth: float, aus: Mapping[int, float]) -> Float[np.ndarray, "512 
 def _sample(
     picture: Float[np.ndarray, "h w c"], place: Float[np.ndarray, "n 2"]
 ) -> Float[np.ndarray, "n c"]:
-    """Bilinear samples; outside, the nearest pixel's."""
+    """Sample bilinearly; outside the picture, return the nearest pixel."""
     # OpenCV takes at most 32,767 columns.
     rows = -(-len(place) // 4096)
     padded = np.resize(place, (rows * 4096, 2)).reshape(rows, 4096, 2)
@@ -157,7 +157,7 @@ def _lit(
     albedo: Float[np.ndarray, "n 3"],
     gloss: Float[np.ndarray, " n"],
 ) -> Float[np.ndarray, "n 3"]:
-    """Ambient light, soft diffuse light, and highlights."""
+    """Apply ambient light, soft diffuse light, and highlights."""
     up = (0.5 + 0.5 * normal[:, 1:2]).astype(np.float32)
     diffuse = up * np.array(light.above, np.float32) + (1 - up) * np.array(
         light.below, np.float32
@@ -170,7 +170,7 @@ def _lit(
         open_ = np.ones_like(reach)
         if lamp.shadow:
             open_ = shadows.unshadowed(turned, triangles, place, towards)
-        # Light that scatters in the skin reaches a little beyond the edge, reddened.
+        # Light scatters in the skin, so it reaches beyond the edge and reddens.
         soft = np.stack([(reach + w) / (1 + w) for w in (0.25, 0.15, 0.12)], axis=1)
         diffuse = diffuse + np.clip(soft, 0, 1) * open_[:, None] * np.array(
             lamp.colour, np.float32

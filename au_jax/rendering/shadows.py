@@ -1,13 +1,13 @@
-"""Where the head throws a shadow on itself."""
+"""The shadow of the head on itself."""
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from au_jax.rendering import raster
 
-SIZE = 160  # of the shadow map, pixels
-SCALE = 48.0  # its pixels per decimetre
-BIAS = 0.08  # decimetres: a surface does not shade itself
+SIZE = 160  # side of the shadow map in pixels
+SCALE = 48.0  # pixels of the shadow map per decimetre
+BIAS = 0.08  # decimetres; keeps a surface from shading itself
 
 
 def unshadowed(
@@ -16,7 +16,7 @@ def unshadowed(
     place: Float[np.ndarray, "n 3"],
     towards: Float[np.ndarray, "3"],
 ) -> Float[np.ndarray, " n"]:
-    """How much of a lamp's light reaches each place, 0..1, by a shadow map."""
+    """Return the share of a lamp's light that reaches each place, by a shadow map."""
     side = np.cross((0.0, 1.0, 0.0), towards)
     side /= np.linalg.norm(side)
     axes = np.stack([side, np.cross(towards, side)]).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Skin as a picture: complexion, brows, beard, hair and wrinkles, painted on an atlas.
+"""Paint the skin: complexion, brows, beard, hair and wrinkles, on an atlas.
 
 The atlas unrolls the neutral head like a map of the world: columns are the angle about
-an axis through the head, rows the height. What is painted there moves with the mesh.
+an axis through the head, rows are the height. The paint moves with the mesh.
 """
 
 import dataclasses
@@ -13,11 +13,11 @@ from jaxtyping import Float
 
 from au_jax.rendering.expression import AUS
 
-SIZE = 512  # of the atlas
+SIZE = 512  # side of the atlas in pixels
 SCALE = 165.0  # pixels per decimetre of height, and per radian
-TOP = 8.6  # decimetres: the height of the first row
-FLUSH = np.array((0, 0.18, 0.16), np.float32)  # what redness takes from the skin
-AXIS = 0.45  # z of the axis, decimetres
+TOP = 8.6  # the height of the first row, in decimetres
+FLUSH = np.array((0, 0.18, 0.16), np.float32)  # redness removes this much light
+AXIS = 0.45  # z of the axis, in decimetres
 
 Atlas = Float[np.ndarray, "512 512"]
 Colour = Float[np.ndarray, "3"]
@@ -25,7 +25,7 @@ Colour = Float[np.ndarray, "3"]
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """What a person's skin and hair look like; colours are RGB, 0..1."""
+    """The look of a person's skin and hair; colours are RGB in 0..1."""
 
     skin: Colour
     lips: Colour
@@ -43,7 +43,7 @@ class Look:
 
 
 def to_atlas(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 2"]:
-    """Column and row of points of the neutral head."""
+    """Return the column and row of points of the neutral head."""
     angle = np.arctan2(points[:, 0], points[:, 2] - AXIS)
     column = SIZE / 2 + SCALE * angle
     return np.stack([column, SCALE * (TOP - points[:, 1])], 1).astype(np.float32)
@@ -52,7 +52,7 @@ def to_atlas(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 2"]:
 def hair_mask(
     angle: Float[np.ndarray, "*n"], height: Float[np.ndarray, "*n"], hairline: float
 ) -> Float[np.ndarray, "*n"]:
-    """Where hair grows on the head, 0..1: above a line that falls towards the ears."""
+    """Return where hair grows, 0..1: above a line that falls towards the ears."""
     side = np.clip((np.abs(angle) - 0.75) / 0.55, 0, 1)
     back = np.clip((np.abs(angle) - 1.35) / 0.3, 0, 1)
     line = hairline - 0.85 * side**1.5 - 1.2 * back
@@ -60,11 +60,11 @@ def hair_mask(
 
 
 def paint(look: Look, rng: np.random.Generator) -> Float[np.ndarray, "512 512 3"]:
-    """The atlas of a person's skin in RGB, 0..1."""
+    """Paint the atlas of a person's skin as RGB in 0..1."""
     angle, height = _grid()
     complexion, hairs = _channels(look.skin), _channels(look.hair)
     blotches = _noise(rng, 12) * 0.05 + _noise(rng, 48) * 0.03 + _noise(rng, 200) * 0.03
-    skin = complexion * (1 + blotches)  # the channels first, which is faster
+    skin = complexion * (1 + blotches)  # channels are the first axis, for speed
     flush = sum(
         _spot(x, y, width)
         for x, y, width in ((-0.42, 6.95, 0.22), (0.42, 6.95, 0.22), (0.0, 6.95, 0.14))
@@ -95,10 +95,10 @@ def paint(look: Look, rng: np.random.Generator) -> Float[np.ndarray, "512 512 3"
 
 @functools.cache
 def wrinkles() -> Float[np.ndarray, "6 512 512"]:
-    """Darkness of the wrinkles that go with each of AUS, 0..1.
+    """Draw the darkness of the wrinkles of each of AUS, 0..1.
 
-    After the appearance changes that the FACS manual names: lines across the forehead
-    (1, 2), upright ones between the brows (4), crow's feet and the lower lid (6), the
+    They follow the appearance changes in the FACS manual: lines across the forehead (1,
+    2), vertical lines between the brows (4), crow's feet and the lower lid (6), the
     nasolabial furrow (12), the chin boss (17).
     """
     maps = np.zeros((len(AUS), SIZE, SIZE), np.float32)
@@ -130,14 +130,14 @@ def wrinkles() -> Float[np.ndarray, "6 512 512"]:
 
 @functools.cache
 def _grid() -> tuple[Atlas, Atlas]:
-    """Angle and height of each pixel of the atlas."""
+    """Return the angle and height of each pixel of the atlas."""
     row, column = np.mgrid[:SIZE, :SIZE].astype(np.float32)
     return (column - SIZE / 2) / SCALE, TOP - row / SCALE
 
 
 @functools.cache
 def _spot(angle: float, height: float, width: float) -> Atlas:
-    """A soft round spot; what is kept is used for every person."""
+    """Draw a soft round spot; the cached result serves every person."""
     x, y = _grid()
     return np.exp(-((x - angle) ** 2 + (y - height) ** 2) / (2 * width**2))
 
@@ -155,7 +155,7 @@ def _beard_mask() -> Atlas:
 
 
 def _brows(look: Look, rng: np.random.Generator) -> Atlas:
-    """Brows hair by hair, as how much they cover."""
+    """Draw the brows hair by hair, as the share of the skin that they cover."""
     density, thickness, arch = look.brow
     layer = np.zeros((SIZE, SIZE), np.float32)
     for side in (-1, 1):
@@ -176,14 +176,14 @@ def _brows(look: Look, rng: np.random.Generator) -> Atlas:
 def _line(
     layer: Atlas, points: list[tuple[float, float]], width: int, value: float = 1.0
 ) -> None:
-    """Draws a polyline, given by angles and heights."""
+    """Draw a polyline, given by angles and heights."""
     pixels = [(SIZE / 2 + SCALE * x, SCALE * (TOP - y)) for x, y in points]
     fixed = np.round(np.array(pixels) * 16).astype(np.int32)
     cv2.polylines(layer, [fixed], False, value, width, cv2.LINE_AA, 4)
 
 
 def _noise(rng: np.random.Generator, cells: int) -> Atlas:
-    """Smooth noise of about -1..1, with `cells` cells across the atlas."""
+    """Draw smooth noise of about -1..1, with `cells` cells across the atlas."""
     small = rng.standard_normal((cells, cells)).astype(np.float32) * 0.5
     return cv2.resize(small, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
 
@@ -195,5 +195,5 @@ def _channels(colour: Colour) -> Float[np.ndarray, "3 1 1"]:
 def _cover(
     skin: Float[np.ndarray, "3 h w"], colour: Float[np.ndarray, "3 _ _"], share: Atlas
 ) -> None:
-    """Puts a colour over the skin, in place."""
+    """Cover the skin with a colour, in place."""
     skin += (colour - skin) * share.astype(np.float32)
