@@ -1,4 +1,4 @@
-"""Action units in words (FACS: Ekman, Friesen and Hager, 2002); colours."""
+"""The names of action units (FACS: Ekman, Friesen and Hager 2002), and colours."""
 
 _NAMES = {
     1: "inner brow raiser",
@@ -28,17 +28,17 @@ _NAMES = {
     43: "eyes closed",
 }
 
-# Okabe and Ito's colours, which colour-blind people can tell apart, darkened to a
-# contrast of 4.5 to white and to the grey of the timelines (WCAG's AA for text); dark
-# grey stands for those that would become alike.
+# Okabe and Ito's colours, which colour-blind people can tell apart. They are darkened
+# to a contrast of 4.5 to white and to the grey of the timelines (WCAG's AA for text).
+# Dark grey replaces those that would become too similar.
 COLOURS = ((0, 114, 178), (190, 78, 0), (0, 110, 80), (180, 70, 130), (60, 60, 60))
 
 
 def in_words(au: int) -> str:
-    """ "AU12 lip corner puller"."""
+    """Return the number and name of an AU: "AU12 lip corner puller"."""
     return f"AU{au:02d} {_NAMES.get(au, '')}".strip()
 
 
 def colour(face: int) -> tuple[int, int, int]:
-    """RGB of the face with this number."""
+    """Return the colour of the face with this number, as RGB."""
     return COLOURS[face % len(COLOURS)]

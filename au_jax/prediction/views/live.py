@@ -1,7 +1,7 @@
-"""A preview of a run in the browser, for this machine alone: http://127.0.0.1:PORT/.
+"""A live preview in the browser, on this machine alone: http://127.0.0.1:PORT/.
 
-The run leaves its newest frame here; a browser gets it drawn when the picture before is
-through. So a slow one gets fewer pictures, and the run neither waits nor keeps any.
+A browser gets the newest frame once the previous one is sent. So a slow browser gets
+fewer frames, and the run neither waits nor stores any.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from au_jax.prediction.views.overlay import annotate
 
 Lines = Sequence[Sequence[str]]
 Show = Callable[[Frame, Lines], None]
-"""Takes a frame with its pixels, and rows of the table with its own among them."""
+"""`(frame with its pixels, rows of the table)`; the frame's rows are among them."""
 
 _HOST = "127.0.0.1"
 _KINDS = {
@@ -33,15 +33,15 @@ _PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8">
 body { font: 16px/1.45 system-ui, sans-serif; margin: 1rem; color: #1a1a1a }
 img { max-width: 100% }</style></head><body><main><h1>Action units, live</h1>
 <img src="/stream" alt="The newest frame: faces, landmarks, bars of action units">
-<p>The first one takes seconds, the last one stays; all are in aus.csv.</p></main>"""
+<p>The first frame takes a few seconds. All results are in aus.csv.</p></main>"""
 
 
 @contextlib.contextmanager
 def serve(port: int, aus: Sequence[int]) -> Iterator[Show | None]:
-    """Shows what the function that it yields is given; None where the port is 0.
+    """Serve the preview; yield a function that shows a frame, or None if the port is 0.
 
     Raises:
-        UserError: the port is taken, or may not be had.
+        UserError: the port is taken, or may not be used.
     """
     if not port:
         yield None
@@ -63,7 +63,7 @@ def serve(port: int, aus: Sequence[int]) -> Iterator[Show | None]:
 
 
 class _Server(ThreadingHTTPServer):
-    """A thread for each browser, and what all of them show."""
+    """A server with a thread per browser, and the frame that all of them show."""
 
     def __init__(self, port: int, aus: Sequence[int]):
         super().__init__((_HOST, port), _Handler)
@@ -72,13 +72,13 @@ class _Server(ThreadingHTTPServer):
         self._newest: tuple[Frame, Lines] | None = None
 
     def show(self, frame: Frame, lines: Lines) -> None:
-        """Puts a frame in the place of the one before."""
+        """Replace the frame."""
         with self.changed:
             self._number, self._newest = self._number + 1, (frame, lines)
             self.changed.notify_all()
 
     def jpegs(self) -> Iterator[bytes]:
-        """The newest frame, drawn, as often as there is another."""
+        """Yield the newest frame as an annotated JPEG whenever there is a new one."""
         names, seen = columns(self._aus), 0
         while True:
             with self.changed:
@@ -88,20 +88,20 @@ class _Server(ThreadingHTTPServer):
                     return
                 seen, (frame, lines) = self._number, self._newest
             if frame.image is not None:
-                its = [frame.source.file, str(frame.index)]
-                rows = [dict(zip(names, x, strict=True)) for x in lines if x[:2] == its]
+                key = [frame.source.file, str(frame.index)]
+                rows = [dict(zip(names, x, strict=True)) for x in lines if x[:2] == key]
                 picture = annotate(frame.image, rows, self._aus)
                 yield cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: the browser has gone."""
+        """Ignore it: the browser has disconnected."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    timeout = 10  # seconds for which a browser may take nothing
+    timeout = 10  # seconds after which an unresponsive browser is disconnected
 
     def do_GET(self) -> None:
-        """The page or the stream; neither for web sites that lead here by a name."""
+        """Send the page or the stream, unless another site's host name led here."""
         server: Any = self.server
         hosts = [f"{name}:{server.server_port}" for name in (_HOST, "localhost")]
         if self.headers["Host"] not in hosts or self.path not in _KINDS:
@@ -113,8 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(_PAGE if self.path == "/" else _BOUNDARY)
         for jpeg in server.jpegs() if self.path == "/stream" else ():
             head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            # Chrome shows a picture when the boundary after it has come.
+            # Chrome shows a picture only after the next boundary.
             self.wfile.write(head.encode() + jpeg + b"\r\n" + _BOUNDARY)
 
     def log_message(self, *args: object) -> None:
-        """Nothing: the terminal is the run's."""
+        """Log nothing: the terminal shows the run."""

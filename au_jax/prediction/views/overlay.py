@@ -1,6 +1,7 @@
-"""Annotated pictures and videos, made of the table and the inputs.
+"""Write annotated pictures and videos from the table and the inputs.
 
-A pass of its own over what is complete: an interrupted run loses no half-written video.
+This is a second pass, after the table is complete. So an interruption of the first pass
+cannot leave a half-written video.
 """
 
 import csv
@@ -22,16 +23,16 @@ from au_jax.runtime.files import replacing, write_whole
 Row = dict[str, str]
 Image = UInt8[np.ndarray, "_ _ 3"]
 
-# In pixels; all but the number of columns grow with pictures of more than 720 lines.
-_PANEL = 340  # a column of bars beside the picture
-_LINE = 22
-_COLUMNS = 8  # faces for which they do not suffice have a box and a number alone
+# Sizes in pixels; they grow with pictures of more than 720 lines.
+_PANEL = 340  # width of a column of bars beside the picture
+_LINE = 22  # height of a line of text
+_COLUMNS = 8  # at most; further faces have only a box and a number
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARK, _RAIL, _WHITE = (30, 30, 30), (225, 225, 225), (255, 255, 255)
 
 
 def tables(path: Path) -> Iterator[tuple[str, Iterator[tuple[int, list[Row]]]]]:
-    """Each input of the table with its frames and their rows; each read in order."""
+    """Yield each input of the table with its frames and their rows, in order."""
     with path.open(newline="") as file:
         for name, part in groupby(csv.DictReader(file), key=lambda row: row["file"]):
             frames = groupby(part, key=lambda row: int(row["frame"]))
@@ -45,7 +46,7 @@ def write(
     aus: Sequence[int],
     pause: Callable[[], None],
 ) -> None:
-    """Writes `folder/0000_NAME.jpg` or `.mp4` for each input, but for cameras."""
+    """Write `folder/0000_NAME.jpg` or `.mp4` for each input except cameras."""
     folder.mkdir(exist_ok=True)
     kinds = {source.file: source for source in sources}
     most = {
@@ -70,7 +71,7 @@ def _annotated(
     most: int,
     pause: Callable[[], None],
 ) -> Iterator[Image]:
-    """All of one size: the frames of a video have to be."""
+    """Yield annotated frames, all of one size, as a video needs them."""
     for frame, (index, rows) in zip(read(source), frames, strict=False):
         pause()
         assert frame.index == index
@@ -81,7 +82,7 @@ def _annotated(
 def _write_video(
     folder: Path, stem: str, source: Source, pictures: Iterator[Image]
 ) -> None:
-    """MPEG-4 at the rate of the input."""
+    """Write an MPEG-4 video at the frame rate of the input."""
     first = next(pictures, None)
     if first is None:
         return
@@ -99,20 +100,20 @@ def _write_video(
 def annotate(
     image: Image, rows: Sequence[Row], aus: Sequence[int], most: int = 0
 ) -> Image:
-    """Boxes and landmarks in the picture, and a panel of AU bars at its right.
+    """Draw boxes and landmarks into a picture, and a panel of AU bars to its right.
 
     Args:
         image: RGB.
-        rows: Of its faces, or the one that says why there is none.
-        aus: Their numbers.
-        most: Pictures with fewer faces than that get the same size as with so many.
+        rows: The rows of its faces, or the one row that says why there is none.
+        aus: The numbers of the AUs.
+        most: The result has room for at least so many faces.
     """
-    unit = max(1.0, len(image) / 720)  # large pictures are looked at from afar
+    unit = max(1.0, len(image) / 720)  # large pictures are shown at a smaller scale
     line, panel = round(_LINE * unit), round(_PANEL * unit)
     block = line * (len(aus) + 2)
     faces = max(most, len(rows), 1)
     height = max(len(image), min(round(900 * unit), faces * block), block)
-    height += height % 2  # codecs want even sides
+    height += height % 2  # video codecs need even sides
     each = height // block
     columns = min(-(-faces // each), _COLUMNS)
     width = image.shape[1] + image.shape[1] % 2
@@ -128,7 +129,7 @@ def annotate(
 
 
 def _draw_face(picture: Image, row: Row, unit: float) -> None:
-    """Lines with white beside them: they are seen on dark and on light pictures."""
+    """Draw lines with a white outline, visible on dark and on light pictures."""
     x, y, w, h = (int(row[f"face_{side}"]) for side in "xywh")
     ink, thick = colour(int(row["face_id"])), max(1, round(w / 150))
     for tone, width in ((_WHITE, thick + 3), (ink, thick + 1)):
@@ -139,7 +140,7 @@ def _draw_face(picture: Image, row: Row, unit: float) -> None:
             cv2.circle(picture, at, thick + 1, _WHITE, -1, cv2.LINE_AA)
             cv2.circle(picture, at, thick, ink, -1, cv2.LINE_AA)
     side = round(18 * unit)
-    left, top = max(0, x), max(0, y)  # a face may begin outside of the picture
+    left, top = max(0, x), max(0, y)  # a face may begin outside the picture
     wide = side * (1 + len(row["face_id"])) // 2
     cv2.rectangle(picture, (left, top), (left + wide, top + side), ink, -1)
     at = (left + side // 4, top + round(14 * unit))
@@ -149,7 +150,7 @@ def _draw_face(picture: Image, row: Row, unit: float) -> None:
 def _draw_bars(
     canvas: Image, row: Row, aus: Sequence[int], at: tuple[int, int], unit: float
 ) -> None:
-    """A title and a bar for each AU; the status alone where there is no face."""
+    """Draw a title and a bar per AU, or only the status if there is no face."""
     x, y = at
     status = row["status"].replace("_", " ")
     if not row["face_id"]:
@@ -170,7 +171,7 @@ def _bar(
     ink: tuple[int, int, int],
     unit: float,
 ) -> None:
-    """A name, and a bar of the probability: full colour where the AU is active."""
+    """Draw a name and a bar of the probability, filled if the AU is active."""
     x, y = at
     value, active = float(row[f"AU{au:02d}"]), row[f"AU{au:02d}_c"] == "1"
     _text(canvas, in_words(au), at, _DARK, unit)

@@ -1,7 +1,8 @@
-"""The report: one HTML file without anything from outside.
+"""Write the report page: one HTML file that loads nothing from outside.
 
-A timeline for each AU and face of a video, with the picture at its peak; pictures in a
-gallery that can be sorted and filtered. Every plot has its figures in words.
+It shows a timeline of each AU and face of a video, with the picture at its peak, and
+pictures in a gallery that can be sorted and filtered. Each plot states its numbers in
+words.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from au_jax.prediction.views.timelines import section, thumbnail
 from au_jax.runtime.files import write_whole
 
 _HERE = Path(__file__).parent
-_SHOWN = 500  # faces in the gallery
+_SHOWN = 500  # faces in the gallery, at most
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 
@@ -27,26 +28,26 @@ def write(
     table: Path,
     out: Path,
     sources: Sequence[Source],
-    limits: Mapping[int, float],
+    thresholds: Mapping[int, float],
     pause: Callable[[], None],
 ) -> None:
-    """Writes the page of a table.
+    """Write the page of a table.
 
     Args:
-        table: What `course.run` wrote.
-        out: The file.
+        table: The table of `prediction.run.predict`.
+        out: The file to write.
         sources: The inputs of the table.
-        limits: The AUs, by number, with the probability from which each is active.
-        pause: Called now and then; what it raises ends all.
+        thresholds: AU number -> the probability from which it is active.
+        pause: Called often; an exception that it raises ends the work.
     """
-    aus = list(limits)
+    aus = list(thresholds)
     kinds = {source.file: source for source in sources}
     videos, cards, more, failed = [], [], 0, []
     for name, frames in tables(table):
         pause()
         source = kinds[name]
         if source.kind != "image":
-            videos += section(source, frames, limits, pause)
+            videos += section(source, frames, thresholds, pause)
             continue
         rows = [row for _, part in frames for row in part]
         failed += [(name, row["status"]) for row in rows if not row["face_id"]]
@@ -63,7 +64,7 @@ def write(
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<link rel="icon" href="data:,">',  # else browsers ask a server for one
+        '<link rel="icon" href="data:,">',  # otherwise browsers request an icon
         f"<title>Action units</title><style>{style}</style></head><body><main>",
         "<h1>Action units</h1>",
         *videos,
@@ -92,10 +93,10 @@ def _card(row: Row, image: Image, aus: Sequence[int], place: int) -> str:
 
 
 def _bar(words: str, name: str, value: float, active: bool) -> str:
-    kind, told = (" class=active", ", active") if active else ("", "")
+    kind, note = (" class=active", ", active") if active else ("", "")
     return (
         f'<div{kind}><meter value="{value:.2f}" min="0" max="1"'
-        f' aria-label="{words}{told}"></meter> {name} {value:.2f}</div>'
+        f' aria-label="{words}{note}"></meter> {name} {value:.2f}</div>'
     )
 
 
@@ -107,13 +108,13 @@ def _gallery(cards: list[str], more: int, aus: Sequence[int]) -> list[str]:
         f'<label><input type="checkbox" value="AU{au:02d}"> {in_words(au)}</label>'
         for au in aus
     )
-    rest = f"<p>{more} more faces are in the table alone.</p>" if more else ""
+    rest = f"<p>{more} more faces are only in the table.</p>" if more else ""
     return [
         "<h2>Pictures</h2><p>AUs in bold type are active.</p>",
         '<label>Sort by <select id="order"><option value="place">input</option>'
         f"{options}</select></label>",
         f"<fieldset><legend>Only faces with</legend>{boxes}</fieldset>",
-        f'<p id="told" role="status">{len(cards)} faces</p>{rest}',
+        f'<p id="count" role="status">{len(cards)} faces</p>{rest}',
         f'<ul class="gallery">{"".join(cards)}</ul>',
     ]
 

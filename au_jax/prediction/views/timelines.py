@@ -1,4 +1,4 @@
-"""Timelines of a video for the report: one for each AU and face."""
+"""Draw the timelines of a video for the report, one per AU and face."""
 
 import base64
 import dataclasses
@@ -13,34 +13,39 @@ from au_jax.prediction.inputs import Source, read
 from au_jax.prediction.views.au_names import colour, in_words
 from au_jax.prediction.views.overlay import Row
 
-_POINTS = 600  # of a timeline: longer ones show the highest value of each part
-_SIDE = 180  # pixels of a thumbnail
+_POINTS = 600  # at least; longer timelines show the maximum of each part
+_SIDE = 180  # side of a thumbnail in pixels
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 
 
 @dataclasses.dataclass
 class Track:
-    """One AU of one face of a video, with bounded memory."""
+    """The probabilities of one AU of one face of a video, in bounded memory."""
 
     values: list[tuple[float, float, bool]]
-    """Time in seconds, probability, and whether the face was absent just before; of
-    `each` frames the highest."""
+    """Time in seconds, probability, and whether the face was absent just before.
+
+    Each is the maximum of `each` frames."""
     each: int = 1
-    seen: int = 0
+    count: int = 0
+    """Frames with the face."""
     active: int = 0
+    """Frames in which the AU is active."""
     last: int = -1
+    """The last frame with the face."""
     peak: tuple[float, int, Row] | None = None
+    """The highest probability, with its frame and row."""
 
     def add(self, row: Row, value: float, active: bool) -> None:
-        """The next frame of the face."""
+        """Add the next frame of the face."""
         frame = int(row["frame"])
         point = (float(row["timestamp"]), value, self.last not in (frame - 1, -1))
-        if self.seen % self.each == 0 or not self.values:
+        if self.count % self.each == 0 or not self.values:
             self.values.append(point)
         else:
             self.values[-1] = _higher(self.values[-1], point)
-        self.seen, self.active = self.seen + 1, self.active + active
+        self.count, self.active = self.count + 1, self.active + active
         self.last = frame
         if self.peak is None or value > self.peak[0]:
             self.peak = (value, frame, row)
@@ -60,16 +65,16 @@ def _higher(
 def section(
     source: Source,
     frames: Iterator[tuple[int, list[Row]]],
-    limits: Mapping[int, float],
+    thresholds: Mapping[int, float],
     pause: Callable[[], None],
 ) -> list[str]:
-    """A section: for each face the timelines and the pictures of its peaks.
+    """Return a section of the page: for each face its timelines and their peaks.
 
     Args:
-        source: The video, or a camera, of which there are no pictures.
+        source: The video, or a camera, whose frames cannot be read again.
         frames: Its rows in the table, by frame.
-        limits: The AUs, by number, with the probability from which each is active.
-        pause: Called now and then; what it raises ends all.
+        thresholds: AU number -> the probability from which it is active.
+        pause: Called often; an exception that it raises ends the work.
     """
     tracks: dict[tuple[int, int], Track] = {}
     counts: dict[str, int] = {}
@@ -81,50 +86,52 @@ def section(
             end = max(end, float(row["timestamp"]))
             if not row["face_id"]:
                 continue
-            for au in limits:
+            for au in thresholds:
                 track = tracks.setdefault((int(row["face_id"]), au), Track([]))
                 name = f"AU{au:02d}"
                 track.add(row, float(row[name]), row[f"{name}_c"] == "1")
-    wanted = {track.peak[1] for track in tracks.values() if track.peak}
-    shown = _pictures(source, wanted, tracks) if source.kind == "video" else {}
-    told = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in counts.items())
+    peaks = _pictures(source, tracks) if source.kind == "video" else {}
+    rows_by_status = ", ".join(
+        f"{n} {status.replace('_', ' ')}" for status, n in counts.items()
+    )
     parts = [
-        f"<h2>{escape(source.file)}</h2><p>{end:.1f} s; rows: {told}. Each line is a"
-        " probability from 0 (below) to 1 (above); from the dashed line on its AU is"
-        " active.</p>"
+        f"<h2>{escape(source.file)}</h2><p>{end:.1f} s; rows: {rows_by_status}. Each"
+        " line is a probability from 0 (bottom) to 1 (top); its AU is active from the dashed"
+        " line upwards.</p>"
     ]
     for face in sorted({face for face, _ in tracks}):
         parts.append(f"<h3>Face {face}</h3>")
-        for au, limit in limits.items():
-            track, picture = tracks[face, au], shown.get((face, au), "")
-            parts.append(_timeline(track, (au, limit), face, end, picture))
+        for au, threshold in thresholds.items():
+            track, picture = tracks[face, au], peaks.get((face, au), "")
+            parts.append(_timeline(track, (au, threshold), face, end, picture))
     return parts
 
 
 def _pictures(
-    source: Source, wanted: set[int], tracks: dict[tuple[int, int], Track]
+    source: Source, tracks: dict[tuple[int, int], Track]
 ) -> dict[tuple[int, int], str]:
-    """The face at the peak of each track, as the address of a picture."""
-    shown = {}
+    """Return the face at the peak of each track, as a data URL."""
+    peaks = {track.peak[1] for track in tracks.values() if track.peak}
+    pictures = {}
     for frame in read(source):
-        if frame.index in wanted and frame.image is not None:
+        if frame.index in peaks and frame.image is not None:
             for key, track in tracks.items():
                 if track.peak and track.peak[1] == frame.index:
-                    shown[key] = thumbnail(frame.image, track.peak[2])
-        if frame.index >= max(wanted, default=0):
+                    pictures[key] = thumbnail(frame.image, track.peak[2])
+        if frame.index >= max(peaks, default=0):
             break
-    return shown
+    return pictures
 
 
 def _timeline(
     track: Track, known: tuple[int, float], face: int, end: float, picture: str
 ) -> str:
-    au, limit = known
+    au, threshold = known
     peak, frame, row = track.peak or (0.0, 0, {"timestamp": "0"})
-    share = 100 * track.active / max(track.seen, 1)
+    share = 100 * track.active / max(track.count, 1)
     words = (
-        f"{in_words(au)}: active (from {limit:.2f} on) in {share:.0f} % of {track.seen}"
-        f" frames; highest {peak:.2f} at {float(row['timestamp']):.2f} s, frame {frame}"
+        f"{in_words(au)}: active (from {threshold:.2f} on) in {share:.0f} % of"
+        f" {track.count} frames; highest {peak:.2f} at {float(row['timestamp']):.2f} s, frame {frame}"
     )
     span = max(end, 1e-9)
     places = [(1000 * time / span, 100 - 100 * p) for time, p, _ in track.values]
@@ -137,7 +144,7 @@ def _timeline(
     return (
         f'<figure><figcaption>{escape(words)}</figcaption><svg viewBox="0 -4 1000 108"'
         f' preserveAspectRatio="none" role="img" aria-label="{escape(words)}">'
-        f'<path d="M0 {100 - 100 * limit:.1f}H1000" stroke="#767676"'
+        f'<path d="M0 {100 - 100 * threshold:.1f}H1000" stroke="#767676"'
         ' stroke-dasharray="6 6"'
         ' vector-effect="non-scaling-stroke"/><path fill="none" stroke-width="2"'
         f' stroke="rgb({red},{green},{blue})" vector-effect="non-scaling-stroke"'
@@ -146,7 +153,7 @@ def _timeline(
 
 
 def thumbnail(image: Image, row: Row) -> str:
-    """The face with a margin, as a data address."""
+    """Return the face of a row with a margin, as a data URL."""
     x, y, w, h = (int(row[f"face_{side}"]) for side in "xywh")
     m = w // 4
     part = image[max(0, y - m) : y + h + m, max(0, x - m) : x + w + m]

@@ -130,7 +130,7 @@ def test_faces_are_sorted_by_the_keyboard(session, run):
 
 
 def test_faces_are_chosen_by_the_keyboard(session, run):
-    told = "return document.getElementById('told').textContent"
+    told = "return document.getElementById('count').textContent"
     _press(session, TAB + TAB + SPACE)
     assert _shown(run) == ["b.png", "c.png"]
     assert run(told) == "2 of 3 shown"
