@@ -96,8 +96,8 @@ def section(
     )
     parts = [
         f"<h2>{escape(source.file)}</h2><p>{end:.1f} s; rows: {rows_by_status}. Each"
-        " line is a probability from 0 (bottom) to 1 (top); its AU is active from the dashed"
-        " line upwards.</p>"
+        " line is a probability from 0 (bottom) to 1 (top); its AU is active from the"
+        " dashed line upwards.</p>"
     ]
     for face in sorted({face for face, _ in tracks}):
         parts.append(f"<h3>Face {face}</h3>")
@@ -129,9 +129,10 @@ def _timeline(
     au, threshold = known
     peak, frame, row = track.peak or (0.0, 0, {"timestamp": "0"})
     share = 100 * track.active / max(track.count, 1)
+    time = float(row["timestamp"])
     words = (
         f"{in_words(au)}: active (from {threshold:.2f} on) in {share:.0f} % of"
-        f" {track.count} frames; highest {peak:.2f} at {float(row['timestamp']):.2f} s, frame {frame}"
+        f" {track.count} frames; highest {peak:.2f} at {time:.2f} s, frame {frame}"
     )
     span = max(end, 1e-9)
     places = [(1000 * time / span, 100 - 100 * p) for time, p, _ in track.values]
