@@ -32,9 +32,12 @@ def pytest_addoption(parser: pytest.Parser):
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]):
+    for item in items:
+        if "slow" in item.keywords and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(1200))
     if config.getoption("--all") or "slow" in config.getoption("-m"):
         return
-    skip = pytest.mark.skip(reason="slow: runs with --all")
-    for item in items:
-        if "slow" in item.keywords:
-            item.add_marker(skip)
+    slow = [item for item in items if "slow" in item.keywords]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if "slow" not in item.keywords]

@@ -1,5 +1,6 @@
 """The rules of CONTRIBUTING.md that a machine can check."""
 
+import ast
 import pathlib
 import subprocess
 import sys
@@ -23,3 +24,28 @@ def test_files_are_short():
     assert len(FILES) > 30
     lines = {path: path.read_text().count("\n") for path in FILES}
     assert {path: n for path, n in lines.items() if n > 300} == {}
+
+
+# Each of these is one sequence of steps, in the order of the paper or of the work.
+LONG = {
+    "check": "a model card, field by field",
+    "forward": "steps 1 to 5 of method.md section 3",
+    "make_train_step": "step 6 of method.md section 3",
+    "rasterize": "the steps of a z-buffer",
+    "run_stage": "the training loop",
+}
+
+
+def test_functions_are_short():
+    lengths = {
+        f"{path.relative_to(ROOT)}: {node.name}": node.end_lineno - node.lineno + 1
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.end_lineno
+    }
+    too_long = {
+        name: length
+        for name, length in lengths.items()
+        if length > (80 if name.rpartition(" ")[2] in LONG else 60)
+    }
+    assert too_long == {}
