@@ -19,7 +19,7 @@ from au_jax.raw.row import Row
 from au_jax.rendering import scenes
 from au_jax.rendering.expression import AUS, draw_sequence
 from au_jax.rendering.person import draw_person
-from au_jax.rendering.scenes import Scene
+from au_jax.rendering.scenes import Photo, Scene
 from au_jax.runtime import workers
 
 VERSION = 2  # increase it when the same seed gives other pictures
@@ -81,15 +81,19 @@ class Job:
 
     def render(self) -> Faces:
         """Render the pictures, align them by the true landmarks, and encode them."""
-        person = draw_person(self._rng(0))
         jpegs, landmarks = [], []
-        for row, (expression, scene) in self._moments():
-            photo = scenes.photograph(person, expression, scene, row.frame)
+        for _, photo in self.photos():
             matrix = align.alignment_matrix(photo.landmarks)
             jpegs.append(chunks.encode(align.align_image(photo.image, matrix)))
             landmarks.append(align.align_landmarks(photo.landmarks, matrix))
         stacked = np.stack(landmarks).astype(np.float32)
         return Faces(jpegs, stacked, [("", "")] * len(jpegs))
+
+    def photos(self) -> Iterator[tuple[Row, Photo]]:
+        """Yield each picture before it is aligned, with its name and labels."""
+        person = draw_person(self._rng(0))
+        for row, (expression, scene) in self._moments():
+            yield row, scenes.photograph(person, expression, scene, row.frame)
 
     def _moments(self) -> Iterator[tuple[Row, tuple]]:
         plan = self.plan
