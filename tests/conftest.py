@@ -41,3 +41,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if slow:
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if "slow" not in item.keywords]
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
+    """Pictures of six rendered people."""
+    from tests.rendered import write_photographs
+
+    return write_photographs(tmp_path_factory.mktemp("photographs"), 6)
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
+    """Rendered videos by name: see `tests.rendered.CLIPS`."""
+    from tests.rendered import write_clips
+
+    return write_clips(tmp_path_factory.mktemp("clips"))

@@ -1,4 +1,4 @@
-"""Photographs and clips in the formats of the real sets, where they are."""
+"""Photographs and clips in the formats of the real sets, where they exist."""
 
 import pathlib
 
@@ -7,8 +7,6 @@ import pytest
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
 CLIPS = SHARED / "clips"
-PHOTOGRAPHS = sorted((SHARED / "studio").glob("F00[1-9]/T1/*1.jpg"))
-
 needs_shared_data = pytest.mark.skipif(
     not SHARED.is_dir(),
     reason=f"no photographs beside this checkout: {SHARED} is absent",

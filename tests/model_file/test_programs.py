@@ -1,6 +1,5 @@
 """Exported programs give the probabilities of `Detector`, for any number of faces."""
 
-import json
 import subprocess
 import sys
 
@@ -64,38 +63,6 @@ def test_stablehlo_refuses_a_path_that_the_model_lacks(tmp_path):
         programs.save_stablehlo(
             tmp_path / "m", small_model("supervised"), "reconstructed"
         )
-
-
-@pytest.fixture
-def onnxruntime():
-    reason = "the packages of the extra `onnx` are not installed"
-    pytest.importorskip("jax2onnx", reason=reason)
-    return pytest.importorskip("onnxruntime", reason=reason)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # raised inside jax2onnx
-@pytest.mark.parametrize("path", ["reconstructed", "direct"])
-def test_onnx_agrees_with_the_detector(onnxruntime, tmp_path, path):
-    model = small_model()
-    file = tmp_path / "model.onnx"
-    with jax.numpy_rank_promotion("allow"):  # jax2onnx broadcasts the biases
-        programs.save_onnx(file, model, path)
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    card = json.loads(session.get_modelmeta().custom_metadata_map["card"])
-    assert card["networks"]["data"]["aus"] == list(model.aus)
-    assert "arrays" not in card
-    detector = Detector(model, path)
-    for count in (1, 3, 17):
-        faces = random_faces(count, model.crop)
-        (probabilities,) = session.run(["probabilities"], {"faces": faces})
-        expected = detector.probabilities(list(faces))
-        np.testing.assert_allclose(probabilities, expected, atol=1e-4)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_onnx_refuses_a_path_that_the_model_lacks(onnxruntime, tmp_path):
-    with pytest.raises(UserError, match="this model has direct"):
-        programs.save_onnx(tmp_path / "m", small_model("supervised"), "reconstructed")
 
 
 def test_onnx_without_its_package_says_what_to_install(tmp_path, monkeypatch):

@@ -12,12 +12,11 @@ from au_jax.media.images import read_image
 from au_jax.prediction import run
 from au_jax.prediction.inputs import expand
 from tests.prediction.models import small_model
-from tests.shared_data import CLIPS, PHOTOGRAPHS, needs_shared_data
+from tests.shared_data import CLIPS, needs_shared_data
 
 
-@needs_shared_data
-def test_threads_find_what_one_thread_finds(detector):
-    pictures = [read_image(path) for path in PHOTOGRAPHS[:6]]
+def test_threads_find_what_one_thread_finds(detector, photographs):
+    pictures = [read_image(path) for path in photographs]
     alone = [detector([picture])[0] for picture in pictures]
     assert sum(map(len, alone)) >= 6
     fresh = Detector(small_model())  # its finder is made by whichever thread is first
@@ -33,7 +32,7 @@ def test_threads_find_what_one_thread_finds(detector):
 
 def landmarks(detector, clip, out, every):
     """By frame and face: the points, the one that a face is searched for in."""
-    sources = expand([str(CLIPS / clip)])
+    sources = expand([str(clip)])
     run.predict(detector, sources, out, run.Options(every=every))
     with (out / run.TABLE).open(newline="") as stream:
         rows = [row for row in csv.DictReader(stream) if row["status"] == "ok"]
@@ -45,12 +44,12 @@ def landmarks(detector, clip, out, every):
     }
 
 
-@needs_shared_data
-@pytest.mark.parametrize("clip", ["one_face.mp4", "two_faces.mp4"])
+@needs_shared_data  # the bound was measured on photographs of people
+@pytest.mark.parametrize("clip", ["one_face", "two_faces"])
 def test_following_a_face_loses_little(detector, tmp_path, clip):
     """Searched for in every tenth frame: below 3 % of the eye distance off."""
-    wanted = landmarks(detector, clip, tmp_path / "every", 1)
-    found = landmarks(detector, clip, tmp_path / "tenth", 10)
+    wanted = landmarks(detector, CLIPS / f"{clip}.mp4", tmp_path / "every", 1)
+    found = landmarks(detector, CLIPS / f"{clip}.mp4", tmp_path / "tenth", 10)
     assert found.keys() == wanted.keys()
     errors = [
         100 * np.linalg.norm(found[key] - points, axis=-1).mean() / eye_distance(points)
