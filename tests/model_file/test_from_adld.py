@@ -4,6 +4,7 @@ The expected forward pass comes from a reference file, which an independent PyTo
 implementation wrote; its README says how the parameters are drawn.
 """
 
+import collections
 import functools
 
 import numpy as np
