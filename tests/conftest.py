@@ -1,14 +1,14 @@
-"""Settings of every test: JAX on two CPU devices, strict, with a cache of programs."""
+"""Settings of every test: two CPU devices, strict JAX, a cache of compiled programs."""
 
 import os
 import pathlib
 
-# The environment, not `jax.config`: tests that start programs hand it on to them.
+# The environment, not `jax.config`: programs that tests start inherit it.
 os.environ |= {
     "JAX_PLATFORMS": "cpu",
     "JAX_NUM_CPU_DEVICES": "2",
     "JAX_NUMPY_RANK_PROMOTION": "raise",
-    # Compiling is most of the time of most tests, and many compile the same programs.
+    # Most tests spend most of their time compiling, often the same programs.
     "JAX_COMPILATION_CACHE_DIR": str(pathlib.Path(__file__).parents[1] / ".jax_cache"),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
@@ -22,7 +22,7 @@ import pytest
 
 
 def pytest_configure():
-    """Stops at once where JAX was imported before the variables above were set."""
+    """Stop at once if JAX was imported before the variables above were set."""
     assert jax.config.jax_num_cpu_devices == 2  # pyright: ignore
     assert jax.config.jax_numpy_rank_promotion == "raise"  # pyright: ignore
 
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(1200))
-    if config.getoption("--all") or "slow" in config.getoption("-m"):
+    if config.getoption("--all") or "slow" in str(config.getoption("-m")):
         return
     slow = [item for item in items if "slow" in item.keywords]
     if slow:
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
-    """Pictures of six rendered people."""
+    """Return pictures of six rendered people."""
     from tests.rendered import write_photographs
 
     return write_photographs(tmp_path_factory.mktemp("photographs"), 6)
@@ -53,7 +53,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
 
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
-    """Rendered videos by name: see `tests.rendered.CLIPS`."""
+    """Return rendered videos by name: see `tests.rendered.CLIPS`."""
     from tests.rendered import write_clips
 
     return write_clips(tmp_path_factory.mktemp("clips"))

@@ -1,4 +1,4 @@
-"""Starting the real program on drawn faces, and comparing the runs it leaves."""
+"""Start the real program on drawn faces, and compare the runs."""
 
 import os
 import pathlib
@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 def start(
     workdir: Path, data_dir: str, *arguments: str, devices: int = 1
 ) -> subprocess.Popen[str]:
-    """The training program, with its messages in one pipe."""
+    """Start the training program, with its messages in one pipe."""
     command = [
         *(sys.executable, "-m", "au_jax.main"),
         f"--workdir={workdir}",
@@ -35,12 +35,12 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,  # so that `os.killpg` reaches it and its workers alone
+        start_new_session=True,  # so that `os.killpg` reaches only it and its workers
     )
 
 
 def start_two(workdir: Path, data_dir: str, *arguments: str, devices: int = 1):
-    """Two processes that train one model, each with so many devices."""
+    """Start two processes that train one model, each with `devices` devices."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -52,14 +52,14 @@ def start_two(workdir: Path, data_dir: str, *arguments: str, devices: int = 1):
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    """Waits for the end and gives what was said; the exit code must be 0."""
-    said, _ = process.communicate()
-    assert process.returncode == 0, said
-    return said
+    """Wait for the end and return the output; the exit code must be 0."""
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    return output
 
 
 def metrics(workdir: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl, without what depends on the clock."""
+    """Return the lines of metrics.jsonl, without what depends on the clock."""
     return [
         {k: v for k, v in line.items() if k != "time" and not k.startswith("speed/")}
         for line in metrics_log.read_metrics(workdir)
@@ -67,20 +67,20 @@ def metrics(workdir: Path) -> list[dict[str, Any]]:
 
 
 def checkpoints(workdir: Path, stage: str) -> list[str]:
-    """The names of all that lies in a stage's folder."""
+    """Return the names of everything in a stage's folder."""
     return sorted(path.name for path in (workdir / stage).iterdir())
 
 
 def arrays(workdir: Path, stage: str, step: str) -> list[Any]:
-    """All that a checkpoint holds of a state, as it is stored, for NumPy."""
+    """Return the stored state of a checkpoint as NumPy arrays."""
     names: Sequence[str] = ("params", "batch_stats", "opt_state")
     folders = [(workdir / stage / step / name).absolute() for name in names]
     return [_read(folder) for folder in folders]
 
 
 def _read(folder: Path) -> Any:
-    # Not onto devices: those that wrote it may be more than there are here.
-    reader = ocp.PyTreeCheckpointer()
+    # Not onto devices: more devices than exist here may have written it.
+    reader: Any = ocp.PyTreeCheckpointer()
     as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
     tree = reader.metadata(folder).item_metadata.tree
     return reader.restore(folder, restore_args=jax.tree.map(lambda _: as_numpy, tree))

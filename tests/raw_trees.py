@@ -1,4 +1,4 @@
-"""Small raw trees without a photograph, and a finder that needs none."""
+"""Small raw trees of drawn pictures, and a finder that needs no photographs."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,18 @@ FACE = face_points(np.random.default_rng(0)).astype(np.float32)  # of a 200 x 20
 
 
 def make_finder():
-    """Takes any picture for a face that fills it, but a black one for none."""
+    """Return a finder that takes any picture for a face, unless it is black."""
 
     def find(image: np.ndarray) -> np.ndarray | None:
         height, width, _ = image.shape
-        return FACE * np.float32([width / 200, height / 200]) if image.any() else None
+        scale = np.array([width / 200, height / 200], np.float32)
+        return FACE * scale if image.any() else None
 
     return find
 
 
 def picture(seed: int, height: int = 60, width: int = 50) -> np.ndarray:
-    """A BGR picture, smooth enough for JPEG, another for each seed."""
+    """Draw a BGR picture, smooth enough for JPEG, different for each seed."""
     coarse = np.random.default_rng(seed).integers(40, 255, (4, 4, 3), dtype=np.uint8)
     return cv2.resize(coarse, (width, height))
 
@@ -46,7 +47,7 @@ def write_bp4d(
     frames: Sequence[int] = (7, 8, 9),
     digits: int = 4,
 ) -> Path:
-    """A tree without a fault: AUs 1, 2 and 12 coded, 3 and 13 never."""
+    """Write a faultless tree: AUs 1, 2 and 12 are coded, 3 and 13 never."""
     header = [0, *range(1, 14)]
     for s, subject in enumerate(subjects):
         for t, task in enumerate(tasks):
@@ -62,7 +63,7 @@ def write_bp4d(
 
 
 def write_disfa(raw: Path) -> Path:
-    """Labels of five frames of three people; of the videos, names alone."""
+    """Write labels of five frames of three people; the videos are empty files."""
     for s, subject in enumerate(("SN001", "SN002", "SN003")):
         (raw / "videos").mkdir(parents=True, exist_ok=True)
         (raw / "videos" / f"LeftVideo{subject}_comp.avi").write_bytes(b"")
@@ -74,7 +75,7 @@ def write_disfa(raw: Path) -> Path:
 
 
 def write_rafau(raw: Path) -> Path:
-    """Four pictures."""
+    """Write four pictures."""
     lines = ["0001.jpg 1+4+L12", "0002.jpg null", "0003.jpg 12B", "0004.jpg 1"]
     for i, line in enumerate(lines):
         write_picture(raw / "aligned" / line[:8].replace(".", "_aligned."), i)
@@ -83,7 +84,7 @@ def write_rafau(raw: Path) -> Path:
 
 
 def write_lists(raw: Path) -> Path:
-    """Four pictures of one person; AUs 1 and 12."""
+    """Write four pictures of one person; AUs 1 and 12."""
     paths = [f"BP4D/F001/T1/{frame:04}.jpg" for frame in range(4)]
     for i, path in enumerate(paths):
         write_picture(raw / path, i)
@@ -93,7 +94,7 @@ def write_lists(raw: Path) -> Path:
 
 
 def write_folder(raw: Path) -> Path:
-    """Four pictures and their table."""
+    """Write four pictures and their table."""
     names = [f"a/{i}.jpg" for i in range(4)]
     for i, name in enumerate(names):
         write_picture(raw / name, i)
@@ -103,12 +104,12 @@ def write_folder(raw: Path) -> Path:
 
 
 def url(name: str) -> str:
-    """An address as in EmotioNet's tables, of N_0000000001_00002.jpg and the like."""
+    """Return the address in EmotioNet's tables of a name, N_0000000001_00002.jpg."""
     return f"http://host.example/{name.rpartition('_')[0]}/{name}"
 
 
 def emotionet_table(file: Path, codes: Mapping[str, Mapping[int, int]]) -> None:
-    """A label table with the quotes of the real one; AUs 1, 3 and 12."""
+    """Return a label table with the quotes of the real one; AUs 1, 3 and 12."""
     header = ["URL", "URL orig", "'AU 1'", "'AU 3'", "'AU 12'"]
     rows = [
         [f"'{url(name)}'", "'http://gone.example/1.jpg'"]
@@ -119,7 +120,7 @@ def emotionet_table(file: Path, codes: Mapping[str, Mapping[int, int]]) -> None:
 
 
 def write_emotionet(raw: Path, images: int = 4) -> Path:
-    """A tree without a fault: as many images in val, in test and in the list."""
+    """Write a faultless tree, with equally many images in val, test and the list."""
     names = [f"N_0000000001_{i:05}.jpg" for i in range(1, 3 * images + 1)]
     for i, name in enumerate(names):
         write_picture(raw / "images" / "N_0000000001" / name, i)

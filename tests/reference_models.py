@@ -1,8 +1,8 @@
 """The parameters and inputs of the reference files, drawn as their README describes.
 
 The files `adld_seed{S}_crop{C}_b{B}.npz` and `joint_seed{S}_crop{C}_b{B}.npz` hold
-numbers of an independent implementation (PyTorch). Neither its parameters nor its
-inputs are stored; both follow from the seed. Here they are drawn and put in our trees.
+numbers of an independent implementation (PyTorch). Its parameters and inputs are not
+stored but follow from the seed. This module draws them and fills our trees.
 """
 
 import re
@@ -20,7 +20,7 @@ class Leaf(NamedTuple):
     reference: str
     path: tuple[str, ...]
     kind: str  # conv, dense, flat (dense behind a flattened map), bias, scale, slope
-    frozen: bool = False  # a bias right before a norm
+    frozen: bool = False  # a bias directly before a norm
     convolution: str = ""  # of a slope: the weight of its block's convolution
 
 
@@ -139,8 +139,8 @@ def draw(
         noise = stream.uniform(-0.1, 0.1, (shape[-1], shape[-2], 1, 1))
         return (np.eye(shape[-1]) + noise[..., 0, 0]).T[None, None].astype(np.float32)
     if kind in ("conv", "dense"):
-        wanted = (*shape[:-3:-1], *shape[:-2])  # out, in, height, width
-        drawn = stream.uniform(-1, 1, wanted) * np.sqrt(3 / np.prod(wanted[1:]))
+        expected = (*shape[:-3:-1], *shape[:-2])  # out, in, height, width
+        drawn = stream.uniform(-1, 1, expected) * np.sqrt(3 / np.prod(expected[1:]))
         return np.moveaxis(drawn, (0, 1), (-1, -2)).astype(np.float32)
     if kind == "flat":  # the reference flattens channel, row, column
         drawn = stream.uniform(-1, 1, shape[::-1]) * np.sqrt(3 / shape[0])

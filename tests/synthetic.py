@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 SIDE = 200
-CROP_MARGIN = 26  # a random crop of any size keeps the pixels from here to SIDE - 26
+CROP_MARGIN = 26  # every random crop keeps the pixels from here to SIDE - 26
 DEFAULT_SIZES = {"train": 24, "val": 8, "test": 8}
 
 
@@ -28,7 +28,7 @@ def write_prepared(
     labelled_train: bool = True,
     unknown: float = 0.0,
 ) -> str:
-    """Writes the data set `name` under `data_dir` and returns its version folder.
+    """Write the data set `name` under `data_dir`; return its version folder.
 
     `unknown` is the chance of each label to be missing; with `labelled_train=False` the
     train split has no label at all, as in the target domain.
@@ -48,7 +48,7 @@ def write_prepared(
 
 
 def face_points(rng: np.random.Generator) -> np.ndarray:
-    """49 points (49, 2), x and y in pixels of a 200 x 200 face, all inside of it."""
+    """Return 49 points (49, 2), x and y in pixels, inside a 200 x 200 face."""
     points = np.concatenate(
         [
             _arc(5, (72, 66), (22, 8), 180, 360),
@@ -65,7 +65,7 @@ def face_points(rng: np.random.Generator) -> np.ndarray:
 
 
 def _arc(n, centre, radii, start, stop):
-    """`n` points of an ellipse; 360 degrees apart the last one is left out."""
+    """Return `n` points of an ellipse; a full turn omits the repeated last one."""
     closed = abs(stop - start) == 360
     angles = np.deg2rad(np.linspace(start, stop, n, endpoint=not closed))
     unit = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
@@ -75,7 +75,7 @@ def _arc(n, centre, radii, start, stop):
 def draw_face(
     points: np.ndarray, active: np.ndarray, rng: np.random.Generator, tone: int
 ) -> np.ndarray:
-    """A noisy face, RGB uint8 (200, 200, 3), with a pair of patches per action unit."""
+    """Draw a noisy face, RGB uint8 (200, 200, 3), with two patches per action unit."""
     image = np.full((SIDE, SIDE, 3), tone, np.uint8)
     cv2.ellipse(image, (100, 110), (62, 84), 0, 0, 360, (150, 115, 95), -1)
     for x, y in points:
@@ -113,7 +113,7 @@ def _example(name, split, index, num_aus, seed, unknown):
 
 
 def _builder(name, aus, examples, data_dir):
-    """A TFDS builder of exactly this data set."""
+    """Return a TFDS builder of this data set."""
 
     class Prepared(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         VERSION = tfds.core.Version("1.0.0")

@@ -19,7 +19,7 @@ ANY_PATH = re.compile(
 
 
 def headings(page) -> set[str]:
-    """The anchors that GitHub gives to the headings of a page."""
+    """Return the anchors that GitHub gives to the headings of a page."""
     lines = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", s.lower()).replace(" ", "-") for s in lines}
 
@@ -28,7 +28,7 @@ def headings(page) -> set[str]:
 def test_links_lead_somewhere(page):
     for target in LINK.findall(page.read_text()):
         if re.match(r"\w+:", target):
-            continue  # of the Internet
+            continue  # on the Internet
         name, _, anchor = target.partition("#")
         linked = (page.parent / name).resolve() if name else page
         assert linked.exists(), target

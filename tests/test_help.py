@@ -1,4 +1,4 @@
-"""Expected: `--help` tells of a program before JAX or TFDS has been loaded."""
+"""Expected: `--help` prints its text without loading JAX or TFDS."""
 
 import os
 import subprocess

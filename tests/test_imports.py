@@ -1,4 +1,4 @@
-"""Every module imports, with no more installed than the base requirements."""
+"""Every module imports with only the base requirements installed."""
 
 import pathlib
 import subprocess
@@ -17,12 +17,12 @@ for name in sys.argv[1:]:
     importlib.import_module(name)
 """
 
-# Imported by `prepare --beam` only, which says what to install.
+# Only `prepare --beam` imports it, and says what to install.
 OF_AN_EXTRA = "au_jax.preparation.beam"
 
 
 def _modules() -> dict[str, bool]:
-    """Every module of the package, and whether it is a program."""
+    """Yield every module of the package, and whether it is a program."""
     return {
         ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): (
             '__name__ == "__main__"' in path.read_text()
@@ -31,7 +31,7 @@ def _modules() -> dict[str, bool]:
     }
 
 
-# Programs define flags as they are imported, some of the same name: one at a time.
+# Importing a program defines its flags; names repeat, so import one at a time.
 PROGRAMS = [name for name, is_program in _modules().items() if is_program]
 OTHERS = [name for name, is_program in _modules().items() if not is_program]
 OTHERS.remove(OF_AN_EXTRA)

@@ -1,4 +1,4 @@
-"""launch/ where there is neither Slurm nor Kubernetes: what they would start."""
+"""launch/ without Slurm or Kubernetes: run what they would start."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from tests.training.test_killed import wait_for
 LAUNCH = ROOT / "launch"
 TINY = ("--config=configs/landmarks.py:tiny", "--config.log_every=1")
 
-# Slurm's part, both processes on this machine; they do what Slurm 22.05 was seen to do.
+# Slurm's part, with both processes on this machine, as observed with Slurm 22.05.
 STAND_INS = {
     "srun": """
 while [[ "$1" == --* ]]; do echo "srun $1"; shift; done
@@ -56,13 +56,13 @@ def test_bash_can_read_it(name):
 
 
 def start_batch_script(folder, *arguments):
-    """launch/train.slurm as the shell of a job, by number of its process."""
+    """Start launch/train.slurm as a job's shell does, with two processes."""
     for name, text in STAND_INS.items():
         (folder / name).write_text(f"#!/usr/bin/env bash\n{text}")
         (folder / name).chmod(stat.S_IRWXU)
     (folder / "pids").write_text("")
     python = os.path.dirname(sys.executable)
-    job = str(free_port() - 61440)  # JAX takes the port from it
+    job = str(free_port() - 61440)  # JAX derives the port from it
     return subprocess.Popen(
         ["bash", LAUNCH / "train.slurm", *arguments],
         cwd=ROOT,
@@ -81,7 +81,7 @@ def start_batch_script(folder, *arguments):
 
 
 def free_port():
-    """One of those that JAX can choose on Slurm, which are 2^12."""
+    """Return a free port among the 2^12 that JAX can choose on Slurm."""
     for port in range(61440, 65536):
         with socket.socket() as tried:
             try:
@@ -104,22 +104,22 @@ def test_a_slurm_job_is_queued_again_before_its_time_is_over(data, tmp_path):
     )
     run = start_batch_script(tmp_path, *flags)
     wait_for(workdir / "landmarks" / "3", run)
-    os.kill(run.pid, signal.SIGUSR2)  # of the script alone
-    said, _ = run.communicate(timeout=200)
-    assert run.returncode == 143, said
-    assert "srun --kill-on-bad-exit=1" in said
-    assert "devices: 2 x cpu" in said
-    assert "wrote a checkpoint after step" in said
-    assert re.search(r"scontrol requeue \d+$", said.rstrip())
+    os.kill(run.pid, signal.SIGUSR2)  # only to the script
+    output, _ = run.communicate(timeout=200)
+    assert run.returncode == 143, output
+    assert "srun --kill-on-bad-exit=1" in output
+    assert "devices: 2 x cpu" in output
+    assert "wrote a checkpoint after step" in output
+    assert re.search(r"scontrol requeue \d+$", output.rstrip())
 
-    said = finish(start_batch_script(tmp_path, *flags))
-    assert "of 20 steps" in said
-    assert "20/20" in said
-    assert "requeue" not in said
+    output = finish(start_batch_script(tmp_path, *flags))
+    assert "of 20 steps" in output
+    assert "20/20" in output
+    assert "requeue" not in output
 
 
 def jobset():
-    """The file's document, and of it the job, the pod and the container."""
+    """Return the file's document, and its job, pod and container."""
     document = yaml.safe_load((LAUNCH / "jobset.yaml").read_text())
     (replicated,) = document["spec"]["replicatedJobs"]
     job = replicated["template"]["spec"]
@@ -133,7 +133,7 @@ def flag(container, name):
     return value.split("=", 1)[1]
 
 
-def test_what_has_to_agree_in_the_jobset_agrees():
+def test_related_fields_of_the_jobset_agree():
     document, replicated, job, _, container = jobset()
     assert document["apiVersion"] == "jobset.x-k8s.io/v1alpha2"
     assert document["kind"] == "JobSet"
@@ -148,7 +148,7 @@ def test_what_has_to_agree_in_the_jobset_agrees():
     assert replicated["replicas"] == 1
 
 
-def test_the_end_of_one_pod_restarts_all_but_a_mistake_does_not():
+def test_a_failed_pod_restarts_all_unless_the_user_made_a_mistake():
     document, _, job, pod, container = jobset()
     assert pod["restartPolicy"] == "Never"
     assert job["backoffLimit"] == 0
@@ -178,7 +178,7 @@ def test_the_command_of_the_pods_trains(data, tmp_path):
         "--config.data.data_dir": f"--config.data.data_dir={data}",
         "--config": f"--config={ROOT}/configs/landmarks.py:tiny",
     }
-    command = [changed.get(x.split("=")[0], x) for x in container["command"]]
+    command = [changed.get(x.split("=")[0]) or x for x in container["command"]]
     assert command[0] == "python"
     pods = [
         subprocess.Popen(
@@ -197,8 +197,8 @@ def test_the_command_of_the_pods_trains(data, tmp_path):
         )
         for index in range(job["completions"])
     ]
-    said = [finish(pod) for pod in pods]
-    assert "devices: 2 x cpu" in said[0]
+    output = [finish(pod) for pod in pods]
+    assert "devices: 2 x cpu" in output[0]
     assert {line["stage"] for line in metrics_log.read_metrics(workdir)} == {
         "landmarks"
     }

@@ -14,7 +14,7 @@ from tests.programs import ROOT
 
 MODULES = {name: "main" if name == "train" else name for name in PROGRAMS}
 
-# What pip writes for [project.scripts]: no folder of ours is on `sys.path` by itself.
+# What pip writes for [project.scripts]: our folder is not on `sys.path` by itself.
 SCRIPT = "import sys; from au_jax.__main__ import main; sys.exit(main())"
 
 
@@ -97,7 +97,7 @@ def test_a_wrong_flag_is_one_line_and_2(name, tmp_path):
     assert "no_such_flag" in line
 
 
-# A loader process imports the program again, by the name in `__main__.__spec__`.
+# A loader process imports the program again by the name in `__main__.__spec__`.
 def test_a_loader_process_can_import_the_program():
     program = (
         "import sys, multiprocessing.spawn as spawn, au_jax.errors as errors\n"

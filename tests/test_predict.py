@@ -1,4 +1,4 @@
-"""The program `predict`. Expected: the exit codes and files that README promises."""
+"""The program `predict`. Expected: the exit codes and files that the docs promise."""
 
 import csv
 import os
@@ -47,11 +47,11 @@ def test_the_exit_code_says_whether_all_were_ok(model, tmp_path):
     run = start(model, tmp_path / "good", good)
     bad.write_bytes(b"no picture")
     both = start(model, tmp_path / "both", good.parent)
-    _, said = run.communicate(timeout=120)
-    assert run.returncode == 0, said
-    _, said = both.communicate(timeout=120)
-    assert both.returncode == 1, said
-    assert "Traceback" not in said
+    _, errors = run.communicate(timeout=120)
+    assert run.returncode == 0, errors
+    _, errors = both.communicate(timeout=120)
+    assert both.returncode == 1, errors
+    assert "Traceback" not in errors
     assert table(tmp_path / "good") == [(str(good), "ok")]
     assert sorted(table(tmp_path / "both")) == sorted(
         [(str(good), "ok"), (str(bad), "decode_error")]
@@ -68,10 +68,10 @@ def test_the_exit_code_says_whether_all_were_ok(model, tmp_path):
 )
 def test_a_mistake_is_one_line_and_2(model, tmp_path, inputs, message):
     run = start(model, tmp_path / "out", *(text.format(tmp_path) for text in inputs))
-    _, said = run.communicate(timeout=120)
+    _, errors = run.communicate(timeout=120)
     assert run.returncode == 2
-    assert message.format(tmp_path) in said
-    assert len(said.strip().splitlines()) == 1
+    assert message.format(tmp_path) in errors
+    assert len(errors.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
 
@@ -80,17 +80,19 @@ def test_a_preview_needs_a_free_port(model, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         run = start(model, tmp_path / "out", f"--live={port}", tmp_path / "face.png")
-        _, said = run.communicate(timeout=120)
+        _, errors = run.communicate(timeout=120)
     assert run.returncode == 2
-    assert said == f"error: --live={port}: Address already in use; give another port\n"
+    assert (
+        errors == f"error: --live={port}: Address already in use; give another port\n"
+    )
     assert not (tmp_path / "out").exists()
     run = start(model, tmp_path / "out", f"--live={port}", tmp_path / "face.png")
-    told, said = run.communicate(timeout=120)
-    assert run.returncode == 0, said
-    assert told.startswith(f"preview: http://127.0.0.1:{port}/\n")
+    output, errors = run.communicate(timeout=120)
+    assert run.returncode == 0, errors
+    assert output.startswith(f"preview: http://127.0.0.1:{port}/\n")
 
 
-def test_a_killed_run_goes_on(model, tmp_path):
+def test_a_killed_run_resumes(model, tmp_path):
     video = tmp_path / "faces.avi"
     codec = cv2.VideoWriter.fourcc(*"MJPG")
     writer = cv2.VideoWriter(str(video), codec, 25, (64, 64))
@@ -107,8 +109,8 @@ def test_a_killed_run_goes_on(model, tmp_path):
     written = len((out / "aus.csv").read_bytes())
     again, fresh = start(model, out, video), start(model, tmp_path / "fresh", video)
     for one in (again, fresh):
-        _, said = one.communicate(timeout=120)
-        assert one.returncode == 0, said
+        _, errors = one.communicate(timeout=120)
+        assert one.returncode == 0, errors
     whole = (tmp_path / "fresh" / "aus.csv").read_bytes()
     assert (out / "aus.csv").read_bytes() == whole
     assert len(table(out)) == 800

@@ -1,4 +1,4 @@
-"""The program: its flags, its exit codes, and what it makes of the photographs."""
+"""The program `prepare`: flags, exit codes, and a run on the photographs."""
 
 import csv
 import os
@@ -14,9 +14,9 @@ from tests.shared_data import SHARED, needs_shared_data
 
 
 def run_patched(tmp_path, patch, *arguments):
-    """The program with another `preparation.run.prepare`.
+    """Run the program with another `preparation.run.prepare`.
 
-    In a process of its own: other programs define flags of the same names.
+    It runs in its own process, because other programs define the same flags.
     """
     code = f"""
 import runpy
@@ -32,14 +32,14 @@ runpy.run_module("au_jax.prepare", run_name="__main__")
 
 
 @pytest.mark.parametrize("workers", [0, 3])
-def test_no_number_of_processes_is_one_for_each_core(tmp_path, workers):
+def test_the_default_is_one_process_per_core(tmp_path, workers):
     patch = "def prepare(options, **_): print(options.workers, options.seed)"
     result = run_patched(tmp_path, patch, f"--workers={workers}", "--seed=7")
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"{workers or len(os.sched_getaffinity(0))} 7\n"
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path):
+def test_ctrl_c_says_how_to_resume(tmp_path):
     result = run_patched(tmp_path, "def prepare(*_, **__): raise KeyboardInterrupt")
     assert result.returncode == 130
     assert result.stderr == "interrupted; run the same command again to resume\n"
@@ -81,7 +81,7 @@ def test_mistakes_on_the_command_line(arguments, message):
 
 @pytest.fixture
 def photographs(tmp_path):
-    """Five people of the shared set: 240 label rows, and one picture without."""
+    """Return five people of the shared set: 240 label rows, and a picture without."""
     subjects = ["F001", "F010", "F011", "F012", "M001"]
     for subject in subjects:
         shutil.copytree(SHARED / "studio" / subject, tmp_path / "raw" / subject)
@@ -95,7 +95,7 @@ def photographs(tmp_path):
 @pytest.mark.slow
 @needs_shared_data
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_a_killed_program_goes_on(photographs, tmp_path, how):
+def test_a_killed_program_resumes(photographs, tmp_path, how):
     pytest.importorskip("dlib")
     out = tmp_path / "out"
     flags = ["--dataset=bp4d", f"--raw={photographs}", "--workers=2"]
@@ -106,7 +106,7 @@ def test_a_killed_program_goes_on(photographs, tmp_path, how):
         time.sleep(0.02)
     # Ctrl-C reaches the whole group, kill -9 the program alone.
     (os.killpg if how == signal.SIGINT else os.kill)(run.pid, how)
-    _, errors = run.communicate(timeout=60)  # waits for the workers' stderr as well
+    _, errors = run.communicate(timeout=60)  # this also waits for the workers' stderr
     assert "Traceback" not in errors, errors
     assert ("run the same command again to resume" in errors) == (how == signal.SIGINT)
     assert run.returncode == (130 if how == signal.SIGINT else -9)

@@ -1,4 +1,4 @@
-"""Programs end on a user's mistake with 2 and one line, whatever it is."""
+"""A user's mistake ends every program with exit code 2 and one line."""
 
 import pathlib
 import subprocess

@@ -1,4 +1,4 @@
-"""The program that renders: wrong flags end it with 2 and one line."""
+"""The program `render`: a wrong flag ends it with exit code 2 and one line."""
 
 import pathlib
 import subprocess

@@ -50,7 +50,7 @@ def test_file_holds_pins_only_and_no_address(name):
 )
 @pytest.mark.parametrize("name", EXTRAS)
 def test_file_pins_what_pyproject_asks_for(name, machine, python):
-    """Fails where pyproject.toml changed and launch/lock.sh did not run after it."""
+    """Fails if pyproject.toml changed and launch/lock.sh did not run afterwards."""
     environment = {
         "python_version": python,
         "python_full_version": f"{python}.0",

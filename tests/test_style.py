@@ -1,4 +1,4 @@
-"""The rules of CONTRIBUTING.md that a machine can check."""
+"""The rules of CONTRIBUTING.md that a program can check."""
 
 import ast
 import pathlib
@@ -26,7 +26,7 @@ def test_files_are_short():
     assert {path: n for path, n in lines.items() if n > 300} == {}
 
 
-# Each of these is one sequence of steps, in the order of the paper or of the work.
+# Each of these is one sequence of steps, in the order of the paper or of the run.
 LONG = {
     "check": "a model card, field by field",
     "forward": "steps 1 to 5 of method.md section 3",

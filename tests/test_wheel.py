@@ -1,7 +1,7 @@
 """An installed wheel works away from the checkout, from rendering to prediction.
 
-The dependencies are those of the environment that runs the tests: the new environment
-reads its site-packages, so that the test takes a minute and no network.
+The new environment reads the site-packages of the one that runs the tests, so the test
+takes a minute and needs no network.
 """
 
 import site
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory) -> Path:
-    """A fresh environment with the wheel; return its folder of programs."""
+    """Make a fresh environment with the wheel; return its folder of programs."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
@@ -36,7 +36,7 @@ def environment(tmp_path_factory) -> Path:
     pip = [programs / "python", "-m", "pip", "install", "--no-deps", "--no-index"]
     subprocess.run([*pip, wheel], check=True, timeout=120, capture_output=True)
     (packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
-    # Behind the wheel: `au_jax` of the checkout, if it is installed there, is not used.
+    # After the wheel, so that an `au_jax` installed there is not used.
     (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()) + "\n")
     return programs
 

@@ -117,7 +117,7 @@ def run_stage(
 
 
 class Asked(NamedTuple):
-    """The wish of the signals received so far."""
+    """The action that the signals received so far ask for."""
 
     stop: int | None
     """The number of the signal that asks to stop."""

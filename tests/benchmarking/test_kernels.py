@@ -1,4 +1,4 @@
-"""The text of a compiled program, cut down by hand; figures counted by hand.
+"""Expected: counts made by hand from the text of a compiled program, shortened by hand.
 
 The lines are those that XLA wrote for an H100 (jax 0.12, CUDA 13), with smaller shapes.
 """
@@ -51,13 +51,13 @@ X32 = """  %x32 = f32[2,4,8,8]{3,2,1,0} parameter(2)
 
 
 @pytest.fixture
-def found():
+def actual():
     text = TEXT.replace("  %conv.1", X32 + "  %conv.1", 1)
     return list(kernels.read(text))
 
 
-def test_kernels_are_classified_and_counted(found):
-    assert [(k.kind, k.dtype, k.layout) for k in found] == [
+def test_kernels_are_classified_and_counted(actual):
+    assert [(k.kind, k.dtype, k.layout) for k in actual] == [
         ("convolution", "bf16", "b01f_o01i->b01f"),
         ("convolution", "bf16", "b01f_o01i->b01f"),
         ("convolution", "f32", "bf01_oi01->bf01"),
@@ -65,11 +65,11 @@ def test_kernels_are_classified_and_counted(found):
         ("transpose", "f32", ""),
     ]
     products = 2 * (2 * 8 * 8) * 6 * (3 * 3 * 4)  # of all three convolutions
-    assert [k.operations for k in found] == [products] * 3 + [0, 0]
+    assert [k.operations for k in actual] == [products] * 3 + [0, 0]
     x, y, kernel = 2 * 8 * 8 * 4, 2 * 8 * 8 * 6, 6 * 3 * 3 * 4
     forward = 2 * (x + y + kernel)  # each once, two bytes
-    assert [k.bytes for k in found[:4]] == [forward, forward, 2 * forward, 4 * y]
-    assert found[0].source == "jit(step)/E/conv"
+    assert [k.bytes for k in actual[:4]] == [forward, forward, 2 * forward, 4 * y]
+    assert actual[0].source == "jit(step)/E/conv"
 
 
 def test_only_slices_of_sliced_arguments_are_moved():
@@ -82,21 +82,21 @@ ENTRY %main (a.1: f32[100], b.1: f32[100], c.1: f32[8]) -> f32[8] {
 }
 """
     (kernel,) = kernels.read(TEXT.partition("ENTRY")[0].rstrip() + "\n" + entry)
-    # Two slices of the first, all of the second (something else takes it), the third,
-    # and the result.
+    # Two slices of the first, all of the second (another instruction takes it), the
+    # third, and the result.
     assert kernel.bytes == 4 * (2 * 8 + 100 + 8 + 8)
 
 
-def test_unwanted_kernels(found):
-    assert kernels.unwanted(found, "bf16", 4 * 768) == found[2:4]
-    assert kernels.unwanted(found, "bf16", 4 * 768 + 1) == found[2:3]
-    assert kernels.unwanted(found, "f32", 10**9) == found[:3]
-    # A GPU without units for products does not care for the layout.
-    assert kernels.unwanted(found, "f32", 10**9, channels_last=False) == found[:2]
+def test_unwanted_kernels(actual):
+    assert kernels.unwanted(actual, "bf16", 4 * 768) == actual[2:4]
+    assert kernels.unwanted(actual, "bf16", 4 * 768 + 1) == actual[2:3]
+    assert kernels.unwanted(actual, "f32", 10**9) == actual[:3]
+    # A GPU without tensor cores does not care about the layout.
+    assert kernels.unwanted(actual, "f32", 10**9, channels_last=False) == actual[:2]
 
 
 def test_all_reduced_bytes_are_counted():
-    """Two gradients and, started apart from its end, a mean."""
+    """Two gradients, and one mean that starts and ends in two instructions."""
     text = """
   %all-reduce.1 = (f32[8,4]{1,0}, f32[3]{0}) all-reduce(%a, %b), to_apply=%add
   %all-reduce-start = bf16[10]{0} all-reduce-start(%c), to_apply=%add
@@ -105,9 +105,9 @@ def test_all_reduced_bytes_are_counted():
     assert kernels.all_reduced_bytes(text) == 4 * (8 * 4 + 3) + 2 * 10
 
 
-def test_the_slower_of_products_and_memory_counts(found):
+def test_the_slower_of_products_and_memory_counts(actual):
     gpu = GPUS["a100"]
-    wanted = 0.0
-    for kernel in found:
-        wanted += max(kernel.operations / 312e12, kernel.bytes / 1555e9)
-    assert minimum_seconds(gpu, found, "bfloat16") == pytest.approx(wanted)
+    expected = 0.0
+    for kernel in actual:
+        expected += max(kernel.operations / 312e12, kernel.bytes / 1555e9)
+    assert minimum_seconds(gpu, actual, "bfloat16") == pytest.approx(expected)

@@ -1,4 +1,4 @@
-"""Counts of operations: by hand, and the paper's step."""
+"""Expected: operations counted by hand, and those of the paper's step."""
 
 import jax
 import jax.numpy as jnp
@@ -39,8 +39,8 @@ def test_a_product_inside_jit_and_a_strided_convolution() -> None:
 
 
 def test_a_joint_step_of_the_paper_needs_75_gflop_per_pair() -> None:
-    # The specification says 80 for a direct translation of the method; what feeds no
-    # loss only runs forward here. Far less would mean that a part of it was left out.
+    # A direct translation of the method needs 80. Here, what feeds no loss only runs
+    # forward. Far less than 75 would mean that a part of the step is missing.
     config: Config = joint.get_config()
     config.joint.batch_size = 2
     step, state, batch = workload.make_workload("joint", config)

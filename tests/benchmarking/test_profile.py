@@ -1,4 +1,4 @@
-"""The profile of a step: times and texts made by hand, the latter as XLA:CPU writes."""
+"""The profile of a step. Expected: times made by hand, and texts of XLA:CPU."""
 
 import jax
 import jax.numpy as jnp
@@ -36,8 +36,8 @@ metadata={op_name="jit(step)/transpose(jvp(D))/Conv_0/conv_general_dilated"}
 
 
 def test_instructions_are_classified_by_their_source():
-    found = profile.instruction_kinds(TEXT)
-    assert {name: kind for name, kind in found.items() if kind != "rest"} == {
+    actual = profile.instruction_kinds(TEXT)
+    assert {name: kind for name, kind in actual.items() if kind != "rest"} == {
         "convolution.200": "filter_gradient",
         "conv.1": "convolution",
         "tanh.1": "norms_activations_losses",
@@ -48,7 +48,7 @@ def test_instructions_are_classified_by_their_source():
         "conv.3": "other_convolutions_gradient",
         "ynn_fusion.1": "filter_gradient",
     }
-    assert found["adam.1"] == "rest"
+    assert actual["adam.1"] == "rest"
 
 
 def test_waiting_is_not_counted():
@@ -59,7 +59,7 @@ def test_waiting_is_not_counted():
 
 @pytest.mark.parametrize("wide", [False, True])
 def test_a_real_program_has_all_three_convolutions(wide):
-    """Those of XLA alone, and the filter gradient by Winograd's algorithm."""
+    """Two are XLA's own; the filter gradient is Winograd's."""
     channels = convolution.MIN_CHANNELS if wide else 4
     x = jnp.ones((1, 16, 16, channels))
     kernel = jnp.ones((3, 3, channels, channels))
@@ -69,7 +69,9 @@ def test_a_real_program_has_all_three_convolutions(wide):
         return jnp.sum(once**2)
 
     compiled = jax.jit(jax.grad(loss, argnums=(0, 1))).lower(kernel, x).compile()
-    kinds = profile.instruction_kinds(compiled.as_text())
+    text = compiled.as_text()
+    assert text is not None
+    kinds = profile.instruction_kinds(text)
     events = profile.record_events(lambda: compiled(kernel, x))
     ran = {kinds[name] for name, _, _ in events}
     assert ran >= {"convolution", "input_gradient", "filter_gradient"}

@@ -1,5 +1,7 @@
 """The stream of batches: reproducible, resumable, complete."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -25,14 +27,19 @@ def splits(data_dir: str) -> list[FaceSplit]:
     return [open_split(data_dir, name, "train", AUS) for name in ("lab", "wild")]
 
 
-def assert_equal(one: dict, two: dict):
-    assert one.keys() == two.keys()
-    for key, value in one.items():
-        np.testing.assert_array_equal(value, two[key], err_msg=key)
+def make_train(splits: list[FaceSplit], **changes: int) -> Any:
+    """Return the batches by step; grain's types would allow dropped ones (None)."""
+    return pipeline.make_train(splits, **SETTINGS | changes)
+
+
+def assert_equal(batch: Any, expected: Any):
+    assert batch.keys() == expected.keys()
+    for key, value in batch.items():
+        np.testing.assert_array_equal(value, expected[key], err_msg=key)
 
 
 def test_shapes_and_labels(splits):
-    batch = pipeline.make_train(splits, **SETTINGS)[0]
+    batch = make_train(splits)[0]
     assert {key: (value.shape, value.dtype.name) for key, value in batch.items()} == {
         "image": ((2, 6, 128, 128, 3), "uint8"),
         "landmarks": ((2, 6, 49, 2), "float32"),
@@ -45,13 +52,13 @@ def test_shapes_and_labels(splits):
 
 
 def test_rows_are_the_named_photographs(splits):
-    """Labels of each row are those of the photograph that `batch_paths` names."""
-    stored = {face["path"]: face["aus"] for face in splits[0]}
-    train = pipeline.make_train(splits, **SETTINGS)
+    """Each row has the labels of the photograph that `batch_paths` names."""
+    labels = {face["path"]: face["aus"] for face in splits[0]}
+    train = make_train(splits)
     for step in (0, 5):
         paths = pipeline.batch_paths(splits, batch_size=6, seed=3, step=step)
-        wanted = [stored[path] for path in paths[0]]
-        np.testing.assert_array_equal(train[step]["aus"][0], wanted)
+        expected = [labels[path] for path in paths[0]]
+        np.testing.assert_array_equal(train[step]["aus"][0], expected)
         assert len(paths[1]) == 6
 
 
@@ -68,10 +75,10 @@ def test_each_domain_has_its_own_epochs(splits):
         assert len({tuple(epoch) for epoch in epochs}) == len(epochs)  # reshuffled
 
 
-def test_seed_and_step_decide_alone(splits):
-    one, two = (pipeline.make_train(splits, **SETTINGS) for _ in range(2))
+def test_seed_and_step_determine_a_batch(splits):
+    one, two = (make_train(splits) for _ in range(2))
     assert_equal(one[4], two[4])
-    other = pipeline.make_train(splits, **SETTINGS | {"seed": 4})
+    other = make_train(splits, seed=4)
     assert not np.array_equal(one[4]["image"], other[4]["image"])
     assert not np.array_equal(one[0]["landmarks"], one[2]["landmarks"])
 
@@ -85,7 +92,7 @@ def test_seed_and_step_decide_alone(splits):
     ],
 )
 def test_stream_from_the_middle(splits, num_workers: int):
-    train = pipeline.make_train(splits, **SETTINGS)
+    train = make_train(splits)
     stream = list(
         pipeline.train_batches(train, start=2, stop=7, num_workers=num_workers)
     )
@@ -94,8 +101,8 @@ def test_stream_from_the_middle(splits, num_workers: int):
         assert_equal(batch, train[step])
 
 
-def test_stream_without_end_can_be_left(splits):
-    train = pipeline.make_train(splits, **SETTINGS)
+def test_an_endless_stream_can_be_closed(splits):
+    train = make_train(splits)
     stream = pipeline.train_batches(train, start=1_000_000, buffer=2)
     assert_equal(next(stream), train[1_000_000])
     stream.close()
@@ -104,27 +111,25 @@ def test_stream_without_end_can_be_left(splits):
 
 
 def test_processes_share_each_step(splits):
-    whole = pipeline.make_train(splits, **SETTINGS)[3]
+    whole = make_train(splits)[3]
     for process in range(2):
-        share = pipeline.make_train(
-            splits, **SETTINGS, process_index=process, process_count=2
-        )[3]
+        share = make_train(splits, process_index=process, process_count=2)[3]
         rows = slice(3 * process, 3 * process + 3)
         assert_equal(share, {key: value[:, rows] for key, value in whole.items()})
 
 
 def test_one_domain(splits):
-    batch = pipeline.make_train(splits[:1], **SETTINGS)[0]
+    batch = make_train(splits[:1])[0]
     assert batch["image"].shape == (1, 6, 128, 128, 3)
-    both = pipeline.make_train(splits, **SETTINGS)[0]
+    both = make_train(splits)[0]
     np.testing.assert_array_equal(batch["image"][0], both["image"][0])
 
 
 def test_unusable_settings(splits):
     with pytest.raises(UserError, match=r"batch_size=6 .* processes, 4"):
-        pipeline.make_train(splits, **SETTINGS, process_count=4)
+        make_train(splits, process_count=4)
     with pytest.raises(UserError, match="crop"):
-        pipeline.make_train(splits, **SETTINGS | {"crop": 100})
+        make_train(splits, crop=100)
 
 
 def test_evaluation_sees_every_face_once(data_dir: str):
@@ -135,8 +140,8 @@ def test_evaluation_sees_every_face_once(data_dir: str):
     assert valid.tolist() == [True] * 10 + [False] * 2
     for key in ("image", "landmarks", "aus", "aus_known"):
         rows = np.concatenate([batch[key] for batch in seen])[valid]
-        wanted = [transforms.centre(face, 144)[key] for face in split]
-        np.testing.assert_array_equal(rows, wanted)
+        expected = [transforms.centre(face, 144)[key] for face in split]
+        np.testing.assert_array_equal(rows, expected)
 
 
 def test_damaged_record_ends_the_stream_with_its_name(splits, monkeypatch):
@@ -144,6 +149,6 @@ def test_damaged_record_ends_the_stream_with_its_name(splits, monkeypatch):
     monkeypatch.setattr(
         "au_jax.data.split.parse", lambda raw: parse(raw) | {"image": b""}
     )
-    train = pipeline.make_train(splits[:1], **SETTINGS)
+    train = make_train(splits[:1])
     with pytest.raises(UserError, match=r"record \d+ of split 'train' in .*lab"):
         list(pipeline.train_batches(train, start=0, stop=2))

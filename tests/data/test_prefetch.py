@@ -1,4 +1,4 @@
-"""Loader processes that are killed, and signals to their group."""
+"""Loader processes: one is killed, or a signal reaches their group."""
 
 import itertools
 import multiprocessing

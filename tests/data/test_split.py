@@ -1,15 +1,15 @@
-"""Prepared data sets as sources: what is read, and what the errors say."""
+"""Splits of prepared sets: what is read, and what the errors say."""
 
 import pickle
 import shutil
 
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
 
 from au_jax.data import reader
 from au_jax.data.split import labels, open_split
 from au_jax.errors import UserError
+from tests.prepared_sets import read_examples
 from tests.synthetic import write_prepared
 
 AUS = (1, 2, 4, 6, 12, 17)
@@ -22,15 +22,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
     return folder
 
 
-def stored(data_dir: str, split: str) -> list[dict]:
-    """The same rows as TFDS itself reads and decodes them."""
-    builder = tfds.builder_from_directory(f"{data_dir}/lab/1.0.0")
-    return list(builder.as_data_source(split))
-
-
 def test_reads_what_tfds_reads(data_dir: str):
     split = open_split(data_dir, "lab", "train", AUS)
-    rows = stored(data_dir, "train")
+    rows = read_examples(data_dir, "lab", "train")
     assert len(split) == len(rows) == 6
     for i, row in enumerate(rows):
         face = split[i]
@@ -45,7 +39,7 @@ def test_reads_what_tfds_reads(data_dir: str):
 def test_labels_are_selected_by_au_number(data_dir: str):
     split = open_split(data_dir, "lab", "train", (12, 5, 1))
     assert split.coded_aus == AUS
-    for i, row in enumerate(stored(data_dir, "train")):
+    for i, row in enumerate(read_examples(data_dir, "lab", "train")):
         known = [row["aus_known"][4], False, row["aus_known"][0]]
         aus = [row["aus"][4], 0, row["aus"][0]]
         np.testing.assert_array_equal(split[i]["aus_known"], known)
@@ -122,7 +116,7 @@ def test_damaged_record_is_named(data_dir: str, tmp_path):
     with pytest.raises(UserError, match=r"record \d of split 'train' .* is damaged"):
         labels(split)
     with pytest.raises(UserError, match=r"record \d of split 'train' .* is damaged"):
-        list(split)
+        list(iter(split))
 
 
 def test_data_set_that_vanished_is_named(data_dir: str, tmp_path):

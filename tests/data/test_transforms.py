@@ -14,13 +14,13 @@ from tests.synthetic import draw_face, face_points
 @pytest.mark.parametrize("path", reference_files("preprocess_*.npz"), ids=str)
 def test_cells_equal_the_reference(path):
     """ADLD's preprocessing on the 44 x 44 map of the 176 crop."""
-    wanted = np.load(path)
-    np.testing.assert_array_equal(MIRROR, wanted["reflect"])
-    for i, flip in enumerate(wanted["flip"]):
-        offset = (int(wanted["offset_x"][i]), int(wanted["offset_y"][i]))
-        points = wanted["aligned"][i].reshape(49, 2)
+    expected = np.load(path)
+    np.testing.assert_array_equal(MIRROR, expected["reflect"])
+    for i, flip in enumerate(expected["flip"]):
+        offset = (int(expected["offset_x"][i]), int(expected["offset_y"][i]))
+        points = expected["aligned"][i].reshape(49, 2)
         cells = transforms.landmark_cells(points, offset, bool(flip), 176)
-        np.testing.assert_array_equal(cells, wanted["index"][i])
+        np.testing.assert_array_equal(cells, expected["index"][i])
 
 
 def test_cells_stay_on_the_map():
@@ -34,7 +34,7 @@ def test_cells_stay_on_the_map():
     ("crop", "side"), [(128, 145), (144, 164), (176, 200), (224, 255), (256, 291)]
 )
 def test_resized_side(crop: int, side: int):
-    """The sides of method.md section 6, a = round(200 c / 176), worked out by hand."""
+    """The sides of method.md section 6, a = round(200 c / 176), by hand."""
     assert transforms.resized_side(crop) == side
 
 
@@ -45,7 +45,7 @@ def test_unusable_crop(crop: int):
 
 
 def example(image: np.ndarray, points: np.ndarray) -> dict:
-    """A face as `FaceSplit` gives it."""
+    """Return a face as `FaceSplit` returns it."""
     return {
         "image": image,
         "landmarks": points.astype(np.float32),
@@ -88,18 +88,18 @@ def test_landmark_lies_on_its_dot(crop: int, mirrored: bool, point: int):
     brightness = seen["image"][..., 0] / 255
     y, x = np.mgrid[:crop, :crop]
     middle = [(axis * brightness).sum() / brightness.sum() for axis in (x, y)]
-    found = seen["landmarks"][MIRROR[point] if mirrored else point] * crop
-    np.testing.assert_allclose(found, middle, atol=0.05)
+    actual = seen["landmarks"][MIRROR[point] if mirrored else point] * crop
+    np.testing.assert_allclose(actual, middle, atol=0.05)
 
 
 def test_centre_crop_is_the_middle_of_the_picture():
-    """Method.md section 6: offset (200 - 176) // 2."""
+    """The offset is (200 - 176) // 2 (method.md section 6)."""
     face = drawn_face(2)
     seen = transforms.centre(face, 176)
     np.testing.assert_array_equal(seen["image"], face["image"][12:188, 12:188])
     assert seen["image"].dtype == np.uint8
-    wanted = (face["landmarks"] - 12) / 176
-    np.testing.assert_allclose(seen["landmarks"], wanted, atol=1e-6)
+    expected = (face["landmarks"] - 12) / 176
+    np.testing.assert_allclose(seen["landmarks"], expected, atol=1e-6)
 
 
 def test_augmentation_draws_every_offset_and_both_sides():
@@ -111,14 +111,14 @@ def test_augmentation_draws_every_offset_and_both_sides():
     plain = set(np.round(nose_x - np.arange(25), 2))
     mirrored = set(np.round(175 - nose_x + np.arange(25), 2))
     assert set(np.round(x.astype(float), 2)) <= plain | mirrored
-    # A point is the left one in the picture, mirrored or not: that is its name.
+    # A point keeps the name of its side in the picture, mirrored or not.
     assert all(crop["landmarks"][0, 0] < crop["landmarks"][9, 0] for crop in seen)
 
 
 def test_half_of_the_crops_are_mirrored():
     """A picture that is bright on its left half: mirrored, it is bright on its right.
 
-    Of 400 fair draws, 150 to 250 are heads but for one run in a million.
+    Of 400 fair draws, 150 to 250 are heads in all but one of a million runs.
     """
     image = np.zeros((200, 200, 3), np.uint8)
     image[:, :100] = 255

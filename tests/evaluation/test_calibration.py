@@ -13,9 +13,9 @@ def test_no_threshold_is_better(seed):
     rng = np.random.default_rng(seed)
     active = rng.random(60) < 0.3
     values = np.round(rng.random(60) * 0.6 + 0.3 * active, 2).astype(np.float32)
-    found = f1_score(active, values >= best_threshold(values, active))
+    actual = f1_score(active, values >= best_threshold(values, active))
     every = [f1_score(active, values >= t) for t in np.linspace(0, 1, 1001)]
-    assert found == pytest.approx(max(every))
+    assert actual == pytest.approx(max(every))
 
 
 def test_nothing_active():

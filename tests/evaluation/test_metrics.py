@@ -1,4 +1,4 @@
-"""Scores, against scikit-learn, definitions written out, and counts done by hand."""
+"""Expected: scikit-learn, the definitions written out, and counts made by hand."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ NAN = float("nan")
 
 
 def drawn(n: int = 60, unknown: float = 0.2) -> tuple[np.ndarray, ...]:
-    """Probabilities with ties, labels and which of them are known, for three AUs."""
+    """Return probabilities with ties, labels, and which are known, for three AUs."""
     rng = np.random.default_rng(0)
     probabilities = np.round(rng.random((n, 3)), 1)
     aus = (rng.random((n, 3)) < 0.2 + 0.6 * probabilities).astype(np.float32)
@@ -32,24 +32,25 @@ def test_counts_by_hand():
     probabilities = np.array([[0.9], [0.6], [0.2], [0.7], [0.1], [0.9]])
     aus = np.array([[1.0], [1.0], [1.0], [0.0], [0.0], [0.0]])
     known = np.array([[True], [True], [True], [True], [True], [False]])
-    found = metrics.score(probabilities, aus, known)
-    assert (found.images.tolist(), found.positives.tolist()) == ([5], [3])
-    assert found.f1[0] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
-    assert found.accuracy[0] == pytest.approx(3 / 5)
+    actual = metrics.score(probabilities, aus, known)
+    assert (actual.images.tolist(), actual.positives.tolist()) == ([5], [3])
+    assert actual.f1[0] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
+    assert actual.accuracy[0] == pytest.approx(3 / 5)
     # Of the 3 x 2 pairs of a positive and a negative, .9 and .2 > .1, ... : 4 of 6.
-    assert found.auc[0] == pytest.approx(4 / 6)
+    assert actual.auc[0] == pytest.approx(4 / 6)
     # Precision at each positive, from the top: 1/1, 2/3, 3/4, each a third of recall.
-    assert found.average_precision[0] == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
+    assert actual.average_precision[0] == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
 
 
 def test_f1_and_accuracy_are_those_of_scikit_learn():
     probabilities, aus, known = drawn()
     probabilities[:, 2] = aus[:, 2] = 0  # an AU without positives and predictions
-    found = metrics.score(probabilities, aus, known)
+    actual = metrics.score(probabilities, aus, known)
     for a in range(3):
         p, y = probabilities[known[:, a], a] >= 0.5, aus[known[:, a], a] == 1
-        assert found.f1[a] == pytest.approx(sklearn.f1_score(y, p, zero_division=0))
-        assert found.accuracy[a] == pytest.approx(sklearn.accuracy_score(y, p))
+        f1 = sklearn.f1_score(y, p, zero_division=0)  # pyright: ignore[reportArgumentType]
+        assert actual.f1[a] == pytest.approx(f1)
+        assert actual.accuracy[a] == pytest.approx(sklearn.accuracy_score(y, p))
 
 
 def test_thresholds_of_each_au():
@@ -58,9 +59,9 @@ def test_thresholds_of_each_au():
     scores = metrics.score(probabilities, aus, known, limits)
     for a, limit in enumerate(limits):
         true = aus[known[:, a], a] > 0
-        found = probabilities[known[:, a], a] >= limit
-        assert scores.f1[a] == pytest.approx(sklearn.f1_score(true, found))
-        assert scores.accuracy[a] == pytest.approx((true == found).mean())
+        actual = probabilities[known[:, a], a] >= limit
+        assert scores.f1[a] == pytest.approx(sklearn.f1_score(true, actual))
+        assert scores.accuracy[a] == pytest.approx((true == actual).mean())
 
 
 def test_auc_is_the_share_of_pairs_in_order():
@@ -76,8 +77,8 @@ def test_auc_is_the_share_of_pairs_in_order():
 def test_average_precision_is_the_area_under_the_steps():
     """Sum over thresholds of (recall step) * precision, ties taken together."""
     probabilities, aus, known = drawn()
-    found = metrics.score(probabilities, aus, known).average_precision
-    for a, average_precision in enumerate(found):
+    actual = metrics.score(probabilities, aus, known).average_precision
+    for a, average_precision in enumerate(actual):
         p, y = probabilities[known[:, a], a], aus[known[:, a], a] == 1
         area, recall = 0.0, 0.0
         for threshold in sorted(set(p), reverse=True):
@@ -101,33 +102,33 @@ def test_values_that_do_not_exist():
     """AUs: no positives, no labels known, only positives."""
     aus = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
     known = np.array([[True, False, True], [True, False, True]])
-    found = metrics.score(np.array([[0.1, 0.9, 0.9], [0.2, 0.9, 0.4]]), aus, known)
-    np.testing.assert_array_equal(found.f1, [0, NAN, 2 / 3])
-    np.testing.assert_array_equal(found.accuracy, [1, NAN, 0.5])
-    np.testing.assert_array_equal(found.average_precision, [NAN] * 3)
-    np.testing.assert_array_equal(found.auc, [NAN] * 3)
-    assert found.mean("f1") == pytest.approx(1 / 3)
-    assert np.isnan(found.mean("auc"))
+    actual = metrics.score(np.array([[0.1, 0.9, 0.9], [0.2, 0.9, 0.4]]), aus, known)
+    np.testing.assert_array_equal(actual.f1, [0, NAN, 2 / 3])
+    np.testing.assert_array_equal(actual.accuracy, [1, NAN, 0.5])
+    np.testing.assert_array_equal(actual.average_precision, [NAN] * 3)
+    np.testing.assert_array_equal(actual.auc, [NAN] * 3)
+    assert actual.mean("f1") == pytest.approx(1 / 3)
+    assert np.isnan(actual.mean("auc"))
 
 
 def test_always_active():
     """Recall is 1 and precision the share of positives r, so F1 = 2 r / (1 + r)."""
     _, aus, known = drawn()
-    found = metrics.always_active(aus, known)
-    rate = found.positives / found.images
-    np.testing.assert_allclose(found.f1, 2 * rate / (1 + rate))
-    np.testing.assert_allclose(found.accuracy, rate)
-    np.testing.assert_allclose(found.average_precision, rate)
-    np.testing.assert_allclose(found.auc, 0.5)
+    actual = metrics.always_active(aus, known)
+    rate = actual.positives / actual.images
+    np.testing.assert_allclose(actual.f1, 2 * rate / (1 + rate))
+    np.testing.assert_allclose(actual.accuracy, rate)
+    np.testing.assert_allclose(actual.average_precision, rate)
+    np.testing.assert_allclose(actual.auc, 0.5)
 
 
 def test_landmark_errors():
     """Every point 3 right and 4 down: 5 pixels, in percent of the eye distance."""
     true = np.stack([face_points(np.random.default_rng(i)) for i in range(3)])
     eyes = true[:, 25:31].mean(axis=1) - true[:, 19:25].mean(axis=1)
-    wanted = 100 * 5 / np.hypot(*eyes.T)
-    found = true + np.array([3, 4])
-    np.testing.assert_allclose(metrics.landmark_errors(found, true), wanted)
+    expected = 100 * 5 / np.hypot(*eyes.T)
+    actual = true + np.array([3, 4])
+    np.testing.assert_allclose(metrics.landmark_errors(actual, true), expected)
     # The unit of length does not matter.
-    scaled = metrics.landmark_errors(found / 176, true / 176)
-    np.testing.assert_allclose(scaled, wanted)
+    scaled = metrics.landmark_errors(actual / 176, true / 176)
+    np.testing.assert_allclose(scaled, expected)

@@ -38,7 +38,7 @@ MODEL = ModelReport(
 )
 REPORT = Report((MODEL,))
 
-# Percent with one decimal; the mean is over the AUs that have a value.
+# In percent with one decimal. The mean is over the AUs that have a value.
 CELLS = [
     ["%", "AU01", "AU12", "AU05", "mean"],
     ["F1", "50.0", "0.0", "-", "25.0"],
@@ -154,7 +154,7 @@ def test_a_model_without_aus_or_landmarks_has_no_table_of_them():
 
 
 def test_the_summary_is_ordered_for_reading():
-    """The trivial answer, then the floor, then the model; empty where not asked."""
+    """The trivial answer, the floor, the model; empty cells where nothing is known."""
     floor = dataclasses.replace(MODEL, stage="supervised", is_floor=True)
     source = dataclasses.replace(floor, domain="source")
     both = dataclasses.replace(

@@ -54,7 +54,7 @@ def test_pixels_go_where_landmarks_go():
 
 def test_beyond_the_picture_is_grey():
     image = np.full((200, 200, 3), 255, np.uint8)
-    points = FACE + np.float32([100, 0])
+    points = FACE + np.array([100, 0], np.float32)
     aligned = align_image(image, alignment_matrix(points))
     np.testing.assert_array_equal(aligned[:, -1], 128)
     assert (aligned == 255).any()

@@ -1,4 +1,4 @@
-"""Expected: a face found at one size is found at others, at the scaled place."""
+"""Expected: a face found at one size is found at others, at the scaled position."""
 
 import sys
 

@@ -50,7 +50,7 @@ def test_text_says_which_are_active():
 
 
 @pytest.mark.parametrize(
-    ("asked", "dataset", "wanted"),
+    ("asked", "dataset", "expected"),
     [
         (None, "bp4d", "none"),
         (None, "emotionet", "none"),
@@ -59,8 +59,8 @@ def test_text_says_which_are_active():
         ("show", "bp4d", "show"),
     ],
 )
-def test_licensed_faces_are_hidden_unless_asked_for(asked, dataset, wanted):
-    assert drawing.choose(asked, dataset) == wanted
+def test_licensed_faces_are_hidden_unless_asked_for(asked, dataset, expected):
+    assert drawing.choose(asked, dataset) == expected
 
 
 def test_an_unknown_way():

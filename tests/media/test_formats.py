@@ -1,4 +1,4 @@
-"""Expected: what OpenCV decodes, from a file that OpenCV or Pillow's format made."""
+"""Expected: OpenCV decodes a file of each format."""
 
 import cv2
 import numpy as np

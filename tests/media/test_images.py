@@ -1,4 +1,4 @@
-"""Expected: the array that was encoded; lossless kinds exactly, JPEG nearly."""
+"""Expected: the encoded array; exactly for lossless formats, nearly for JPEG."""
 
 import base64
 import struct
@@ -19,7 +19,7 @@ def encoded(kind: str, image: np.ndarray = BGR, *options: int) -> bytes:
 
 
 def exif(orientation: int, thumbnail: bytes = b"") -> bytes:
-    """An APP1 segment with the orientation, and a thumbnail of its own behind it."""
+    """Return an APP1 segment with the orientation, followed by a thumbnail."""
     entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
     body = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + entry + bytes(4) + thumbnail
     return b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
@@ -85,7 +85,7 @@ def test_a_cut_jpeg_is_truncated_wherever_it_is_cut(progressive):
 
 
 def test_a_whole_jpeg_is_never_truncated():
-    # Markers and stuffed bytes may stand anywhere before the end, in some of these.
+    # Some of these have markers and stuffed bytes anywhere before the end.
     for seed in range(300):
         data = encoded(".jpg", picture(seed, 30, 30))
         assert not is_truncated(data)

@@ -6,6 +6,7 @@ implementation wrote; its README says how the parameters are drawn.
 
 import collections
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,10 +42,10 @@ def state_dicts(case):
     stream = np.random.RandomState(case.seed)
     dicts = {name: collections.OrderedDict() for name in FILES}
     for leaf in reference.adld_leaves(len(config.data.aus)):
-        shape = params
+        parameter: Any = params
         for part in leaf.path:
-            shape = shape[part]
-        value = reference.draw(stream, leaf.kind, shape.shape)
+            parameter = parameter[part]
+        value = reference.draw(stream, leaf.kind, parameter.shape)
         for name, prefix in FILES.items():
             if leaf.reference.startswith(prefix):
                 _put(dicts[name], leaf, value)

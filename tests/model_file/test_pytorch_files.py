@@ -1,4 +1,4 @@
-"""PyTorch files of ADLD snapshots: expected are the arrays that PyTorch saved."""
+"""PyTorch files of ADLD snapshots. Expected: the arrays that PyTorch saved."""
 
 import collections
 import pickle

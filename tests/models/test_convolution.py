@@ -23,7 +23,7 @@ def inputs(shape: tuple[int, ...], seed: int = 0) -> tuple[jax.Array, ...]:
 
 
 def gradient_in_numpy(x: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """The definition, in float64: products of the gradient with the shifted input."""
+    """Compute the definition in float64: products with the shifted input."""
     _, h, w, _ = x.shape
     padded = np.pad(x.astype(np.float64), ((0, 0), (1, 1), (1, 1), (0, 0)))
     return np.array(
@@ -40,10 +40,10 @@ def gradient_in_numpy(x: np.ndarray, g: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_winograd_is_the_filter_gradient(shape: tuple[int, ...]) -> None:
     x, _, g = inputs(shape)
-    wanted = gradient_in_numpy(np.asarray(x), np.asarray(g))
-    found = jax.jit(convolution.winograd_kernel_gradient)(x, g)
-    # Of the largest entry: sums of many products of both signs.
-    assert np.abs(found - wanted).max() < 1e-5 * np.abs(wanted).max()
+    expected = gradient_in_numpy(np.asarray(x), np.asarray(g))
+    actual = jax.jit(convolution.winograd_kernel_gradient)(x, g)
+    # Relative to the largest entry: the sums have many products of both signs.
+    assert np.abs(actual - expected).max() < 1e-5 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -56,9 +56,9 @@ def test_output_and_gradients_are_those_of_the_plain_convolution(
         out, pull_back = jax.vjp(convolve, x, kernel)  # pyright: ignore
         return out, *pull_back(g)
 
-    found = jax.jit(lambda: both(convolution.convolve))()
-    wanted = jax.jit(lambda: both(convolution.xla_convolution))()
-    for a, b in zip(found, wanted, strict=True):
+    actual = jax.jit(lambda: both(convolution.convolve))()
+    expected = jax.jit(lambda: both(convolution.xla_convolution))()
+    for a, b in zip(actual, expected, strict=True):
         assert np.abs(a - b).max() <= 1e-5 * np.abs(b).max()
 
 

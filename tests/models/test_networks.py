@@ -1,5 +1,7 @@
 """Shapes, sizes and arithmetic of the networks (method.md section 2)."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,16 +21,16 @@ from tests.references import reference_files
 
 
 def conv(kernel: int, inputs: int, outputs: int) -> int:
-    """Weights and biases of a convolution."""
+    """Count weights and biases of a convolution."""
     return kernel * kernel * inputs * outputs + outputs
 
 
 def block(inputs: int, outputs: int, norm: str = "instance", kernel: int = 3) -> int:
-    """Convolution, norm (2 per channel if batch norm) and one slope."""
+    """Count a convolution, a norm (2 per channel if batch norm) and one slope."""
     return conv(kernel, inputs, outputs) + (2 * outputs if norm == "batch" else 0) + 1
 
 
-# By the layers of the table in method.md section 2, at the paper's crop of 176.
+# Layer by layer from the table in method.md section 2, at the paper's crop of 176.
 ENCODER = sum(block(i, o, "batch") for i, o in ((3, 32), (32, 32), (32, 64), (64, 64)))
 DETECTOR = sum(
     block(i, o, "batch")
@@ -66,24 +68,24 @@ NETWORKS = {
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_shape_and_number_of_parameters(name):
-    module, shape, wanted, size = NETWORKS[name]
+    module, shape, expected, size = NETWORKS[name]
     x = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
     out, variables = jax.eval_shape(
         lambda x: module.init_with_output(jax.random.key(0), x), x
     )
-    assert out.shape == (2, *wanted)
+    assert out.shape == (2, *expected)
     assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == size
 
 
 def test_landmark_encoder_attends_to_one_cell_in_sum():
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 16)).astype(np.float32)
-    found, _ = LandmarkEncoder(width=0.25).init_with_output(jax.random.key(0), x)
-    assert found.features.shape == (2, 8, 8, 16)
-    assert found.logits.shape == (2, 8, 8, 49)
-    np.testing.assert_allclose(found.attention.sum(axis=(1, 2)), 1, rtol=1e-5)
-    e = np.exp(np.asarray(found.logits, np.float64))
-    wanted = e / e.sum(axis=(1, 2), keepdims=True)
-    np.testing.assert_allclose(found.attention, wanted, rtol=1e-4)
+    actual, _ = LandmarkEncoder(width=0.25).init_with_output(jax.random.key(0), x)
+    assert actual.features.shape == (2, 8, 8, 16)
+    assert actual.logits.shape == (2, 8, 8, 49)
+    np.testing.assert_allclose(actual.attention.sum(axis=(1, 2)), 1, rtol=1e-5)
+    e = np.exp(np.asarray(actual.logits, np.float64))
+    expected = e / e.sum(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(actual.attention, expected, rtol=1e-4)
 
 
 def test_feature_generator_sees_the_attention_only_in_sum():
@@ -91,10 +93,13 @@ def test_feature_generator_sees_the_attention_only_in_sum():
     attention = rng.random((1, 8, 8, 49)).astype(np.float32)
     background = rng.normal(size=(1, 8, 8, 16)).astype(np.float32)
     module = FeatureGenerator(width=0.25)
-    found, variables = module.init_with_output(jax.random.key(0), attention, background)
-    again = module.apply(variables, attention[..., ::-1], background)
-    np.testing.assert_allclose(found, again, atol=1e-5)
-    assert variables["params"]["ConvBlock_0"]["conv"]["kernel"].shape == (3, 3, 17, 32)
+    actual, variables = module.init_with_output(
+        jax.random.key(0), attention, background
+    )
+    again = jnp.asarray(module.apply(variables, attention[..., ::-1], background))
+    np.testing.assert_allclose(actual, again, atol=1e-5)
+    kernel: Any = variables["params"]["ConvBlock_0"]["conv"]["kernel"]
+    assert kernel.shape == (3, 3, 17, 32)
 
 
 def test_domain_discriminator_scores_a_map_of_larger_features():
@@ -127,7 +132,7 @@ def test_networks_compute_in_bfloat16_on_request():
     "path", reference_files("cbam_seed*.npz"), ids=lambda path: path.stem
 )
 def test_reference_cbam(path):
-    """Against an independent implementation's numbers, strided [:, ::4, ::2, ::2]."""
+    """Expected: an independent implementation's numbers, strided [:, ::4, ::2, ::2]."""
     seed, channels, side = map(
         int,
         path.stem.replace("cbam_seed", "")
@@ -149,9 +154,9 @@ def test_reference_cbam(path):
     def strided(y):
         return np.asarray(y).transpose(0, 3, 1, 2)[:, ::4, ::2, ::2]
 
-    def close(found, wanted, relative):
-        scale = relative * np.abs(wanted).max()
-        np.testing.assert_allclose(found, wanted, rtol=relative, atol=scale)
+    def close(actual, expected, relative):
+        scale = relative * np.abs(expected).max()
+        np.testing.assert_allclose(actual, expected, rtol=relative, atol=scale)
 
     close(strided(module.apply(variables, x)), numbers["eval"], 1e-4)
     out, updated = module.apply(variables, x, train=True, mutable=["batch_stats"])

@@ -1,4 +1,4 @@
-"""Why projectors stand on one side only (method.md section 4), on toy features."""
+"""Why only one side has a projector (method.md section 4), on toy features."""
 
 import jax
 import jax.numpy as jnp
@@ -12,16 +12,16 @@ CHANNELS = 8
 
 
 def features():
-    """Features, and a reconstruction of them in another basis, with an error."""
+    """Return features, and a reconstruction in another basis, with an error."""
     rng = np.random.default_rng(0)
-    wanted = rng.normal(size=(4, 6, 6, CHANNELS)).astype(np.float32)
+    expected = rng.normal(size=(4, 6, 6, CHANNELS)).astype(np.float32)
     basis = np.eye(CHANNELS) + 0.2 * rng.normal(size=(CHANNELS, CHANNELS))
-    found = wanted @ basis + 0.3 * rng.normal(size=wanted.shape)
-    return found.astype(np.float32), wanted
+    actual = expected @ basis + 0.3 * rng.normal(size=expected.shape)
+    return actual.astype(np.float32), expected
 
 
 def train(loss, params, steps=1500):
-    """Minimises `loss` by Adam; its last value and the parameters."""
+    """Minimise `loss` by Adam; return its last value and the parameters."""
     optimizer = optax.adam(5e-3)
     state = optimizer.init(params)
 
@@ -37,30 +37,31 @@ def train(loss, params, steps=1500):
     return float(value), params
 
 
+def project(params, features) -> jax.Array:
+    return jnp.asarray(Projector().apply(params, features))
+
+
 def test_projector_changes_nothing_at_first():
-    found, _ = features()
-    out, _ = Projector().init_with_output(jax.random.key(0), found)
-    np.testing.assert_array_equal(out, found)
+    actual, _ = features()
+    out, _ = Projector().init_with_output(jax.random.key(0), actual)
+    np.testing.assert_array_equal(out, actual)
 
 
 def test_learned_projectors_on_both_sides_collapse_and_ours_does_not():
-    found, wanted = features()
-    fresh = Projector().init(jax.random.key(0), found)
+    actual, expected = features()
+    fresh = Projector().init(jax.random.key(0), actual)
 
     def both(params):
-        pair = (
-            Projector().apply(p, x)
-            for p, x in zip(params, (found, wanted), strict=True)
-        )
-        return losses.l1(*pair)
+        pair = zip(params, (actual, expected), strict=True)
+        return losses.l1(*(project(p, x) for p, x in pair))
 
     def ours(params):
-        return losses.l1(Projector().apply(params, found), wanted)
+        return losses.l1(project(params, actual), expected)
 
     def scale(params):
-        """Mean size of projected features, 1 before training."""
-        return float(jnp.abs(Projector().apply(params, wanted)).mean()) / float(
-            jnp.abs(wanted).mean()
+        """Return the mean size of projected features, 1 before training."""
+        return float(
+            jnp.abs(project(params, expected)).mean() / jnp.abs(expected).mean()
         )
 
     at_first = both((fresh, fresh))
@@ -68,6 +69,6 @@ def test_learned_projectors_on_both_sides_collapse_and_ours_does_not():
     assert collapsed < 0.15 * at_first
     assert scale(target_side) < 0.15
     kept, params = train(ours, fresh)
-    # The error of the reconstruction stays and goes on driving the generators.
+    # The reconstruction's error remains and still drives the generators.
     assert 0.3 * at_first < kept < at_first
     assert scale(params) > 0.5

@@ -26,10 +26,10 @@ def test_step_is_the_same_with_hardly_more_work(stage):
         steps.append(STAGES[stage].make_train_step(config, optimizers, ONES))
     plain, short = (operations.count(step, state, batch) for step in steps)
     assert plain <= short < 1.002 * plain  # dense layers, CBAM's gate
-    wanted, found = (jax.jit(step)(state, batch) for step in steps)
-    assert_trees_close(found[1], wanted[1], rtol=1e-3, atol=1e-5)
+    expected, actual = (jax.jit(step)(state, batch) for step in steps)
+    assert_trees_close(actual[1], expected[1], rtol=1e-3, atol=1e-5)
     for group in state.params:
-        moments = (s[0].opt_state[group][0].mu for s in (found, wanted))
+        moments = (s[0].opt_state[group][0].mu for s in (actual, expected))
         assert_trees_close(*moments, rtol=1e-3, atol=1e-4)
 
 

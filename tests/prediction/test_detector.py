@@ -1,4 +1,4 @@
-"""The Python interface. Expected: what one thread finds; landmarks of every frame."""
+"""The Python interface. Expected: one thread's answers; landmarks of every frame."""
 
 import csv
 from concurrent.futures import ThreadPoolExecutor
@@ -19,19 +19,19 @@ def test_threads_find_what_one_thread_finds(detector, photographs):
     pictures = [read_image(path) for path in photographs]
     alone = [detector([picture])[0] for picture in pictures]
     assert sum(map(len, alone)) >= 6
-    fresh = Detector(small_model())  # its finder is made by whichever thread is first
+    fresh = Detector(small_model())  # the first thread to need a finder makes it
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda p: fresh([p])[0], pictures * 4))
-    for faces, wanted in zip(found, alone * 4, strict=True):
-        assert len(faces) == len(wanted)
-        for one, other in zip(faces, wanted, strict=True):
+        actual = list(threads.map(lambda p: fresh([p])[0], pictures * 4))
+    for faces, expected in zip(actual, alone * 4, strict=True):
+        assert len(faces) == len(expected)
+        for one, other in zip(faces, expected, strict=True):
             assert one.face.box == other.face.box
             np.testing.assert_array_equal(one.face.landmarks, other.face.landmarks)
             np.testing.assert_array_equal(one.probabilities, other.probabilities)
 
 
 def landmarks(detector, clip, out, every):
-    """By frame and face: the points, the one that a face is searched for in."""
+    """Return the points by frame and face, searching in every n-th frame."""
     sources = expand([str(clip)])
     run.predict(detector, sources, out, run.Options(every=every))
     with (out / run.TABLE).open(newline="") as stream:
@@ -44,15 +44,15 @@ def landmarks(detector, clip, out, every):
     }
 
 
-@needs_shared_data  # the bound was measured on photographs of people
+@needs_shared_data  # measured on photographs of people
 @pytest.mark.parametrize("clip", ["one_face", "two_faces"])
 def test_following_a_face_loses_little(detector, tmp_path, clip):
-    """Searched for in every tenth frame: below 3 % of the eye distance off."""
-    wanted = landmarks(detector, CLIPS / f"{clip}.mp4", tmp_path / "every", 1)
-    found = landmarks(detector, CLIPS / f"{clip}.mp4", tmp_path / "tenth", 10)
-    assert found.keys() == wanted.keys()
+    """Searching in every tenth frame costs less than 3 % of the eye distance."""
+    expected = landmarks(detector, CLIPS / f"{clip}.mp4", tmp_path / "every", 1)
+    actual = landmarks(detector, CLIPS / f"{clip}.mp4", tmp_path / "tenth", 10)
+    assert actual.keys() == expected.keys()
     errors = [
-        100 * np.linalg.norm(found[key] - points, axis=-1).mean() / eye_distance(points)
-        for key, points in wanted.items()
+        100 * np.linalg.norm(actual[k] - points, axis=-1).mean() / eye_distance(points)
+        for k, points in expected.items()
     ]
     assert np.mean(errors) < 3

@@ -1,4 +1,4 @@
-"""Expected: as many faces as were rendered; a result does not depend on its company."""
+"""Expected: all rendered faces; a result does not depend on the other inputs."""
 
 import csv
 import shutil
@@ -24,13 +24,13 @@ def _predict(detector, inputs, out, pause=lambda: None, **options):
 
 
 def _cut(clip, path, frames):
-    """Write the first frames of a clip without loss; return them."""
+    """Write the first frames of a clip losslessly; return them."""
     pictures = [CLIPS[clip](index) for index in range(frames)]
     write_clip(path, pictures, "FFV1")
     return pictures
 
 
-def test_company_does_not_change_a_result(detector, photographs):
+def test_other_inputs_do_not_change_a_result(detector, photographs):
     pictures = [read_image(path) for path in photographs[:5]]
     together = detector(pictures)
     for picture, faces in zip(pictures, together, strict=True):
@@ -40,31 +40,31 @@ def test_company_does_not_change_a_result(detector, photographs):
 
 
 def test_each_face_has_its_own_aus(detector, photographs):
-    """A public tool gives all faces of a picture the values of one."""
+    """Some tools report one face's values for all faces of a picture."""
     one, two = (read_image(path) for path in photographs[:2])
     both = np.concatenate([one, two], axis=1)
-    faces = sorted(detector([both])[0], key=lambda found: found.face.box[0])
+    faces = sorted(detector([both])[0], key=lambda actual: actual.face.box[0])
     assert len(faces) == 2
-    left, right = (found.probabilities for found in faces)
+    left, right = (actual.probabilities for actual in faces)
     assert np.abs(left - right).max() > 1e-4
-    for found, picture in zip(faces, (one, two), strict=True):
+    for actual, picture in zip(faces, (one, two), strict=True):
         (alone,) = detector([picture])[0]
-        shift = found.face.landmarks - alone.face.landmarks
+        shift = actual.face.landmarks - alone.face.landmarks
         assert np.ptp(shift[:, 0]) <= 4  # dlib's boxes lie on a coarse grid
     assert np.isfinite([left, right]).all()
 
 
 def test_a_video_gives_what_its_pictures_give(detector, tmp_path):
     pictures = _cut("one_face", tmp_path / "cut.avi", 6)
-    _, found = _predict(detector, [tmp_path / "cut.avi"], tmp_path / "out", every=1)
-    for row, faces in zip(found, detector(pictures), strict=True):
+    _, actual = _predict(detector, [tmp_path / "cut.avi"], tmp_path / "out", every=1)
+    for row, faces in zip(actual, detector(pictures), strict=True):
         values = [float(row[f"AU{au:02d}"]) for au in detector.model.aus]
         np.testing.assert_allclose(values, faces[0].probabilities, atol=1e-6)
-    stamps = [float(row["timestamp"]) for row in found]
+    stamps = [float(row["timestamp"]) for row in actual]
     assert stamps == [0, 0.04, 0.08, 0.12, 0.16, 0.2]
 
 
-def test_an_interrupted_run_goes_on(detector, photographs, clips, tmp_path):
+def test_an_interrupted_run_resumes(detector, photographs, clips, tmp_path):
     _cut("two_faces", tmp_path / "cut.avi", 40)
     inputs = [photographs[0], tmp_path / "cut.avi", clips["truncated"]]
     whole, expected = _predict(detector, inputs, tmp_path / "whole")
@@ -81,10 +81,12 @@ def test_an_interrupted_run_goes_on(detector, photographs, clips, tmp_path):
         _predict(detector, inputs, out, pause)
     table = out / run.TABLE
     assert 1 < table.read_bytes().count(b"\n") < len(expected)
-    with table.open("ab") as file:  # a kill between the table and its position
+    with table.open(
+        "ab"
+    ) as file:  # as if killed between writing the table and its position
         file.write(b"half a li")
-    summary, found = _predict(detector, inputs, out)
-    assert found == expected
+    summary, actual = _predict(detector, inputs, out)
+    assert actual == expected
     assert summary.rows == whole.rows
     assert _predict(detector, inputs, out)[0].frames == 0
     with pytest.raises(UserError, match="other options"):
@@ -102,8 +104,8 @@ def test_every_input_has_its_rows(detector, photographs, clips, tmp_path):
     (folder / "notes.txt").write_text("not an input")
     cv2.imwrite(str(folder / "plain.png"), np.full((200, 200, 3), 90, np.uint8))
     shutil.copy(clips["truncated"], folder)
-    summary, found = _predict(detector, [tmp_path / "in"], tmp_path / "out")
-    assert {row["file"].rpartition("/")[2]: row["status"] for row in found} == {
+    summary, actual = _predict(detector, [tmp_path / "in"], tmp_path / "out")
+    assert {row["file"].rpartition("/")[2]: row["status"] for row in actual} == {
         "empty.png": "decode_error",
         "face.JPG": "ok",
         "plain.png": "no_face",
@@ -111,18 +113,18 @@ def test_every_input_has_its_rows(detector, photographs, clips, tmp_path):
         "truncated.mp4": "decode_error",
     }
     assert not summary.all_ok
-    assert list(found[0]) == rows.columns(detector.model.aus)
+    assert list(actual[0]) == rows.columns(detector.model.aus)
 
 
 @pytest.mark.parametrize("clip", ["one_face", "two_faces", "face_leaves"])
 def test_faces_of_clips(detector, clips, tmp_path, clip):
-    _, found = _predict(detector, [clips[clip]], tmp_path)
+    _, actual = _predict(detector, [clips[clip]], tmp_path)
     wrong = 0
     for frame in range(CLIP_FRAMES):
-        seen = [r for r in found if r["frame"] == str(frame)]
+        seen = [r for r in actual if r["frame"] == str(frame)]
         wrong += len([r for r in seen if r["face_id"]]) != NUM_FACES[clip](frame)
     assert wrong <= 4  # a face half out of the picture
-    assert {r["face_id"] for r in found} - {""} <= {"0", "1"}
+    assert {r["face_id"] for r in actual} - {""} <= {"0", "1"}
 
 
 def test_other_tables(detector, photographs, clips, tmp_path):
@@ -130,24 +132,24 @@ def test_other_tables(detector, photographs, clips, tmp_path):
     from pyarrow import parquet
 
     inputs = [photographs[0], clips["no_face"]]
-    _, found = _predict(detector, inputs, tmp_path)
+    _, actual = _predict(detector, inputs, tmp_path)
     aus, table = detector.model.aus, tmp_path / run.TABLE
     rows.write_parquet(table, tmp_path / "aus.parquet", aus)
     columnar = parquet.read_table(tmp_path / "aus.parquet").to_pydict()
-    assert columnar["status"] == [row["status"] for row in found]
-    assert columnar["frame"] == [int(row["frame"]) for row in found]
-    assert columnar["AU01"][0] == pytest.approx(float(found[0]["AU01"]))
+    assert columnar["status"] == [row["status"] for row in actual]
+    assert columnar["frame"] == [int(row["frame"]) for row in actual]
+    assert columnar["AU01"][0] == pytest.approx(float(actual[0]["AU01"]))
     assert columnar["AU01"][1] is None
     openface.write(table, tmp_path / "openface", aus)
-    # As analysis scripts read OpenFace 2: by its names, frames with success alone.
+    # As scripts read OpenFace 2's tables: by name, and only frames with success.
     name = photographs[0].stem
     read = pandas.read_csv(tmp_path / "openface" / f"{name}.csv").to_pydict()
     assert read["frame"] == [1]
     assert read["success"] == [1]
     assert 0.5 < read["confidence"][0] <= 1
-    assert read["AU12_r"][0] == pytest.approx(5 * float(found[0]["AU12"]), abs=1e-3)
-    assert read["AU12_c"][0] == int(found[0]["AU12_c"])
-    assert read["x_30"][0] == float(found[0]["x_13"])  # 30 of 68: the tip of the nose
+    assert read["AU12_r"][0] == pytest.approx(5 * float(actual[0]["AU12"]), abs=1e-3)
+    assert read["AU12_c"][0] == int(actual[0]["AU12_c"])
+    assert read["x_30"][0] == float(actual[0]["x_13"])  # 30 of 68: the tip of the nose
     empty = pandas.read_csv(tmp_path / "openface" / "no_face.csv").to_pydict()
     assert set(empty["success"]) == {0}
 
@@ -163,14 +165,14 @@ def test_whole_pictures_need_no_dlib(tmp_path, monkeypatch):
         detector(noise)
 
 
-def test_names_that_stand_for_nothing(tmp_path):
+def test_inputs_that_do_not_exist(tmp_path):
     (tmp_path / "folder").mkdir()
-    for name, said in (
+    for name, message in (
         ("absent.jpg", "no such"),
         ("*.tiff", "no file"),
         ("folder", "no picture"),
     ):
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             expand([str(tmp_path / name)])
     (tmp_path / "a.jpg").touch()
     twice = expand([str(tmp_path), str(tmp_path / "*.jpg")])
@@ -191,12 +193,12 @@ def test_a_camera_is_recorded_until_it_is_interrupted(detector, tmp_path, monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(cv2, "VideoCapture", camera)
-        summary, found = _predict(detector, ["0"], tmp_path / "out", pause)
-    assert summary.frames == len(found) == 5
-    assert [row["file"] for row in found] == ["0"] * 5
+        summary, actual = _predict(detector, ["0"], tmp_path / "out", pause)
+    assert summary.frames == len(actual) == 5
+    assert [row["file"] for row in actual] == ["0"] * 5
     assert min(summary.seconds.detection, summary.seconds.landmarks) > 0
-    # The recording is complete: the same call opens no camera and adds nothing.
-    assert _predict(detector, ["0"], tmp_path / "out")[1] == found
+    # The recording is complete: the same call does not open the camera again.
+    assert _predict(detector, ["0"], tmp_path / "out")[1] == actual
 
 
 def test_a_camera_is_the_only_input(tmp_path):

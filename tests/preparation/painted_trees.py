@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,24 +20,24 @@ HARMLESS = ("", "row twice", "blank line before")
 
 @dataclasses.dataclass(frozen=True)
 class Face:
-    """A picture to be written, with its labels and what is wrong with it."""
+    """A picture to write, with its labels and its fault."""
 
     codes: tuple[int, ...]
     damage: str
 
     @property
     def good(self) -> bool:
-        """Whether it can be used."""
+        """Whether the picture and its labels are usable."""
         return self.damage in HARMLESS
 
     def picture(self) -> np.ndarray:
-        """BGR; black where the finder is to find no face."""
+        """Return the picture in BGR: black if the finder shall find no face."""
         rgb = [LEVELS[code] for code in self.codes]
         seen = self.damage != "no face"
         return np.full((60, 50, 3), rgb[::-1], np.uint8) * np.uint8(seen)
 
     def paint(self, file: Path) -> None:
-        """Writes the picture."""
+        """Write the picture with its fault."""
         picture = self.picture()
         data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[
             1
@@ -46,8 +47,8 @@ class Face:
         if self.damage != "absent":
             file.write_bytes(changed.get(self.damage, data))
 
-    def rows(self, first: list[object], order: tuple[int, ...]) -> list[list[object]]:
-        """The lines of the label table; the columns of AUs in `order`."""
+    def rows(self, first: list[Any], order: tuple[int, ...]) -> list[list[Any]]:
+        """Return the lines of the label table, with the AUs in `order`."""
         row = [*first, *(self.codes[i] for i in order)]
         other = [*first, *(1 if self.codes[i] == 0 else 0 for i in order)]
         return {
@@ -70,7 +71,7 @@ columns = st.permutations(range(3)).map(tuple)
 
 
 def as_folder(raw: Path, some: list[Face], order: tuple[int, ...]) -> dict[str, Face]:
-    """Own pictures and a table, lines from last to first."""
+    """Write pictures and a table whose lines run from last to first."""
     names = {f"Müller & Söhne/{i} a.jpg": face for i, face in enumerate(some)}
     lines = [face.rows([name], order) for name, face in names.items()]
     header = ["path", *(f"AU{AUS[i]}" for i in order)]
@@ -83,7 +84,7 @@ def as_folder(raw: Path, some: list[Face], order: tuple[int, ...]) -> dict[str, 
 
 
 def as_bp4d(raw: Path, some: list[Face], order: tuple[int, ...]) -> dict[str, Face]:
-    """Two subjects in turn; frames are not padded in the tables, and have gaps."""
+    """Write two subjects in turn; tables have unpadded frame numbers with gaps."""
     names = {
         f"F00{1 + i % 2}/T1/{3 * i + 1:04}.jpg": face for i, face in enumerate(some)
     }
@@ -105,7 +106,7 @@ def as_bp4d(raw: Path, some: list[Face], order: tuple[int, ...]) -> dict[str, Fa
 def as_emotionet(
     raw: Path, some: list[Face], order: tuple[int, ...]
 ) -> dict[str, Face]:
-    """Two tables; 999 where BP4D has 9."""
+    """Write two tables, with 999 where BP4D has 9."""
     names = {
         f"N_0000000001/N_0000000001_{i:05}.jpg": face for i, face in enumerate(some)
     }
@@ -125,7 +126,7 @@ def as_emotionet(
 def as_bp4d_videos(
     raw: Path, some: list[Face], order: tuple[int, ...]
 ) -> dict[str, Face]:
-    """One video; the table counts its frames from 1, and comes last line first."""
+    """Write one video; its table counts frames from 1, last line first."""
     some = in_a_video(some)
     lines = [row for k, face in enumerate(some, 1) for row in face.rows([k], order)]
     header = [0, *(AUS[i] for i in order)]
@@ -135,7 +136,7 @@ def as_bp4d_videos(
 
 
 def as_disfa(raw: Path, some: list[Face], order: tuple[int, ...]) -> dict[str, Face]:
-    """One video; each AU has a file with a line for each frame in which it is coded."""
+    """Write one video, and a file per AU with a line for each coded frame."""
     some = in_a_video(some)
     for i in order:
         lines = []
@@ -145,7 +146,7 @@ def as_disfa(raw: Path, some: list[Face], order: tuple[int, ...]) -> dict[str, F
             for row in dataclasses.replace(face, codes=(face.codes[i],)).rows(
                 [k], (0,)
             ):
-                # Active from the intensity 2 on; 7 is none.
+                # Active from intensity 2; 7 is no intensity.
                 lines.append([*row[:1], *({0: 1, 1: 3, 7: 7}[c] for c in row[1:])])
         write_table(raw / "labels" / f"SN001_au{AUS[i]}.txt", lines)
     write_video(raw / "LeftVideoSN001_comp.avi", some)
@@ -153,7 +154,7 @@ def as_disfa(raw: Path, some: list[Face], order: tuple[int, ...]) -> dict[str, F
 
 
 def as_rafau(raw: Path, some: list[Face], order: tuple[int, ...]) -> dict[str, Face]:
-    """A line names the active AUs; all that any line names are coded everywhere."""
+    """Write lines that name the active AUs; an AU of any line is coded in all."""
     some = [
         Face((1, 1, 1), ""),
         *(Face(tuple(c % 9 for c in face.codes), face.damage) for face in some),
@@ -175,9 +176,9 @@ def as_rafau(raw: Path, some: list[Face], order: tuple[int, ...]) -> dict[str, F
 
 
 def as_lists(raw: Path, some: list[Face], order: tuple[int, ...]) -> dict[str, Face]:
-    """Two files that belong together line by line; AUs in the order of `AUS`."""
+    """Write two files whose lines correspond; AUs are in the order of `AUS`."""
     del order
-    some = [Face((1, 0, 9), ""), *some]  # a first line that has all columns
+    some = [Face((1, 0, 9), ""), *some]  # the first line has all columns
     names = {f"BP4D/F00{i % 3}/T1/{i:04}.jpg": face for i, face in enumerate(some)}
     rows = [
         row or ["", *3 * [""]]
@@ -197,7 +198,7 @@ def as_lists(raw: Path, some: list[Face], order: tuple[int, ...]) -> dict[str, F
 
 
 def in_a_video(some: list[Face]) -> list[Face]:
-    """Faces of a video: no frame of it is absent, and each has an AU that is coded."""
+    """Make faces those of a video: none is absent, and each has a coded AU."""
     changed = {"short row": "bad code", **dict.fromkeys(SPOILS_PICTURE[:-1], "")}
     return [
         Face(

@@ -1,4 +1,4 @@
-"""Expected: what was put in, and the errors of the operating system."""
+"""Expected: the items put in, and the errors of the operating system."""
 
 import csv
 import os
@@ -49,8 +49,8 @@ def test_cut_keeps_every_item_in_order():
 def test_each_rejection_is_named_whatever_its_name(tmp_path):
     odd = os.fsdecode(b"F001/\xff.jpg")
     items = [row(1), Reject(odd, "bad_name", 'a "quoted", word'), row(2), row(3)]
-    found = faces([("", ""), ("no_face", "none"), ("", "")])
-    report = assemble.write([(items, found)], tmp_path / "data", "bp4d", SURVEY)
+    actual = faces([("", ""), ("no_face", "none"), ("", "")])
+    report = assemble.write([(items, actual)], tmp_path / "data", "bp4d", SURVEY)
     assert rejections(tmp_path / "data") == [
         (r"F001/\udcff.jpg", "bad_name", 'a "quoted", word'),
         ("F001/T1/0002.jpg", "no_face", "none"),
@@ -60,22 +60,23 @@ def test_each_rejection_is_named_whatever_its_name(tmp_path):
     assert assemble.stored_report(tmp_path / "data") == report
 
 
-def test_a_raw_set_that_changes_meanwhile(tmp_path):
-    found = faces([("", "")] * 2)
+def test_a_raw_set_that_changes_during_the_run(tmp_path):
+    actual = faces([("", "")] * 2)
     with pytest.raises(UserError, match="had 3 images at first, and 2 when they were"):
-        assemble.write([([row(1), row(2)], found)], tmp_path / "data", "bp4d", SURVEY)
+        assemble.write([([row(1), row(2)], actual)], tmp_path / "data", "bp4d", SURVEY)
     assert not (tmp_path / "data" / "counts.json").exists()
 
 
 def test_a_disk_that_fills_up_while_records_are_written(tmp_path):
     """A limit on file sizes fails as a full disk does, inside ArrayRecord."""
-    found = faces([("", "")] * 3, jpeg=bytes(100_000))
-    work = [([row(1), row(2), row(3)], found)]
+    actual = faces([("", "")] * 3, jpeg=bytes(100_000))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     try:
         with pytest.raises(OSError, match=r"too large.*bp4d-train"):
-            assemble.write(work, tmp_path / "data", "bp4d", SURVEY)
+            assemble.write(
+                [([row(1), row(2), row(3)], actual)], tmp_path / "data", "bp4d", SURVEY
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 

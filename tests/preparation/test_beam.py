@@ -12,7 +12,7 @@ from au_jax.preparation import run
 from au_jax.preparation.run import Options
 from tests.raw_trees import make_finder, write_bp4d
 
-# TFDS asks the protobuf that Beam takes what that protobuf calls deprecated.
+# TFDS calls functions that Beam's version of protobuf has deprecated.
 pytestmark = pytest.mark.filterwarnings(
     r"ignore:label\(\) is deprecated:DeprecationWarning"
 )
@@ -39,15 +39,15 @@ def raw(tmp_path):
     ],
 )
 def test_the_same_data_set(raw, tmp_path, options):
-    wanted = prepare(raw, tmp_path / "local")
-    found = prepare(raw, tmp_path / "beam", options)
-    assert found.pop("report.html")
-    assert wanted.pop("report.html")
-    assert found == wanted
+    expected = prepare(raw, tmp_path / "local")
+    actual = prepare(raw, tmp_path / "beam", options)
+    assert actual.pop("report.html")
+    assert expected.pop("report.html")
+    assert actual == expected
 
 
-def test_the_local_run_finds_all_faces_done(raw, tmp_path, monkeypatch):
-    """Else it would do Beam's work itself, and the test above would not tell."""
+def test_the_local_run_finds_beams_results(raw, tmp_path, monkeypatch):
+    """Otherwise the local run would do Beam's work, and the test above pass anyway."""
     done = []
     find_faces = on_beam.find_faces
 
@@ -60,14 +60,14 @@ def test_the_local_run_finds_all_faces_done(raw, tmp_path, monkeypatch):
     assert len(done) == 4  # 240 pictures, 64 in each
 
 
-def test_results_that_are_missing_are_told(raw, tmp_path, monkeypatch):
+def test_missing_results_are_named(raw, tmp_path, monkeypatch):
     monkeypatch.setattr(on_beam.chunks, "save", lambda *_: None)
     with pytest.raises(UserError, match="Beam returned 0 of 240 examples"):
         prepare(raw, tmp_path / "beam", "")
     assert not (tmp_path / "beam" / "bp4d" / "1.0.0").exists()
 
 
-def test_a_piece_that_lost_examples_is_told(raw, tmp_path, monkeypatch):
+def test_a_chunk_that_lost_examples_is_named(raw, tmp_path, monkeypatch):
     stored = on_beam.chunks.stored
     monkeypatch.setattr(on_beam.chunks, "stored", lambda file: max(stored(file) - 1, 0))
     with pytest.raises(UserError, match="Beam returned 236 of 240 examples"):

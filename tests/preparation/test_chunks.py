@@ -1,4 +1,4 @@
-"""Expected: what went in, and the finder's points moved by the alignment matrix."""
+"""Expected: the written pictures, and the finder's points after alignment."""
 
 import os
 
@@ -33,14 +33,15 @@ def test_each_image_has_a_face_or_a_reason(raw):
     reasons = [reason for reason, _ in faces.problems]
     assert reasons == ["", "no_face", "truncated", "missing", ""]
     assert [bool(jpeg) for jpeg in faces.jpegs] == [not reason for reason in reasons]
-    points = FACE * np.float32([50 / 200, 60 / 200])
+    points = FACE * np.array([50 / 200, 60 / 200], np.float32)
     expected = align_landmarks(points, alignment_matrix(points))
     np.testing.assert_allclose(faces.landmarks[0], expected, atol=1e-4)
     image = cv2.imdecode(np.frombuffer(faces.jpegs[4], np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
     assert image.shape == (200, 200, 3)
 
 
-def test_what_the_finder_raises_or_invents_is_a_reason(raw):
+def test_exceptions_and_wrong_answers_of_the_finder_are_reasons(raw):
     def fail(image):
         raise RuntimeError("out of\ncells")
 
@@ -83,7 +84,7 @@ def test_the_name_changes_with_an_image(raw, tmp_path):
 
 
 def test_given_landmarks_are_taken_as_they_are(raw):
-    points = FACE * np.float32([50 / 200, 60 / 200]) + np.float32(1.25)
+    points = FACE * np.array([50 / 200, 60 / 200], np.float32) + np.float32(1.25)
     row = Row("a.jpg", "train", landmarks=points.tobytes())
 
     def never(image):

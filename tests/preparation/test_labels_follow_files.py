@@ -1,13 +1,12 @@
 """Random trees, randomly damaged: each example carries the labels of its own file.
 
-Expected: each picture is painted in the colour of its labels, so that what comes out
-can be compared with its own pixels; and whatever is not damaged has to come out.
+Expected: each picture is painted in the colour of its labels, so the pixels of every
+prepared example tell its labels; all undamaged pictures must be prepared.
 """
 
 import functools
 
 import pytest
-import tensorflow_datasets as tfds
 from hypothesis import HealthCheck, Phase, given, settings
 
 from au_jax.errors import UserError
@@ -15,14 +14,14 @@ from au_jax.preparation import run
 from au_jax.preparation.run import Options
 from tests.preparation import painted_trees
 from tests.preparation.painted_trees import AUS, LEVELS, columns, faces
+from tests.prepared_sets import open_builder, read_examples
 from tests.raw_trees import make_finder
 
 
-def examples(out) -> list[dict]:
-    builder = tfds.builder_from_directory(str(next(out.glob("*/1.0.0"))))
-    sources = builder.as_data_source()
-    found = [source[i] for source in sources.values() for i in range(len(source))]
-    return [{**one, "path": one["path"].decode()} for one in found]
+def examples(out, dataset) -> list[dict]:
+    splits = open_builder(out, dataset).info.splits
+    stored = [one for split in splits for one in read_examples(out, dataset, split)]
+    return [{**one, "path": one["path"].decode()} for one in stored]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +41,7 @@ def examples(out) -> list[dict]:
     deadline=None,
     derandomize=True,
     database=None,
-    phases=[Phase.explicit, Phase.generate],  # what fails is small enough to be read
+    phases=[Phase.explicit, Phase.generate],  # the trees are small: no shrinking
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(some=faces(), order=columns)
@@ -52,30 +51,25 @@ def test_each_example_has_the_labels_of_its_file(
     folder = tmp_path_factory.mktemp("tree")
     names = write(folder / "raw", some, order)
     (folder / "raw").mkdir(exist_ok=True)
-    wanted = {name for name, face in names.items() if face.good}
+    expected = {name for name, face in names.items() if face.good}
     prepare = functools.partial(
         run.prepare,
         Options(dataset, folder / "raw", folder / "out", reader=options),
         make_finder,
     )
-    if not wanted:
+    if not expected:
         with pytest.raises(UserError):
             prepare()
         assert not list(folder.glob("out/*/1.0.0"))
         return
     prepare()
-    found = examples(folder / "out")
-    aus = tuple(json_aus(folder / "out"))
-    assert {one["path"] for one in found} == wanted
-    for one in found:
+    stored = examples(folder / "out", dataset)
+    aus = open_builder(folder / "out", dataset).info.metadata["aus"]
+    assert {one["path"] for one in stored} == expected
+    for one in stored:
         level = one["image"][80:120, 80:120].mean(axis=(0, 1))
         for au, shown in zip(AUS, level, strict=True):
             code = min(LEVELS, key=lambda code: abs(LEVELS[code] - shown))
             known = au in aus and bool(one["aus_known"][aus.index(au)])
             assert known == (code != 9)
             assert not known or one["aus"][aus.index(au)] == code
-
-
-def json_aus(out) -> list[int]:
-    builder = tfds.builder_from_directory(str(next(out.glob("*/1.0.0"))))
-    return builder.info.metadata["aus"]

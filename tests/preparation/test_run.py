@@ -1,15 +1,15 @@
-"""Expected: what was drawn into the trees that each test makes."""
+"""Expected: the labels that each test writes into its tree."""
 
 import csv
 import json
 
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
 
 from au_jax.errors import UserError
 from au_jax.preparation import run
 from au_jax.preparation.run import Options
+from tests.prepared_sets import open_builder, read_examples
 from tests.raw_trees import make_finder, write_bp4d, write_emotionet, write_picture
 
 
@@ -29,11 +29,6 @@ def counts(out, dataset="bp4d"):
 
 def files(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
-def source(out, split, dataset="bp4d"):
-    builder = tfds.builder_from_directory(str(out / dataset / "1.0.0"))
-    return builder.as_data_source(split)
 
 
 @pytest.fixture
@@ -64,17 +59,16 @@ def test_bp4d(raw, out, capsys):
     assert report["rejected"] == {
         "empty": 1, "no_image": 1, "no_label": 1, "truncated": 1
     }  # fmt: skip
-    sources = {split: source(out, split) for split in ("train", "val", "test")}
-    assert sum(len(s) for s in sources.values()) == 237
-    subjects = {
-        name: {s[i]["subject"] for i in range(len(s))} for name, s in sources.items()
+    stored = {
+        split: read_examples(out, "bp4d", split) for split in ("train", "val", "test")
     }
+    assert sum(map(len, stored.values())) == 237
+    subjects = {name: {one["subject"] for one in some} for name, some in stored.items()}
     assert len(set.union(*subjects.values())) == 3
     assert all(len(some) == 1 for some in subjects.values())
     for name, split in report["splits"].items():
-        examples = [sources[name][i] for i in range(len(sources[name]))]
-        known = np.sum([e["aus_known"] for e in examples], axis=0)
-        active = np.sum([e["aus"] for e in examples], axis=0)
+        known = np.sum([one["aus_known"] for one in stored[name]], axis=0)
+        active = np.sum([one["aus"] for one in stored[name]], axis=0)
         for i, au in enumerate((1, 2, 12)):
             assert split["aus"][str(au)] == {"known": known[i], "active": active[i]}
     assert "read 241, kept 237, rejected 4" in capsys.readouterr().out
@@ -85,7 +79,7 @@ def test_emotionet(tmp_path, out):
     raw = write_emotionet(tmp_path / "raw")
     (raw / "images" / "N_0000000001" / "N_0000000001_00010.jpg").unlink()
     prepare(raw, out, "emotionet")
-    builder = tfds.builder_from_directory(str(out / "emotionet" / "1.0.0"))
+    builder = open_builder(out, "emotionet")
     assert builder.info.metadata["aus"] == [1, 12]
     assert {k: s.num_examples for k, s in builder.info.splits.items()} == {
         "val": 4, "test": 4, "train": 3
@@ -100,7 +94,7 @@ def test_only_unlabelled_pictures(tmp_path, out):
     for table in raw.glob("*.csv"):
         table.unlink()
     prepare(raw, out, "emotionet")
-    assert source(out, "train", "emotionet")[0]["aus"].shape == (0,)
+    assert read_examples(out, "emotionet", "train")[0]["aus"].shape == (0,)
 
 
 def test_the_number_of_processes_does_not_matter(raw, out, tmp_path):
@@ -115,7 +109,7 @@ def test_no_usable_picture(raw, out):
     assert not (out / "bp4d" / "1.0.0").exists()
 
 
-def test_mistakes_in_the_settings(raw, out, tmp_path):
+def test_wrong_options(raw, out, tmp_path):
     with pytest.raises(UserError, match="did you mean emotionet"):
         prepare(raw, out, dataset="EmotionNet")
     with pytest.raises(
@@ -133,7 +127,7 @@ def test_mistakes_in_the_settings(raw, out, tmp_path):
         prepare(raw, out)
 
 
-def test_something_else_in_the_place_is_left_alone(raw, out):
+def test_a_folder_of_another_program_is_left_alone(raw, out):
     folder = out / "bp4d" / "1.0.0"
     folder.mkdir(parents=True)
     (folder / "features.json").write_text("{}")

@@ -1,6 +1,6 @@
-"""Runs that follow another: finished, interrupted, killed, or still going on.
+"""Runs after another one: finished, interrupted, killed, or still running.
 
-Expected: the files of a run that nothing disturbed.
+Expected: the files of an undisturbed run.
 """
 
 import multiprocessing
@@ -31,7 +31,7 @@ def make_no_finder():
 
 
 def make_deadly_finder():
-    """As a process that the system ends for want of memory."""
+    """Return a finder that dies like a process out of memory."""
     if multiprocessing.parent_process() is not None:
         return lambda image: os.kill(os.getpid(), signal.SIGKILL)
     return make_finder()
@@ -61,7 +61,7 @@ def test_a_finished_set_is_left_alone(raw, out, capsys):
     assert again.splitlines()[1:] == text.splitlines()[1:]
 
 
-def test_what_a_killed_run_left_is_cleared_away(raw, out):
+def test_remains_of_a_killed_run_are_removed(raw, out):
     prepare(raw, out)
     left = out / "bp4d" / ".1.0.0.partial" / "old"
     left.mkdir(parents=True)
@@ -114,7 +114,7 @@ def test_a_changed_set_is_prepared_again(raw, out, tmp_path, capsys, change, see
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError])
-def test_an_interrupted_run_goes_on(raw, out, tmp_path, stop):
+def test_an_interrupted_run_resumes(raw, out, tmp_path, stop):
     looks = []
 
     def stopping(after):
@@ -157,8 +157,8 @@ if __name__ == "__main__":
 """
 
 
-def test_a_killed_process_goes_on(raw, out, tmp_path):
-    """After kill -9: no more can be done for order than was done before."""
+def test_a_killed_run_resumes(raw, out, tmp_path):
+    """After kill -9, which leaves no time to tidy up."""
     process = subprocess.Popen([sys.executable, "-c", KILLED, raw, out], cwd=ROOT)
     done = out / "bp4d" / ".1.0.0.partial" / "faces"
     while len(list(done.glob("[!.]*.npz"))) < 2:

@@ -1,4 +1,4 @@
-"""Expected: what was written, read back with TFDS itself."""
+"""Expected: TFDS reads back what was written."""
 
 import pathlib
 import subprocess
@@ -6,10 +6,10 @@ import sys
 
 import cv2
 import numpy as np
-import tensorflow_datasets as tfds
 
 from au_jax.preparation import writer as records
 from au_jax.raw.row import Row
+from tests.prepared_sets import open_builder, read_examples
 from tests.raw_trees import FACE, picture
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def rows():
 
 
 def write(folder):
-    folder.mkdir()
+    folder.mkdir(parents=True)
     writer = records.Writer(folder, "bp4d", AUS)
     for i, row in enumerate(rows()):
         jpeg = cv2.imencode(".jpg", picture(i, 200, 200))[1].tobytes()
@@ -35,16 +35,14 @@ def write(folder):
 
 
 def test_read_back(tmp_path):
-    write(tmp_path / "1.0.0")
-    builder = tfds.builder_from_directory(str(tmp_path / "1.0.0"))
+    write(tmp_path / "set" / "1.0.0")
+    builder = open_builder(tmp_path, "set")
     assert dict(builder.info.metadata) == {
         "aus": [1, 2, 12],
         "align": {"size": 200, "enlarge": 2.8},
     }
     assert set(builder.info.splits) == {"train", "test"}  # none for val
-    source = builder.as_data_source("train")
-    assert len(source) == 2
-    first, second = source[0], source[1]
+    first, second = read_examples(tmp_path, "set", "train")
     jpeg = cv2.imencode(".jpg", picture(0, 200, 200))[1]
     rgb = cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB)
     np.testing.assert_array_equal(first["image"], rgb)
@@ -57,7 +55,7 @@ def test_read_back(tmp_path):
     assert (first["subject"], first["task"], first["frame"]) == (b"F001", b"T1", 7)
     assert second["path"].decode() == "Ä/00001.jpg"
     assert not second["aus_known"].any()
-    third = builder.as_data_source("test")[0]
+    (third,) = read_examples(tmp_path, "set", "test")
     assert third["aus"].tolist() == [0, 0, 1]
 
 
@@ -79,8 +77,8 @@ def test_equal_bytes_in_another_process(tmp_path):
 
 def test_several_files_keep_the_order(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "EXAMPLES_PER_FILE", 1)
-    write(tmp_path / "1.0.0")
-    builder = tfds.builder_from_directory(str(tmp_path / "1.0.0"))
+    write(tmp_path / "set" / "1.0.0")
+    builder = open_builder(tmp_path, "set")
     assert builder.info.splits["train"].num_shards == 2
-    frames = [example["frame"] for example in builder.as_data_source("train")]
-    assert frames == [7, 1]
+    examples = read_examples(tmp_path, "set", "train")
+    assert [example["frame"] for example in examples] == [7, 1]

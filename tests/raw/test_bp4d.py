@@ -1,4 +1,4 @@
-"""Expected: what the helper wrote into the tree, and the release's documented codes."""
+"""Expected: the written tree, and the release's documented codes."""
 
 import shutil
 
@@ -78,7 +78,7 @@ def test_occluded_frames(tmp_path):
     assert rejects == {("F001/T1/3.jpg", "occluded")}
 
 
-def test_everything_that_cannot_be_used_is_named(tmp_path):
+def test_everything_unusable_is_named(tmp_path):
     raw = write_bp4d(tmp_path, frames=(7, 8, 9, 10, 11))
     folder = raw / "F001" / "T1"
     (folder / "Thumbs.db").write_bytes(b"x")
@@ -150,7 +150,7 @@ def test_pictures_outside_of_the_tasks_are_named(tmp_path):
     assert rejects == {(s, "no_label") for s in strays} | {("F001/T1/a", "not_image")}
 
 
-def test_a_quote_that_nobody_closed(tmp_path):
+def test_an_unclosed_quote(tmp_path):
     raw = write_bp4d(tmp_path)
     table = raw / "AUCoding" / "AU_OCC" / "F001_T1.csv"
     table.write_text(table.read_text() + '10,"' + 200_000 * "1\n")

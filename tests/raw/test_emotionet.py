@@ -1,4 +1,4 @@
-"""Expected: what the helper wrote into the tree, and the release's documented codes."""
+"""Expected: the written tree, and the release's documented codes."""
 
 import collections
 import os
@@ -44,7 +44,7 @@ def test_a_whole_tree(tmp_path):
     assert first.aus == {1: False, 12: True}  # 3 is 999 = not annotated
     assert second.aus == {1: True, 12: True}
     assert (first.subject, first.task, first.frame) == ("", "", 1)
-    # The lists carry a detector's codes, not people's.
+    # The lists hold a detector's codes, not those of human coders.
     assert all(row.aus == {} for row in rows if row.split == "train")
 
 
@@ -104,7 +104,7 @@ def test_pictures_are_found_by_name_wherever_they_are(tmp_path):
     }
 
 
-def test_everything_that_cannot_be_used_is_named(tmp_path):
+def test_everything_unusable_is_named(tmp_path):
     raw = write_emotionet(tmp_path)
     folder = raw / "images" / "N_0000000001"
     (folder / name(2)).unlink()
@@ -142,7 +142,7 @@ def test_everything_that_cannot_be_used_is_named(tmp_path):
     }
 
 
-def test_names_that_are_no_text(tmp_path):
+def test_names_that_are_not_text(tmp_path):
     raw = write_emotionet(tmp_path)
     odd = os.fsdecode(b"images\xff")
     (raw / "images" / "N_0000000001").rename(raw / "images" / "moved")
@@ -153,7 +153,7 @@ def test_names_that_are_no_text(tmp_path):
     assert (f"{odd}/moved/{name(1)}", "bad_name") in rejects
 
 
-def test_lists_alone_and_tables_alone_will_do(tmp_path):
+def test_lists_alone_or_tables_alone_suffice(tmp_path):
     raw = write_emotionet(tmp_path / "lists")
     for table in raw.glob("*.csv"):
         table.unlink()
@@ -195,7 +195,7 @@ def no_aus(raw):
         ),
     ],
 )
-def test_mistakes(tmp_path, change, message):
+def test_wrong_trees(tmp_path, change, message):
     raw = write_emotionet(tmp_path)
     change(raw)
     with pytest.raises(UserError, match=message):

@@ -1,4 +1,4 @@
-"""Expected: the same labels as from CSV, and the columns of the release."""
+"""Expected: the labels of the CSV file, and the columns of the release."""
 
 import csv
 
@@ -19,23 +19,23 @@ def as_sheets(file, sheets):
 
 
 def test_the_spreadsheet_of_the_release_equals_its_csv(tmp_path):
-    """The same cells, quotes in header and URLs included."""
+    """The cells are the same, including quotes in the header and in URLs."""
     raw = write_emotionet(tmp_path)
-    wanted, _ = read(raw)
+    expected, _ = read(raw)
     for table in raw.glob("*.csv"):
         with table.open(newline="") as stream:
             rows = list(csv.reader(stream))
         numbers = [[int(x) if x.isdigit() else x for x in row] for row in rows]
         as_sheets(table.with_suffix(".xlsx"), {"Sheet1": numbers, "Sheet2": []})
     rows, rejects = read(raw)
-    assert rows == wanted
+    assert rows == expected
     assert rejects == {
         (f"EmotioNet_FACS_{split}.xlsx", "second_label_file")
         for split in ("val", "test")
     }
     for table in raw.glob("*.csv"):
         table.unlink()
-    assert read(raw) == (wanted, set())
+    assert read(raw) == (expected, set())
 
 
 def test_the_older_spreadsheet_of_several_sheets(tmp_path):
@@ -45,9 +45,9 @@ def test_the_older_spreadsheet_of_several_sheets(tmp_path):
     rows = [[url(name(i)), "x", i % 2, 0, 999, *56 * [0], 1] for i in range(1, 5)]
     file = tmp_path / "EmotioNet_FACS_aws_without_passw.xlsx"
     as_sheets(file, {"1": rows[:3], "2": rows[3:], "notes": [["downloaded", 2018]]})
-    found, rejects = read(tmp_path)
+    actual, rejects = read(tmp_path)
     assert rejects == {(f"{file.name}, sheet notes", "bad_label_file")}
-    aus = {row.path: row.aus for row in found}
+    aus = {row.path: row.aus for row in actual}
     assert len(aus) == 4
     for i in range(1, 5):
         codes = aus[f"N_0000000001/{name(i)}"]

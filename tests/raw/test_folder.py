@@ -1,4 +1,4 @@
-"""Expected: what the table and the file names of each tree say."""
+"""Expected: the labels of each tree's table and the names of its files."""
 
 import unicodedata
 
@@ -57,14 +57,14 @@ GOOD = """AU12,path,split,subject,AU 1
 )
 def test_columns_are_read_by_their_names(raw, change, encoding):
     write(raw, change(GOOD), encoding)
-    found = rows(raw)
+    actual = rows(raw)
     assert rejects(raw) == {}
-    assert [found[f"some faces/{i}.png"].aus for i in range(6)] == [
+    assert [actual[f"some faces/{i}.png"].aus for i in range(6)] == [
         {12: True, 1: False}, {12: False, 1: True}, {}, {1: True}, {12: True},
         {12: False, 1: False},
     ]  # fmt: skip
-    assert found["some faces/2.png"].split == "val"
-    assert found["some faces/3.png"].subject == "carl"
+    assert actual["some faces/2.png"].split == "val"
+    assert actual["some faces/3.png"].subject == "carl"
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_columns_are_read_by_their_names(raw, change, encoding):
         ("path,subject,AU1,subject", "column subject twice"),
     ],
 )
-def test_headers_that_cannot_be_used(raw, header, message):
+def test_unusable_headers(raw, header, message):
     write(raw, header + "\nsome faces/0.png,1,0,1\n")
     with pytest.raises(UserError, match=f"labels.csv: .*{message}"):
         list(folder.read(raw, 0))
 
 
-def test_rows_that_cannot_be_used(raw):
+def test_unusable_rows(raw):
     lines = (
         "path,AU1\n../secret.png,1\n/etc/face.png,1\nhttp://a.example/b.png,1\n,1\n"
         "some faces/0.png,2\nsome faces/1.png\nsome faces/2.png,1,1\n"
@@ -114,9 +114,9 @@ def test_people_stay_in_one_split(raw):
     write(raw, "path,subject,AU1\n" + "".join(
         f"some faces/{i}.png,{name},1\n" for i, name in enumerate(names)
     ))  # fmt: skip
-    found = rows(raw).values()
-    assert {row.split for row in found} == {"train", "val", "test"}
-    assert len({(row.subject, row.split) for row in found}) == 3
+    actual = rows(raw).values()
+    assert {row.split for row in actual} == {"train", "val", "test"}
+    assert len({(row.subject, row.split) for row in actual}) == 3
 
 
 def test_no_table_means_no_labels(raw):
@@ -124,7 +124,7 @@ def test_no_table_means_no_labels(raw):
     assert len(rows(raw)) == 6
 
 
-def test_pictures_without_people_are_drawn_by_chance():
+def test_pictures_without_a_subject_are_split_at_random():
     from au_jax.raw.splits import by_name
 
     names = [by_name(f"{i}.png", 0) for i in range(20_000)]
@@ -169,20 +169,20 @@ def test_frames_of_videos_in_the_table(tmp_path):
         "other.avi,,1,bob\nother.avi,2,1,bob\na b.avi,3,1,anna\n"
         "other.avi,4,1,bob\nother.avi,4,0,bob\n"
     )
-    found = rows(tmp_path)
-    assert {path: row.aus for path, row in found.items()} == {
+    actual = rows(tmp_path)
+    assert {path: row.aus for path, row in actual.items()} == {
         "a b.avi#0003": {1: True},
         "a b.avi#0001": {1: False},
         "other.avi#0002": {1: True},
     }
-    row = found["a b.avi#0003"]
+    row = actual["a b.avi#0003"]
     assert (row.video, row.frame, row.subject) == ("a b.avi", 3, "anna")
     shown = [
-        round(ImageReader(tmp_path).read(row).mean() / 50) for row in found.values()
+        round(ImageReader(tmp_path).read(row).mean() / 50) for row in actual.values()
     ]
     assert shown == [3, 1, 2]
-    told = [item for item in folder.read(tmp_path, 0) if isinstance(item, Reject)]
-    assert sorted((item.path, item.reason) for item in told) == [
+    items = [item for item in folder.read(tmp_path, 0) if isinstance(item, Reject)]
+    assert sorted((item.path, item.reason) for item in items) == [
         ("a b.avi#0003", "duplicate_label"),
         ("other.avi", "bad_label"),  # no frame is given
         ("other.avi#0004", "bad_label"),  # with two labels
@@ -194,7 +194,7 @@ def test_frames_of_videos_in_the_table(tmp_path):
 def test_videos_without_a_table(tmp_path):
     write_video(tmp_path / "one.avi")
     (tmp_path / "bad.mp4").write_bytes(b"no video")
-    found = rows(tmp_path)
-    assert list(found) == [f"one.avi#{frame:04d}" for frame in range(1, 5)]
-    assert len({row.split for row in found.values()}) == 1
+    actual = rows(tmp_path)
+    assert list(actual) == [f"one.avi#{frame:04d}" for frame in range(1, 5)]
+    assert len({row.split for row in actual.values()}) == 1
     assert rejects(tmp_path) == {"bad.mp4": "unreadable"}

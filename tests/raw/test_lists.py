@@ -1,4 +1,4 @@
-"""Lists of ADLD and JAA-Net, and RAF-AU. Expected: what the test wrote."""
+"""Lists of ADLD and JAA-Net, and RAF-AU. Expected: the written labels."""
 
 import numpy as np
 import pytest
@@ -35,18 +35,18 @@ def points(i):
     return " ".join(str(v) for v in (FACE + i + 1).ravel())
 
 
-def test_lines_belong_together(raw):
+def test_lines_correspond(raw):
     rows, rejects = split_up(lists.read(raw, 0, (1, 12, 17)))
     assert rejects == {}
     for i, path in enumerate(PATHS):
         row = rows[path]
         assert row.aus == {1: i % 2 == 1, 12: i // 2 % 2 == 1}
         assert (row.subject, row.task) == (path[5:9], "T1")
-        found = np.frombuffer(row.landmarks, np.float32).reshape(49, 2)
-        np.testing.assert_allclose(found, FACE + i, atol=1e-4)  # counted from 1
+        actual = np.frombuffer(row.landmarks, np.float32).reshape(49, 2)
+        np.testing.assert_allclose(actual, FACE + i, atol=1e-4)  # counted from 1
 
 
-def test_a_folder_of_the_name_of_the_set_may_be_missing(raw):
+def test_the_folder_named_like_the_set_is_optional(raw):
     (raw / "BP4D" / "F001").rename(raw / "F001")
     rows, _ = split_up(lists.read(raw, 0, (1, 12, 17)))
     assert rows["F001/T1/0005.jpg"].aus == {1: False, 12: False}
@@ -70,7 +70,7 @@ def test_lists_of_different_lengths(raw, kind):
 
 
 @pytest.mark.parametrize("aus", [(), (1, 12)])
-def test_columns_have_to_be_named(raw, aus):
+def test_columns_must_be_named(raw, aus):
     with pytest.raises(UserError, match="has 3 columns; name their AUs"):
         list(lists.read(raw, 0, aus))
 

@@ -1,4 +1,4 @@
-"""Expected: what a dict does, with memory that does not grow."""
+"""Expected: the behaviour of a dict, in constant memory."""
 
 import errno
 import os
@@ -9,20 +9,22 @@ import pytest
 from au_jax.raw.name_store import Names
 
 
-def test_as_a_dict():
-    found, wanted = Names(), {}
-    odd = os.fsdecode(b"\xff/\xfe.jpg")  # no text
+def test_like_a_dict():
+    actual, expected = Names(), {}
+    odd = os.fsdecode(b"\xff/\xfe.jpg")  # not text
     for i, name in enumerate(["b", "a", "ä b", "b", odd, "", "a", odd, "x\0y"]):
-        assert found.setdefault(name, i - 2**60) == wanted.setdefault(name, i - 2**60)
-    assert list(found) == list(wanted)
-    assert {name: found.get(name) for name in found} == wanted
-    assert "ä b" in found
-    assert "c" not in found
-    assert found.get("c") is None
-    found.add("c")
-    found.add("b")
-    assert (found.get("c"), found.get("b")) == (0, -(2**60))
-    assert found
+        assert actual.setdefault(name, i - 2**60) == expected.setdefault(
+            name, i - 2**60
+        )
+    assert list(actual) == list(expected)
+    assert {name: actual.get(name) for name in actual} == expected
+    assert "ä b" in actual
+    assert "c" not in actual
+    assert actual.get("c") is None
+    actual.add("c")
+    actual.add("b")
+    assert (actual.get("c"), actual.get("b")) == (0, -(2**60))
+    assert actual
     assert not Names()
 
 

@@ -11,7 +11,7 @@ from au_jax.raw.row import Reject, Row
 
 ROOT = Path(__file__).parents[2]
 
-# The three folds in common use, and ADLD's split of the third.
+# The three folds in common use, and ADLD's split, which is the third.
 P1 = "F001 F002 F008 F009 F010 F016 F018 F023 M001 M004 M007 M008 M012 M014"
 P2 = "F003 F005 F011 F013 F020 F022 M002 M005 M010 M011 M013 M016 M017 M018"
 VAL = "F004 F012 F014 F017 F021 M003 M015"
@@ -91,9 +91,9 @@ def test_folds_test_everyone_once(dataset):
 def test_a_named_split_takes_its_people_only():
     people = splits.named("bp4d-fold2")
     items = [Row("a.jpg", "train", "F003"), Row("b.jpg", "test", "F999")]
-    found = list(splits.assign(items, people))
-    assert found[0] == Row("a.jpg", "test", "F003")
-    assert isinstance(found[1], Reject)
-    assert found[1].reason == "not_in_split"
+    actual = list(splits.assign(items, people))
+    assert actual[0] == Row("a.jpg", "test", "F003")
+    assert isinstance(actual[1], Reject)
+    assert actual[1].reason == "not_in_split"
     with pytest.raises(UserError, match=r"did you mean bp4d-fold[123]"):
         splits.named("bp4d-fold")

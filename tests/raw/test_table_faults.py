@@ -1,7 +1,7 @@
-"""Label files as spreadsheets and editors save them, of every set.
+"""Label files of every set, as spreadsheets and editors save them.
 
-Expected: whatever the separator, line ends and encoding, the rows are those of the
-plain file; what is no text, or names a column twice, gives no row at all.
+Expected: the rows of the plain file for every separator, line end and encoding. A file
+that is not text, or names a column twice, gives no rows.
 """
 
 import functools
@@ -30,7 +30,7 @@ READERS = {
 
 
 def outcome(read):
-    """The items, or the one line that ends the run."""
+    """Return the items, or the line that ends the run."""
     try:
         return list(read()), ""
     except UserError as error:
@@ -78,7 +78,7 @@ def test_the_same_rows_however_saved(tree, how):
     [lambda text: text.encode("utf-16-le"), lambda _: bytes(range(256)) * 20],
     ids=["UTF-16 without its mark", "no text"],
 )
-def test_what_is_no_text_is_told_and_gives_no_row(tree, how):
+def test_a_file_that_is_not_text_is_named_and_gives_no_row(tree, how):
     read, files = tree
     plain = {item.path: item for item in read()}
     change(files, how)
@@ -105,13 +105,13 @@ def test_a_repeated_column_of_an_au(tmp_path, name):
     assert not message or re.search("AU 1.* twice", message)
     if message:
         return
-    told = [item for item in items if not isinstance(item, Row)]
-    assert {file.name for file in files} <= {item.path for item in told}
+    rejects = [item for item in items if not isinstance(item, Row)]
+    assert {file.name for file in files} <= {item.path for item in rejects}
     assert not any(item.aus for item in items if isinstance(item, Row))
 
 
 @pytest.mark.parametrize("name", ["bp4d", "emotionet", "folder"])
-def test_a_missing_column_is_an_au_that_nobody_coded(tmp_path, name):
+def test_a_missing_column_is_an_uncoded_au(tmp_path, name):
     write, read, pattern = READERS[name]
     write(tmp_path)
     plain = {item.path: item.aus for item in read(tmp_path, 0)}

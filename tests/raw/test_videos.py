@@ -1,4 +1,4 @@
-"""DISFA, and the videos of BP4D and BP4D+. Expected: what each tree says."""
+"""DISFA, and the videos of BP4D and BP4D+. Expected: the labels of each tree."""
 
 import cv2
 import numpy as np

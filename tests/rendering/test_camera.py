@@ -1,4 +1,4 @@
-"""The pinhole camera, against its equations."""
+"""Expected: the equations of the pinhole camera."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def test_frontal_projection():
     np.testing.assert_allclose(depth, [10, 10, 5], atol=1e-5)
 
 
-def test_each_angle_turns_as_it_is_named():
+def test_each_angle_turns_the_way_of_its_name():
     nose = (PIVOT + np.array([(0, 0, 1)])).astype(np.float32)
     top = (PIVOT + np.array([(0, 1, 0)])).astype(np.float32)
 

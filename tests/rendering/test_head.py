@@ -1,4 +1,4 @@
-"""The mesh and its shapes; expected movements are those that FACS describes."""
+"""The mesh and its shapes. Expected: the movements that FACS describes."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ BROWS_INNER, BROWS_OUTER, CORNERS, CHIN_LIP = (
 
 
 def _moved(au):
-    """How the landmarks move when one AU is at full strength; x, y, z in dm."""
+    """Return how one AU at full strength moves the landmarks; x, y, z in dm."""
     rng = np.random.default_rng(0)
     rates = {other: float(other == au) for other in AUS}
     while True:
@@ -65,8 +65,8 @@ def test_normals_are_those_of_a_tetrahedron():
     """At each corner of a regular tetrahedron about 0 the normal points away from 0."""
     corners = np.array([(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)], float)
     faces = np.array([(0, 1, 2), (0, 3, 1), (0, 2, 3), (1, 3, 2)])
-    found = head.normals(corners, faces)
-    np.testing.assert_allclose(found, corners / np.sqrt(3), atol=1e-6)
+    actual = head.normals(corners, faces)
+    np.testing.assert_allclose(actual, corners / np.sqrt(3), atol=1e-6)
 
 
 def test_labels_begin_at_three_tenths():
@@ -78,7 +78,7 @@ def test_labels_begin_at_three_tenths():
     )
 
 
-def test_sequences_hold_what_the_rates_ask_for():
+def test_sequences_follow_the_rates():
     rng = np.random.default_rng(1)
     rates = {1: 0.0, 2: 1.0, 4: 0.5, 6: 0.0, 12: 0.0, 17: 0.0}
     drawn = [draw_sequence(rng, 5, rates, {}, 0.0) for _ in range(200)]
@@ -89,9 +89,9 @@ def test_sequences_hold_what_the_rates_ask_for():
     assert all(0 <= f.aus[au] <= 1 for s in drawn for f in s for au in AUS)
 
 
-def test_units_that_are_named_exist():
+def test_all_named_units_exist():
     rng = np.random.default_rng(2)
-    rates = dict.fromkeys(AUS, 1.0)
+    rates = {au: 1.0 for au in AUS}
     (face,) = draw_sequence(rng, 1, rates, {}, 1.0)
     assert face.units.keys() <= head.load().units.keys()
     assert len(face.units) > 30

@@ -1,4 +1,4 @@
-"""Against a direct search over all pixels and triangles."""
+"""Expected: a direct search over all pixels and triangles."""
 
 import numpy as np
 
@@ -8,8 +8,8 @@ HEIGHT, WIDTH = 9, 12
 
 
 def _slowly(points, depth, triangles):
-    """The nearest front-facing triangle at each pixel, and its weights."""
-    found = {}
+    """Return the nearest front-facing triangle at each pixel, and its weights."""
+    actual = {}
     for y in range(HEIGHT):
         for x in range(WIDTH):
             for t, corners in enumerate(triangles):
@@ -23,9 +23,9 @@ def _slowly(points, depth, triangles):
                 if (weights < 0).any():
                     continue
                 z = weights @ depth[corners]
-                if (x, y) not in found or z < found[x, y][0]:
-                    found[x, y] = (z, t, weights)
-    return found
+                if (x, y) not in actual or z < actual[x, y][0]:
+                    actual[x, y] = (z, t, weights)
+    return actual
 
 
 def test_every_pixel_shows_the_nearest_triangle():
@@ -38,12 +38,12 @@ def test_every_pixel_shows_the_nearest_triangle():
     hits = raster.rasterize(points, depth, triangles, HEIGHT, WIDTH)
     expected = _slowly(points, depth, triangles)
     assert 20 < len(expected) <= HEIGHT * WIDTH
-    found = {
+    actual = {
         (int(p) % WIDTH, int(p) // WIDTH): i for i, p in enumerate(hits.pixels.tolist())
     }
-    assert found.keys() == expected.keys()
+    assert actual.keys() == expected.keys()
     for place, (z, triangle, weights) in expected.items():
-        index = found[place]
+        index = actual[place]
         assert hits.triangles[index] == triangle
         np.testing.assert_allclose(hits.weights[index], weights, atol=1e-4)
         np.testing.assert_allclose(hits.depth[index], z, atol=1e-4)

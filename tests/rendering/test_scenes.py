@@ -1,4 +1,4 @@
-"""Rendered pictures, judged by dlib, which never saw one."""
+"""Rendered pictures, judged by dlib, which was not trained on any."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ pytest.importorskip("dlib", reason="dlib is not installed")
 
 
 def _judged(name, people):
-    """Share of pictures in which dlib finds a face, and how far off its points are."""
+    """Return the share of faces that dlib finds, and the error of its points."""
     from au_jax.faces.detect import make_finder
 
     plan, find = PLANS[name], make_finder()
@@ -31,11 +31,11 @@ def _judged(name, people):
 
 
 def _check(people):
-    found, errors = _judged("faces_lab", people)
-    assert found >= 0.95
+    actual, errors = _judged("faces_lab", people)
+    assert actual >= 0.95
     assert errors.mean() < 0.08  # of the eye distance
-    found, _ = _judged("faces_wild", people)
-    assert found >= 0.8
+    actual, _ = _judged("faces_wild", people)
+    assert actual >= 0.8
 
 
 def test_dlib_finds_the_faces_and_their_points():
@@ -47,7 +47,7 @@ def test_dlib_finds_the_faces_of_many_people():
     _check(250)
 
 
-def test_a_photo_is_the_same_whenever_it_is_taken():
+def test_a_photo_is_reproducible():
     def take(frame):
         rng = np.random.default_rng(3)
         person, scene = draw_person(rng), scenes.draw_wild(rng)

@@ -58,7 +58,7 @@ def test_seed_and_number_of_processes(rendered, tmp_path):
     assert _files(rendered / "faces_lab")["counts.json"] != other["counts.json"]
 
 
-def test_an_interrupted_run_goes_on(rendered, tmp_path, capsys):
+def test_an_interrupted_run_resumes(rendered, tmp_path, capsys):
     calls = []
 
     def pause():

@@ -1,8 +1,9 @@
 import pathlib
+from typing import Any
 
 import pytest
 from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 
 from au_jax.errors import UserError
 from au_jax.runtime import command_line
@@ -16,7 +17,7 @@ def _in_the_checkout(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
 
 
-def parse(*arguments: str) -> ConfigDict:
+def parse(*arguments: str) -> Any:  # a ConfigDict, whose types are those of one level
     argv = ["main", *arguments]
     values = flags.FlagValues()
     config_flags.DEFINE_config_file(
@@ -103,13 +104,13 @@ def test_flag_and_value_may_be_two_arguments():
         ),
     ],
 )
-def test_wrong_flag_is_one_line(argument: str, line: str):
+def test_a_wrong_flag_is_one_line(argument: str, line: str):
     with pytest.raises(UserError) as caught:
         parse(CONFIG, argument)
     assert str(caught.value) == line
 
 
-def test_key_like_no_other_gets_the_names_at_the_top():
+def test_a_key_unlike_any_other_lists_the_top_level():
     with pytest.raises(UserError, match=r"no --config\.zz; there are: .*, seed, .*"):
         parse(CONFIG, "--config.zz=1")
 

@@ -1,4 +1,4 @@
-"""Expected: what the environment says, in a fresh process."""
+"""Expected: the folder that the environment names, in a fresh process."""
 
 import os
 import subprocess
@@ -39,13 +39,13 @@ def test_programs_are_kept_in_the_users_cache(tmp_path):
     assert again == kept
 
 
-def test_the_users_own_folder_is_left(tmp_path):
+def test_the_users_own_folder_is_kept(tmp_path):
     mine = tmp_path / "mine"
-    told = run(XDG_CACHE_HOME=str(tmp_path), JAX_COMPILATION_CACHE_DIR=str(mine))
-    assert told == "None"
+    output = run(XDG_CACHE_HOME=str(tmp_path), JAX_COMPILATION_CACHE_DIR=str(mine))
+    assert output == "None"
     assert not (tmp_path / "au_jax").exists()
 
 
-def test_a_home_that_cannot_be_written(tmp_path):
+def test_a_home_that_is_not_writable(tmp_path):
     (tmp_path / "file").write_text("")
     assert run(XDG_CACHE_HOME=str(tmp_path / "file")) == "None"

@@ -1,4 +1,4 @@
-"""Configs by name and by file, from any folder. Expected values stand in configs/."""
+"""Configs by name and by file, from any folder. Expected: the values in configs/."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def get_config(variant=""):
 
 
 def load(value: str) -> Any:
-    """The config, for type checkers of any shape."""
+    """Return the config, untyped."""
     return config_files.load(value)
 
 
@@ -77,7 +77,7 @@ def test_a_file_with_the_name_of_a_packaged_config_builds_on_it(tmp_path):
 
 
 def test_modules_named_configs_are_untouched(tmp_path, monkeypatch):
-    # A package of the user's program that happens to have the same name.
+    # The user's program happens to have a package of the same name.
     monkeypatch.setitem(sys.modules, "configs", pytest)
     monkeypatch.setitem(sys.modules, "configs.joint", os)
     assert load("adld:tiny").loss.cross_cycle == 40.0
@@ -124,7 +124,7 @@ def test_an_import_that_does_not_exist_is_one_line(tmp_path):
         load(str(file))
 
 
-# The flags that overrides define come from the second load, by the flag library.
+# The flag library loads the file a second time to define the overrides' flags.
 SHOW_CONFIG = """
 import sys
 from absl import flags

@@ -1,4 +1,6 @@
-"""Two devices do what one does: batch spread, state replicated, global statistics."""
+"""Two devices do what one does: divided batch, replicated state, global statistics."""
+
+from typing import Any
 
 import jax
 import numpy as np
@@ -41,20 +43,20 @@ def test_step_on_two_devices_equals_step_on_one(stage):
     batch_on = lambda batch: batch
     single = run(jax.jit, lambda state: state)
     # Statistics are over the global batch, gradients are its mean.
-    found, wanted = ((state.batch_stats, terms) for state, terms in (spread, single))
-    assert_trees_close(found, wanted, rtol=2e-3, atol=2e-4)
+    actual, expected = ((state.batch_stats, terms) for state, terms in (spread, single))
+    assert_trees_close(actual, expected, rtol=2e-3, atol=2e-4)
 
 
-def test_batch_lies_in_equal_parts_on_the_devices():
+def test_each_device_holds_an_equal_part_of_the_batch():
     mesh = devices.make_mesh()
     batch = random_batch(small_config(), batch_size=4)
-    placed = devices.place_batch(mesh, batch)
+    placed: Any = devices.place_batch(mesh, batch)
     shapes = {shard.data.shape for shard in placed["image"].addressable_shards}
     assert shapes == {(2, 2, 128, 128, 3)}
     np.testing.assert_array_equal(placed["cells"], batch["cells"])
 
 
-def test_a_batch_that_cannot_be_spread_is_refused():
+def test_an_indivisible_batch_is_refused():
     devices.check_batch_size("joint.batch_size", 4)
     with pytest.raises(UserError, match="multiple of 2"):
         devices.check_batch_size("joint.batch_size", 3)

@@ -1,4 +1,4 @@
-"""Expected: the complete new file, or the old one as it was."""
+"""Expected: the complete new file, or the unchanged old one."""
 
 import os
 

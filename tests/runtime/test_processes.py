@@ -1,4 +1,4 @@
-"""Two real processes that train one model; expected: one process with two devices."""
+"""Two real processes train one model. Expected: one process with two devices."""
 
 import os
 import signal
@@ -24,14 +24,14 @@ from tests.training.test_killed import SHORT, wait_for
 from tests.trees import assert_trees_equal
 
 
-def test_alone_there_is_nobody_to_ask():
+def test_a_single_process_asks_no_other():
     processes.join("", 1, 0)
     assert processes.alone()
     assert processes.first()
     assert processes.largest((0, 15)) == [0, 15]
 
 
-def test_a_process_that_is_not_among_them_is_named():
+def test_a_process_outside_the_group_is_named():
     with pytest.raises(UserError, match=r"process_index=2 .* --process_count=2"):
         processes.join("127.0.0.1:1", 2, 2)
 
@@ -41,18 +41,18 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(tmp_path):
     for name in ("bp4d", "emotionet"):
         write_prepared(tmp_path / "data", name, {"train": 80, "val": 8, "test": 8})
     data, both = str(tmp_path / "data"), tmp_path / "both"
-    # Epochs of 20 steps, so that the signal comes before the end of the first.
+    # Epochs have 20 steps, so the signal comes before the end of the first.
     flags = (*SHORT, "--config.max_steps_per_epoch=20")
     pair = start_two(both, data, *flags)
     wait_for(both / "supervised" / "3", pair[0])
     os.kill(pair[1].pid, signal.SIGTERM)
-    said = [process.communicate(timeout=200)[0] for process in pair]
-    assert [process.returncode for process in pair] == [143, 143], said
-    assert "wrote a checkpoint after step" in said[0]
+    output = [process.communicate(timeout=200)[0] for process in pair]
+    assert [process.returncode for process in pair] == [143, 143], output
+    assert "wrote a checkpoint after step" in output[0]
     for process in start_two(both, data, *flags):
         finish(process)
 
-    # The same rows on each device, and two numbers have but one sum: bit for bit.
+    # Each device has the same rows, and two numbers have only one sum: equal bits.
     one = tmp_path / "one"
     finish(start(one, data, *flags, devices=2))
     assert metrics(both) == metrics(one)
@@ -61,7 +61,7 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(tmp_path):
 
 
 def start_local(workdir, data, *flags, python=sys.executable):
-    """launch/local.sh with two processes, in a group of its own."""
+    """Start launch/local.sh with two processes, in its own process group."""
     command = ["bash", str(ROOT / "launch" / "local.sh"), "2", f"--workdir={workdir}"]
     return subprocess.Popen(
         [*command, *flags, f"--config.data.data_dir={data}"],
@@ -82,44 +82,44 @@ def test_local_processes_stop_together(tmp_path):
     flags = (*SHORT, "--config.max_steps_per_epoch=20")
     run = start_local(workdir, tmp_path / "data", *flags)
     wait_for(workdir / "supervised" / "3", run)
-    os.kill(run.pid, signal.SIGTERM)  # of the script alone
-    said, _ = run.communicate(timeout=200)
-    assert run.returncode == 143, said
-    # The end of one process, however hard, is the end of the other.
+    os.kill(run.pid, signal.SIGTERM)  # only to the script
+    output, _ = run.communicate(timeout=200)
+    assert run.returncode == 143, output
+    # When one process ends, even by kill -9, the other ends, too.
     run = start_local(workdir, tmp_path / "data", *flags)
     marks = workdir / "supervised"
     before = {path.name for path in marks.iterdir()}
     while {path.name for path in marks.iterdir()} <= before:
         assert run.poll() is None, run.communicate()
         time.sleep(0.1)
-    found = subprocess.run(
+    actual = subprocess.run(
         ["pgrep", "-P", str(run.pid)], capture_output=True, text=True, check=True
     )
-    os.kill(int(found.stdout.split()[-1]), signal.SIGKILL)
-    said, _ = run.communicate(timeout=200)
-    assert run.returncode == 128 + signal.SIGKILL, said
-    assert said.rstrip().splitlines()[-1] == (
+    os.kill(int(actual.stdout.split()[-1]), signal.SIGKILL)
+    output, _ = run.communicate(timeout=200)
+    assert run.returncode == 128 + signal.SIGKILL, output
+    assert output.rstrip().splitlines()[-1] == (
         "error: process 1 of 2 (from 0) was ended by SIGKILL, so the others were"
         " ended, too; run the same command again to resume"
     )
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     run = start_local(workdir, tmp_path / "data", *flags)
-    said, _ = run.communicate(timeout=200)
-    assert run.returncode == 0, said
-    assert "40/40" in said
+    output, _ = run.communicate(timeout=200)
+    assert run.returncode == 0, output
+    assert "40/40" in output
 
 
 @pytest.mark.slow
-def test_local_processes_say_a_mistake_themselves(tmp_path):
+def test_local_processes_report_a_mistake(tmp_path):
     run = start_local(tmp_path / "run", tmp_path / "none", *SHORT)
-    said, _ = run.communicate(timeout=200)
-    assert run.returncode == 2, said
-    assert "the same command" not in said
+    output, _ = run.communicate(timeout=200)
+    assert run.returncode == 2, output
+    assert "the same command" not in output
 
 
 @pytest.mark.slow
-def test_one_process_that_cannot_go_on_does_not_wait_for_the_other(tmp_path):
-    """The second lacks the data; the first would wait for it, and fail instead."""
+def test_a_process_that_fails_does_not_wait_for_the_other(tmp_path):
+    """The second lacks the data; the first fails instead of waiting for it."""
     for name in ("bp4d", "emotionet"):
         write_prepared(tmp_path / "data", name, {"train": 80, "val": 8, "test": 8})
     python = tmp_path / "python"
@@ -130,11 +130,11 @@ exec {sys.executable} "$@"
 """)
     python.chmod(0o755)
     run = start_local(tmp_path / "run", tmp_path / "data", *SHORT, python=python)
-    said, _ = run.communicate(timeout=120)
-    assert run.returncode == 2, said
-    assert [line for line in said.splitlines() if line.startswith("error: ")], said
-    assert f"--data_dir={tmp_path}\n" in said
-    assert "Traceback" not in said
+    output, _ = run.communicate(timeout=120)
+    assert run.returncode == 2, output
+    assert [line for line in output.splitlines() if line.startswith("error: ")], output
+    assert f"--data_dir={tmp_path}\n" in output
+    assert "Traceback" not in output
 
 
 def test_local_processes_are_numbered():

@@ -1,4 +1,4 @@
-"""Expected: what signals do to a program, sent by the test itself."""
+"""Expected: what signals, sent by the test, do to a program."""
 
 import signal
 import subprocess
@@ -14,11 +14,11 @@ def press():
     signal.raise_signal(signal.SIGINT)
 
 
-def test_ctrl_c_is_not_raised_where_it_may_be_dropped():
+def test_ctrl_c_is_not_raised_where_it_could_be_lost():
     before = signal.getsignal(signal.SIGINT)
     with signals.interrupt_noted() as pause:
         pause()
-        press()  # as within a callback that drops what is raised
+        press()  # as within a callback that drops exceptions
         with pytest.raises(KeyboardInterrupt):
             pause()
     assert signal.getsignal(signal.SIGINT) == before
@@ -44,7 +44,7 @@ def test_a_request_to_stop_is_noted_and_raised_where_asked(number, capfd):
     with signals.requests_noted() as asked:
         asked.check()
         signal.raise_signal(number)
-        signal.raise_signal(number)  # too soon after the first to be another one
+        signal.raise_signal(number)  # too soon after the first to be a second request
         wait_until(lambda: asked.stop)
         with pytest.raises(signals.Stopped) as stopped:
             asked.check()
@@ -61,7 +61,7 @@ def test_a_request_to_save_stops_nothing():
         asked.check()
 
 
-# Its main thread is inside of one call that runs no handler, like a compilation.
+# Its main thread is in a call that runs no handlers, as during a compilation.
 BUSY = """
 import hashlib
 from au_jax.runtime import signals
@@ -84,6 +84,6 @@ def test_the_second_signal_ends_a_program_that_is_busy():
     time.sleep(signals.ONE_SIGNAL + 0.2)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=20)[1]
+    errors = process.communicate(timeout=20)[1]
     assert process.returncode == 143
-    assert said.count("again to end at once") == 1
+    assert errors.count("again to end at once") == 1

@@ -1,4 +1,4 @@
-"""Expected: the signal mask that a child reports, and the end of an orphan."""
+"""Expected: the signal mask that a child reports; orphans end."""
 
 import signal
 import subprocess
@@ -28,7 +28,7 @@ def test_children_inherit_the_mask():
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
 
-# Prints the number of its worker, which would sleep for an hour.
+# Prints the process id of its worker, which sleeps for an hour.
 PARENT = """
 import multiprocessing, time
 from au_jax.runtime import workers

@@ -1,4 +1,6 @@
-"""Gradient accumulation against numpy, and steps on a microbatch given twice."""
+"""Gradient accumulation. Expected: numpy, and a step on one of two equal parts."""
+
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -14,13 +16,15 @@ ONES = np.ones(6, np.float32)
 
 def test_microbatches_take_every_nth_row():
     x = np.arange(2 * 6).reshape(2, 6)
-    found = accumulation.split_batch({"x": jnp.asarray(x)}, 3)["x"]
-    np.testing.assert_array_equal(found, [x[:, p::3] for p in range(3)])
+    actual = accumulation.split_batch(cast(Any, {"x": jnp.asarray(x)}), 3)
+    np.testing.assert_array_equal(
+        cast(Any, actual)["x"], [x[:, p::3] for p in range(3)]
+    )
 
 
 @pytest.mark.parametrize("backend", ["cpu", "gpu"])
-def test_results_are_averaged_and_the_carry_is_handed_on(backend, monkeypatch):
-    """Both forms of the loop; the second is what a GPU would run."""
+def test_results_are_averaged_and_the_carry_is_passed_on(backend, monkeypatch):
+    """Test both forms of the loop: the CPU's and the GPU's."""
     monkeypatch.setattr(jax, "default_backend", lambda: backend)
     x = np.random.default_rng(0).normal(size=(1, 8, 5)).astype(np.float32)
 
@@ -29,27 +33,27 @@ def test_results_are_averaged_and_the_carry_is_handed_on(backend, monkeypatch):
 
     def run(x):
         return accumulation.mean_over_microbatches(
-            function, jnp.float32(1), {"x": x}, 4
+            function, jnp.float32(1), cast(Any, {"x": x}), 4
         )
 
-    carry, found = jax.jit(run)(x)
+    carry, actual = jax.jit(run)(x)
     parts = [x[:, p::4] for p in range(4)]
-    wanted = 1.0
+    expected = 1.0
     for part in parts:
-        wanted = 0.5 * wanted + part.sum()
-    np.testing.assert_allclose(carry, wanted, rtol=1e-5)
+        expected = 0.5 * expected + part.sum()
+    np.testing.assert_allclose(carry, expected, rtol=1e-5)
     largest = np.mean([part.max() for part in parts])
-    np.testing.assert_allclose(found["largest"], largest, rtol=1e-6)
+    np.testing.assert_allclose(actual["largest"], largest, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     "stage", ["landmarks", pytest.param("joint", marks=pytest.mark.slow)]
 )
 def test_two_equal_microbatches_step_like_one(stage):
-    """Equal parts have equal batch statistics, so their mean is what one of them has.
+    """Equal parts have equal batch statistics, so their mean equals one part's.
 
-    But for the running statistics: they see it twice. Their momentum is .9 (.99 in
-    CBAM); where a pass moves them n times, the next one adds .9^n of what it added.
+    The running statistics, however, are updated twice. Their momentum is .9 (.99 in
+    CBAM): if a pass updates them n times, the next one adds .9^n of its change.
     """
     config, joint = small_config(), stage == "joint"
     batch = random_batch(config, batch_size=2)
@@ -58,10 +62,10 @@ def test_two_equal_microbatches_step_like_one(stage):
     single, terms = jax.jit(make(config, optimizers, ONES))(state, batch)
     config.accumulation = 2
     doubled = jax.tree.map(lambda x: np.repeat(x, 2, axis=1), batch)
-    found, mean_terms = jax.jit(make(config, optimizers, ONES))(state, doubled)
-    # The gradients, as Adam's first moments: both programs round differently.
+    actual, mean_terms = jax.jit(make(config, optimizers, ONES))(state, doubled)
+    # Adam's first moments show the gradients; the programs round differently.
     for group in state.params:
-        moments = (s.opt_state[group][0].mu for s in (found, single))
+        moments = (s.opt_state[group][0].mu for s in (actual, single))
         assert_trees_close(*moments, rtol=1e-3, atol=1e-4)
     losses = {name: value for name, value in terms.items() if "/" not in name}
     assert_trees_close({k: mean_terms[k] for k in losses}, losses, rtol=1e-3, atol=1e-5)
@@ -70,7 +74,7 @@ def test_two_equal_microbatches_step_like_one(stage):
         return new - old
 
     moved_once = jax.tree.map(first_of, state.batch_stats, single.batch_stats)
-    moved_twice = jax.tree.map(first_of, state.batch_stats, found.batch_stats)
+    moved_twice = jax.tree.map(first_of, state.batch_stats, actual.batch_stats)
     for path, once in jax.tree_util.tree_leaves_with_path(moved_once):
         twice = moved_twice
         for key in path:
@@ -79,5 +83,5 @@ def test_two_equal_microbatches_step_like_one(stage):
         momentum = 0.99 if "CBAM" in name else 0.9
         passes = {"['au_detector']": 4, "['feature_encoder']": 2} if joint else {}
         n = next((n for network, n in passes.items() if network in name), 1)
-        wanted = once * (1 + momentum**n)
-        np.testing.assert_allclose(twice, wanted, rtol=2e-3, atol=1e-5)
+        expected = once * (1 + momentum**n)
+        np.testing.assert_allclose(twice, expected, rtol=2e-3, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The joint step: which term reaches which network, and the textbook step."""
+"""The joint step. Expected: the table of reached networks, and the textbook step."""
 
 import cv2
 import jax
@@ -24,7 +24,7 @@ GRADIENTS = {
     "feature_adversarial": GENERATORS,
     "alignment_feature": {*GENERATORS, "projector_feature"},
     "alignment_landmark": {*GENERATORS, "projector_landmark"},
-    # P(G_b(sg X)): X is a constant, so G_st is out of reach.
+    # P(G_b(sg X)): X is a constant, so no gradient reaches G_st.
     "alignment_background": {"background_generator", "projector_background"},
     "landmark_regression": {"feature_encoder", "landmark_detector"},
     "cross_cycle": {*GENERATORS, "projector_feature"},
@@ -38,7 +38,7 @@ def players_of(state):
 
 @pytest.fixture(scope="module")
 def gradients():
-    """The gradient of every term alone with respect to every player."""
+    """Return the gradient of every single term with respect to every player."""
     config = small_config(cross_cycle=1.0, self_reconstruction=1.0)
     state, _ = build("joint", config)
     networks, batch = make_networks(config), random_batch(config)
@@ -72,7 +72,7 @@ def test_each_term_reaches_the_networks_of_the_table_and_no_other(gradients, ter
     assert reached == GRADIENTS[term]
 
 
-def test_every_player_parameter_learns_but_biases_before_a_norm(gradients):
+def test_every_player_parameter_learns_except_biases_before_a_norm(gradients):
     def largest(*leaves):
         return max(float(np.abs(leaf).max()) for leaf in leaves)
 
@@ -88,7 +88,7 @@ def test_every_player_parameter_learns_but_biases_before_a_norm(gradients):
 
 
 def textbook_step(config, optimizers):
-    """The textbook step: each side of the game runs its own forward pass."""
+    """Take the textbook step: each side of the game runs its own forward pass."""
     networks, weights = make_networks(config), joint.active_weights(config)
 
     def step(state, batch):
@@ -132,7 +132,7 @@ def textbook_step(config, optimizers):
 
 @pytest.fixture(scope="module")
 def small():
-    """The small model, and its step, compiled once for the tests of this file."""
+    """Return the small model and its step, compiled once for this file."""
     config = small_config()
     state, optimizers = build("joint", config)
     step = jax.jit(joint.make_train_step(config, optimizers, ONES))
@@ -142,17 +142,17 @@ def small():
 def test_step_equals_textbook_step_that_runs_forward_twice(small):
     config, state, optimizers, step = small
     batch = random_batch(config)
-    found, _ = step(state, batch)
-    wanted = textbook_step(config, optimizers)(state, batch)
-    # Gradients, as Adam's first moments: both programs round differently.
+    actual, _ = step(state, batch)
+    expected = textbook_step(config, optimizers)(state, batch)
+    # Adam's first moments show the gradients; the programs round differently.
     for group in ("task", "generator", "discriminator"):
-        moments = (s.opt_state[group][0].mu for s in (found, wanted))
+        moments = (s.opt_state[group][0].mu for s in (actual, expected))
         assert_trees_close(*moments, rtol=1e-4, atol=1e-4)
-    assert_trees_close(found.batch_stats, wanted.batch_stats, rtol=1e-4, atol=1e-6)
+    assert_trees_close(actual.batch_stats, expected.batch_stats, rtol=1e-4, atol=1e-6)
     # The players' gradients are against the *updated* discriminators.
-    updated = (s.params["discriminator"] for s in (found, wanted))
+    updated = (s.params["discriminator"] for s in (actual, expected))
     assert_trees_close(*updated, rtol=1e-4, atol=2e-4)
-    assert int(found.step) == 1
+    assert int(actual.step) == 1
 
 
 def test_step_compiles_once_and_moves_every_network(small):
@@ -190,11 +190,11 @@ def test_finite_in_bfloat16_with_float32_state():
 def test_enlarge_is_bilinear():
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
     assert separation.enlarge(x, 1) is x
-    found = separation.enlarge(x, 4)
-    wanted = [
+    actual = separation.enlarge(x, 4)
+    expected = [
         cv2.resize(image, (32, 32), interpolation=cv2.INTER_LINEAR) for image in x
     ]
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
 def test_fold_and_unfold_are_inverse_and_keep_the_batch_major():
@@ -217,7 +217,7 @@ def test_unused_terms_and_networks_are_omitted():
     }
     assert set(state.params["generator"]) == GENERATORS
     step = joint.make_train_step(config, optimizers, ONES)
-    # The terms alone: a state of shapes is none to the type checks of the tests.
+    # Only the terms: the type checks would refuse a state of shapes.
     terms = jax.eval_shape(lambda *x: step(*x)[1], state, random_batch(config))
     assert "landmark_regression" not in terms
     assert "alignment_feature" in terms

@@ -1,6 +1,7 @@
-"""The losses against the formulas of method.md section 4, written out in numpy."""
+"""Expected: the formulas of method.md section 4, written out in numpy."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -14,8 +15,8 @@ def test_au_weights_are_inverse_rates_with_mean_one():
     aus = np.array([[1, 0, 1], [0, 0, 1], [0, 1, 1], [0, 0, 1]], np.float32)
     known = np.array([[1, 1, 1], [1, 1, 1], [1, 1, 0], [1, 0, 0]], bool)
     rates = np.array([1 / 4, 1 / 3, 2 / 2])
-    wanted = 1 / rates / (1 / rates).sum() * 3
-    np.testing.assert_allclose(losses.au_weights(aus, known), wanted, rtol=1e-6)
+    expected = 1 / rates / (1 / rates).sum() * 3
+    np.testing.assert_allclose(losses.au_weights(aus, known), expected, rtol=1e-6)
 
 
 def test_au_without_positive_has_the_weight_of_the_rarest():
@@ -37,11 +38,11 @@ def test_au_is_the_weighted_mean_over_known_labels():
     weight = np.array([0.5, 1.0, 1.5], np.float32)
     p = 1 / (1 + np.exp(-logits))
     bce = -(aus * np.log(p) + (1 - aus) * np.log(1 - p)) * weight
-    found = jax.jit(losses.au)(logits, aus, known, weight)
-    np.testing.assert_allclose(found, bce[known].mean(), rtol=1e-5)
+    actual = jax.jit(losses.au)(logits, aus, known, weight)
+    np.testing.assert_allclose(actual, bce[known].mean(), rtol=1e-5)
 
 
-def test_unknown_labels_have_no_influence():
+def test_unknown_labels_are_ignored():
     logits = RNG.normal(size=(4, 2)).astype(np.float32)
     aus = np.ones((4, 2), np.float32)
     known = np.array([[1, 0]] * 4, bool)
@@ -61,46 +62,46 @@ def test_landmark_is_softmax_cross_entropy_over_cells():
             flat = logits[b, :, :, k].reshape(-1).astype(np.float64)
             y, x = divmod(cells[b, k], 4)
             total += np.log(np.exp(flat).sum()) - logits[b, y, x, k]
-    found = jax.jit(losses.landmark)(logits, cells)
-    np.testing.assert_allclose(found, total / 6, rtol=1e-5)
+    actual = jax.jit(losses.landmark)(logits, cells)
+    np.testing.assert_allclose(actual, total / 6, rtol=1e-5)
 
 
 def test_landmark_discriminator_compares_with_the_one_hot_map():
     maps = RNG.normal(size=(2, 4, 4, 3)).astype(np.float32)
     cells = RNG.integers(0, 16, (2, 3))
-    wanted = np.zeros((2, 4, 4, 3))
+    expected = np.zeros((2, 4, 4, 3))
     for b in range(2):
         for k in range(3):
             y, x = divmod(cells[b, k], 4)
-            wanted[b, y, x, k] = 1
-    found = jax.jit(losses.landmark_discriminator)(maps, cells)
-    np.testing.assert_allclose(found, ((maps - wanted) ** 2).mean(), rtol=1e-5)
-    found = jax.jit(losses.landmark_adversarial)(maps)
-    np.testing.assert_allclose(found, ((maps - 1 / 16) ** 2).mean(), rtol=1e-5)
+            expected[b, y, x, k] = 1
+    actual = jax.jit(losses.landmark_discriminator)(maps, cells)
+    np.testing.assert_allclose(actual, ((maps - expected) ** 2).mean(), rtol=1e-5)
+    actual = jax.jit(losses.landmark_adversarial)(maps)
+    np.testing.assert_allclose(actual, ((maps - 1 / 16) ** 2).mean(), rtol=1e-5)
 
 
 def test_many_maps_are_averaged_as_exactly_as_few():
-    """Those of a joint step of 16 images a domain, unfolded as there."""
+    """As many as in a joint step with 16 images per domain."""
     folded = RNG.normal(size=(32, 44, 44, 49)).astype(np.float32)
     exact = folded.astype(np.float64)
-    found = jax.jit(lambda x: losses.landmark_adversarial(unfold(x)))(folded)
-    wanted = ((exact - 1 / 44**2) ** 2).mean()
-    np.testing.assert_allclose(found, wanted, rtol=2e-6)
-    found = jax.jit(lambda x: losses.l1(unfold(x), 0 * unfold(x)))(folded)
-    np.testing.assert_allclose(found, np.abs(exact).mean(), rtol=2e-6)
+    actual = jax.jit(lambda x: losses.landmark_adversarial(unfold(x)))(folded)
+    expected = ((exact - 1 / 44**2) ** 2).mean()
+    np.testing.assert_allclose(actual, expected, rtol=2e-6)
+    actual = jax.jit(lambda x: losses.l1(unfold(x), 0 * unfold(x)))(folded)
+    np.testing.assert_allclose(actual, np.abs(exact).mean(), rtol=2e-6)
 
 
 def test_landmark_regression_is_scale_free():
     true = RNG.uniform(0, 1, (3, 49, 2)).astype(np.float32)
-    found = true + RNG.normal(0, 0.1, true.shape).astype(np.float32)
+    actual = true + RNG.normal(0, 0.1, true.shape).astype(np.float32)
     left, right = true[:, 19:25].mean(axis=1), true[:, 25:31].mean(axis=1)
     d2 = ((left - right) ** 2).sum(axis=-1)
-    wanted = (((found - true) ** 2).sum(axis=(1, 2)) / (2 * d2)).mean()
+    expected = (((actual - true) ** 2).sum(axis=(1, 2)) / (2 * d2)).mean()
     np.testing.assert_allclose(
-        jax.jit(losses.landmark_regression)(found, true), wanted, rtol=1e-5
+        jax.jit(losses.landmark_regression)(actual, true), expected, rtol=1e-5
     )
     np.testing.assert_allclose(
-        losses.landmark_regression(176 * found, 176 * true), wanted, rtol=1e-4
+        losses.landmark_regression(176 * actual, 176 * true), expected, rtol=1e-4
     )
 
 
@@ -109,8 +110,8 @@ def test_bfloat16_inputs_are_averaged_in_float32():
     assert losses.l1(jax.numpy.asarray(x, "bfloat16"), 0 * x).dtype == np.float32
 
 
-def test_total_wants_a_weight_for_every_term():
-    terms = {"au": np.array(2.0), "landmark": np.array(3.0)}
+def test_total_requires_a_weight_for_every_term():
+    terms: losses.Terms = {"au": jnp.array(2.0), "landmark": jnp.array(3.0)}
     assert losses.total(terms, {"au": 1.0, "landmark": 0.5}) == 3.5
     with pytest.raises(ValueError, match="landmark"):
         losses.total(terms, {"au": 1.0})

@@ -16,11 +16,11 @@ ONES = np.ones(6, np.float32)
 
 
 def equations(jaxpr: Any) -> Iterator[Any]:
-    """All of a program, those of the programs in it too, but what CPUs alone run."""
+    """Return all equations, of nested programs too, except those only CPUs run."""
     for equation in jaxpr.eqns:
         nested = list(equation.params.values())
         if equation.primitive.name == "cond":
-            nested = [equation.params["branches"][-1]]  # "default" of the platforms
+            nested = [equation.params["branches"][-1]]  # the "default" platform
         for inner in nested:
             if isinstance(inner, core.ClosedJaxpr | core.Jaxpr):
                 yield from equations(getattr(inner, "jaxpr", inner))
@@ -37,20 +37,20 @@ def prepared(stage: str, dtype: str, width: float):
 
 @pytest.mark.parametrize("stage", ["landmarks", "joint", "supervised"])
 def test_every_convolution_is_in_bfloat16_and_channels_last(stage):
-    """Channels last, as tensor cores want it, and no map is transposed."""
-    # So wide that CPUs would take another filter gradient: it is not for bfloat16.
+    """Tensor cores need channels last; no feature map is transposed."""
+    # At this width CPUs use another filter gradient in float32, but not in bfloat16.
     step, state, batch = prepared(stage, "bfloat16", width=0.5)
-    found = list(equations(jax.make_jaxpr(step)(state, batch).jaxpr))
-    convolutions = [e for e in found if e.primitive.name == "conv_general_dilated"]
+    actual = list(equations(jax.make_jaxpr(step)(state, batch).jaxpr))
+    convolutions = [e for e in actual if e.primitive.name == "conv_general_dilated"]
     assert len(convolutions) > 15
     for equation in convolutions:
         assert {v.aval.dtype for v in equation.invars} == {jnp.dtype("bfloat16")}
     transposed = {
         equation.invars[0].aval.shape
-        for equation in found
+        for equation in actual
         if equation.primitive.name == "transpose"
     }
-    # Of arrays with four sides only kernels: square, and smaller than any map.
+    # Only kernels may be transposed: square, and smaller than any feature map.
     four = {shape for shape in transposed if len(shape) == 4}
     assert all(shape[0] == shape[1] <= 7 for shape in four), four
 
@@ -68,7 +68,9 @@ def test_state_and_terms_are_float32_and_close_to_those_of_float32(stage):
         moments = [leaf for leaf in jax.tree.leaves(state.opt_state) if leaf.ndim]
         assert {leaf.dtype for leaf in moments} == {jnp.dtype("float32")}
     for name, value in terms["float32"].items():
-        if "/" not in name:  # a loss; bfloat16 has 8 bits; 3.2 % was the most seen
+        if (
+            "/" not in name
+        ):  # a loss; bfloat16 has 8 bits; the largest measured was 3.2 %
             np.testing.assert_allclose(
                 terms["bfloat16"][name], value, rtol=0.06, atol=1e-3, err_msg=name
             )

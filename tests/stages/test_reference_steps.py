@@ -1,13 +1,12 @@
 """The networks, losses and steps against an independent implementation's numbers.
 
-The tolerances are those of the reference's own description (README of its folder): 1e-4
-on forward values and the losses of step 0, 1e-3 on later losses; where its own rounding
-is larger, a comment says so.
+The reference's README gives the tolerances: 1e-4 on forward values and the losses of
+step 0, 1e-3 on later losses. Where its own rounding is larger, a comment says so.
 """
 
 import functools
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import numpy as np
@@ -37,7 +36,7 @@ NAMES = {
 
 
 class Run(NamedTuple):
-    """A reference file's model and what our steps made of it."""
+    """A reference file's model, and our states and terms after each step."""
 
     numbers: dict[str, np.ndarray]
     config: ConfigDict
@@ -49,7 +48,7 @@ class Run(NamedTuple):
 
 @functools.cache
 def run(path: Path) -> Run:
-    """Builds the model of `path` from its name alone and trains as long as it did."""
+    """Build the model that the name of `path` describes; train it as many steps."""
     case, is_joint = reference.parse(path), path.name.startswith("joint")
     config = (joint_config if is_joint else adld_config).get_config()
     config.data.crop = case.crop
@@ -67,25 +66,25 @@ def run(path: Path) -> Run:
     states = [train_state.create(Variables(params, batch_stats), optimizers)]
     terms = []
     for _ in numbers["loss/total"]:
-        state, found = step(states[-1], batch)
+        state, actual = step(states[-1], batch)
         states.append(state)
-        terms.append(jax.device_get(found))
+        terms.append(jax.device_get(actual))
     return Run(numbers, config, leaves, batch, states, terms)
 
 
-def close(found, wanted, relative: float, what: str) -> None:
-    """Within `relative` of each number, or of the largest where they pass zero."""
+def close(actual, expected, relative: float, what: str) -> None:
+    """Assert errors within `relative` of each number, or of the largest near zero."""
     np.testing.assert_allclose(
-        found,
-        wanted,
+        actual,
+        expected,
         rtol=relative,
-        atol=relative * np.abs(wanted).max(),
+        atol=relative * np.abs(expected).max(),
         err_msg=what,
     )
 
 
 def part(numbers: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """The numbers under `prefix/`; every key of it is to be compared."""
+    """Return the numbers under `prefix/`; the tests compare every key."""
     return {
         key.removeprefix(f"{prefix}/"): value
         for key, value in numbers.items()
@@ -94,7 +93,7 @@ def part(numbers: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
 
 
 def channels_first(x, channels: int = 8) -> np.ndarray:
-    """A map as the reference stores it: channel, row, column, strided."""
+    """Return a map as the reference stores it: channel, row, column, strided."""
     return np.moveaxis(np.asarray(x), -1, 1)[:, ::channels, ::4, ::4]
 
 
@@ -104,7 +103,7 @@ def logits(probabilities) -> np.ndarray:
 
 
 def forward(networks: Networks, state: TrainState, images) -> dict[str, np.ndarray]:
-    """Everything the reference's forward pass in inference mode stores."""
+    """Return all values of the reference's forward pass in inference mode."""
     task, generator, discriminator = (
         state.params[group] for group in ("task", "generator", "discriminator")
     )
@@ -113,9 +112,10 @@ def forward(networks: Networks, state: TrainState, images) -> dict[str, np.ndarr
     source, target = (
         networks.feature_encoder.apply(variables, image) for image in images
     )
-    attention = networks.landmark_encoder.apply(
+    encoded: Any = networks.landmark_encoder.apply(
         {"params": task["landmark_encoder"]}, target
-    ).attention
+    )
+    attention = encoded.attention
     background = networks.background_generator.apply(
         {"params": generator["background_generator"]}, target
     )
@@ -139,16 +139,16 @@ def forward(networks: Networks, state: TrainState, images) -> dict[str, np.ndarr
 
 
 def predict(config: ConfigDict, state: TrainState, images) -> dict[str, np.ndarray]:
-    """Both domains through the program's own prediction."""
+    """Predict both domains with the program's own function."""
     function = jax.jit(joint.make_predict(config))
     source, target = (function(state.variables, x) for x in images)
-    found = {
+    actual = {
         "au_logits_source": logits(source.aus["direct"]),
         "au_logits_target": logits(target.aus["reconstructed"]),
     }
     if source.landmarks is not None:
-        found["landmarks_source"] = np.asarray(source.landmarks).reshape(-1, 98)
-    return found
+        actual["landmarks_source"] = np.asarray(source.landmarks).reshape(-1, 98)
+    return actual
 
 
 FILES = reference_files("*_seed*_crop*_b*.npz")
@@ -169,61 +169,62 @@ def files_with(prefix: str):
 def test_reference_forward(path: Path):
     case = run(path)
     images = case.batch["image"]
-    found = forward(make_networks(case.config), case.states[0], images)
-    found |= predict(case.config, case.states[0], images)
-    wanted = part(case.numbers, "eval")
-    assert wanted
-    for name, value in wanted.items():
-        close(found[name].reshape(value.shape), value, 1e-4, name)
+    actual = forward(make_networks(case.config), case.states[0], images)
+    actual |= predict(case.config, case.states[0], images)
+    expected = part(case.numbers, "eval")
+    assert expected
+    for name, value in expected.items():
+        close(actual[name].reshape(value.shape), value, 1e-4, name)
 
 
-# After the first update the two sides of the adversarial game answer each other's
-# rounding. Against our own step in float64, the reference's float32 numbers stray by up
-# to 5.0e-3 on these terms (ours by up to 1.2e-3), and by less than 1e-5 on all others.
+# After the first update the two sides of the adversarial game amplify each other's
+# rounding. From our own step in float64 the reference's float32 numbers differ by up to
+# 5.0e-3 on these terms (ours by up to 1.2e-3), and by less than 1e-5 on all others.
 CHAOTIC = {"feature_adv", "domain_disc"}
 
 
 @every_file
 def test_reference_losses(path: Path):
     case = run(path)
-    for name, wanted in part(case.numbers, "loss").items():
-        found = [terms[NAMES.get(name, name)] for terms in case.terms]
+    for name, expected in part(case.numbers, "loss").items():
+        actual = [terms[NAMES.get(name, name)] for terms in case.terms]
         later = 2e-2 if name in CHAOTIC else 1e-3
-        np.testing.assert_allclose(found[0], wanted[0], rtol=1e-4, err_msg=name)
-        np.testing.assert_allclose(found[1:], wanted[1:], rtol=later, err_msg=name)
+        np.testing.assert_allclose(actual[0], expected[0], rtol=1e-4, err_msg=name)
+        np.testing.assert_allclose(actual[1:], expected[1:], rtol=later, err_msg=name)
 
 
 @every_file
 def test_reference_gradient_norms(path: Path):
     case = run(path)
     compared = 0
-    wanted = part(case.numbers, "grad_norm")
+    expected = part(case.numbers, "grad_norm")
     for leaf in case.leaves:
-        norm = wanted.get(leaf.reference)
+        norm = expected.get(leaf.reference)
         if leaf.frozen:
             assert not np.any(first_gradient(case, leaf)), leaf
         elif norm is not None and norm >= 1e-5:
-            found = np.linalg.norm(first_gradient(case, leaf))
+            actual = np.linalg.norm(first_gradient(case, leaf))
             # A slope's gradient is one sum over all maps in which terms of both signs
             # cancel (the reference's own is up to 16 % away from float64), so its error
             # is measured against the gradient of the convolution before it.
-            scale = wanted[leaf.convolution] if leaf.kind == "slope" else norm
-            # Against our own step in float64, the reference's norms stray by up to
-            # 1.1e-3, ours by up to 9e-4 (jax 0.10) or 7e-4 (jax 0.12).
-            assert abs(found - norm) <= 2e-3 * max(norm, scale), leaf.reference
+            scale = expected[leaf.convolution] if leaf.kind == "slope" else norm
+            # Compared with our own step in float64, the reference's norms differ by up
+            # to 1.1e-3, ours by up to 9e-4 (jax 0.10) or 7e-4 (jax 0.12).
+            assert abs(actual - norm) <= 2e-3 * max(norm, scale), leaf.reference
             compared += 1
-    # All but the frozen biases and what the generators' norms hide.
-    assert compared >= 0.6 * len(wanted)
+    # All except the frozen biases and what the generators' norms hide.
+    assert compared >= 0.6 * len(expected)
 
 
 def first_gradient(case: Run, leaf: reference.Leaf) -> np.ndarray:
-    """The gradient of step 0, read off Adam's first moment (1 - b1) g."""
+    """Read the gradient of step 0 off Adam's first moment, (1 - b1) g."""
     group, *path = leaf.path
-    state = case.states[1]
-    moment = ravel_pytree(state.params[group])[1](state.opt_state[group][0].mu)
+    state, config = case.states[1], cast(Any, case.config)
+    optimizer: Any = state.opt_state[group]
+    moment = ravel_pytree(state.params[group])[1](optimizer[0].mu)
     for name in path:
         moment = moment[name]
-    return np.asarray(moment) / (1 - case.config.optim[group].b1)
+    return np.asarray(moment) / (1 - config.optim[group].b1)
 
 
 @files_with("running")
@@ -235,18 +236,18 @@ def test_reference_running_statistics(path: Path):
         for leaf in case.leaves
         if leaf.kind == "scale"
     }
-    for name, wanted in numbers.items():
+    for name, expected in numbers.items():
         norm, _, statistic = name.rpartition(".")
-        found = case.states[1].batch_stats
+        actual = case.states[1].batch_stats
         for key in (*norms[norm], statistic.removeprefix("running_")):
-            found = found[key]
-        close(found, wanted, 1e-3, name)
+            actual = actual[key]
+        close(actual, expected, 1e-3, name)
 
 
 @files_with("after")
 def test_reference_after_training(path: Path):
     case = run(path)
     numbers = part(case.numbers, "after")
-    found = predict(case.config, case.states[-1], case.batch["image"])
+    actual = predict(case.config, case.states[-1], case.batch["image"])
     for name, value in numbers.items():
-        np.testing.assert_allclose(found[name], value, rtol=0, atol=5e-3, err_msg=name)
+        np.testing.assert_allclose(actual[name], value, rtol=0, atol=5e-3, err_msg=name)

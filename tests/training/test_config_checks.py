@@ -1,8 +1,8 @@
 import pathlib
+from typing import Any
 
 import jax
 import pytest
-from ml_collections import ConfigDict
 
 from au_jax.errors import UserError
 from au_jax.models.layers import scaled
@@ -13,14 +13,14 @@ from au_jax.training.config_checks import check_values
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def tiny() -> ConfigDict:
+def tiny() -> Any:  # a ConfigDict, whose types are those of one level
     config = load_config(["main", f"--config={ROOT / 'configs' / 'joint.py'}:tiny"])
     assert config is not None
     return config
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=str)
-def test_configs_of_the_project_hold(path: pathlib.Path):
+def test_configs_of_the_project_are_valid(path: pathlib.Path):
     config = load_config(["main", f"--config={path}"])
     assert config is not None
     check_values(config)
@@ -28,7 +28,7 @@ def test_configs_of_the_project_hold(path: pathlib.Path):
 
 @pytest.mark.parametrize("crop", [128, 144, 176, 224])
 def test_crops_that_the_networks_take(crop: int):
-    """The check must allow what all networks can be built for, one pixel less not."""
+    """The check allows what all networks accept, and refuses one pixel less."""
     config = tiny()
     config.data.crop = crop
     check_values(config)

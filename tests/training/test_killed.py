@@ -1,4 +1,4 @@
-"""Runs of the real program, killed; expected: bit for bit a run that was not."""
+"""Killed runs of the real program. Expected: the bits of an undisturbed run."""
 
 import os
 import random
@@ -37,15 +37,17 @@ def data_dir(tmp_path_factory):
     return str(folder)
 
 
-def assert_same_run(found, wanted, last_steps):
-    assert metrics(found) == metrics(wanted)
+def assert_same_run(actual, expected, last_steps):
+    assert metrics(actual) == metrics(expected)
     for stage, step in last_steps.items():
-        kept = checkpoints(wanted, stage)
+        kept = checkpoints(expected, stage)
         assert str(step) in kept
-        # Killed at the very end of a stage, it may not have cleared away others yet.
-        assert set(kept) <= set(checkpoints(found, stage))
+        # Killed at the very end of a stage, it may not have deleted others yet.
+        assert set(kept) <= set(checkpoints(actual, stage))
         for name in kept:
-            assert_trees_equal(*(arrays(run, stage, name) for run in (found, wanted)))
+            assert_trees_equal(
+                *(arrays(run, stage, name) for run in (actual, expected))
+            )
 
 
 def wait_for(path, process):
@@ -54,8 +56,8 @@ def wait_for(path, process):
         time.sleep(0.01)
 
 
-def test_a_killed_run_goes_on_to_the_same_numbers(data_dir, tmp_path):
-    """Killed in the first epoch, asked to stop in the second, with loader processes."""
+def test_a_killed_run_resumes_to_the_same_numbers(data_dir, tmp_path):
+    """Kill it in the first epoch, stop it in the second; with loader processes."""
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     finish(start(whole, data_dir, *SHORT))
     process = start(stopped, data_dir, *SHORT)
@@ -67,14 +69,14 @@ def test_a_killed_run_goes_on_to_the_same_numbers(data_dir, tmp_path):
     process = start(stopped, data_dir, *SHORT, "--config.data.num_workers=1")
     wait_for(stopped / "supervised" / "12", process)
     os.killpg(process.pid, signal.SIGTERM)
-    said, _ = process.communicate()  # the pipe is closed: no loader process is left
-    assert process.returncode == 143, said
-    assert "supervised: resuming after 6 of 16 steps" in said
-    assert said.rstrip().endswith(
+    output, _ = process.communicate()  # the pipe is closed: no loader process is left
+    assert process.returncode == 143, output
+    assert "supervised: resuming after 6 of 16 steps" in output
+    assert output.rstrip().endswith(
         "stopped by SIGTERM; run the same command again to resume"
     )
-    assert "Traceback" not in said
-    assert "leaked" not in said
+    assert "Traceback" not in output
+    assert "leaked" not in output
 
     finish(start(stopped, data_dir, *SHORT))
     assert_same_run(stopped, whole, {"supervised": 16})
@@ -82,7 +84,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers(data_dir, tmp_path):
 
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments(data_dir, tmp_path):
-    """With and without loader processes in turn, which must not matter either."""
+    """With and without loader processes in turn, which must not matter."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     begun = time.monotonic()
     finish(start(whole, data_dir, *LONG))
@@ -100,10 +102,12 @@ def test_twenty_kills_at_random_moments(data_dir, tmp_path):
         except subprocess.TimeoutExpired:
             process.kill()
             kills += 1
-        # Loader processes hold the pipe open: waits for them, too.
-        said = process.communicate(timeout=60)[0]
-        assert process.returncode in (0, -signal.SIGKILL), said
-        if process.returncode == 0:  # at the end: compared, and once more from nothing
+        # Loader processes hold the pipe open, so this waits for them, too.
+        output = process.communicate(timeout=60)[0]
+        assert process.returncode in (0, -signal.SIGKILL), output
+        if (
+            process.returncode == 0
+        ):  # at the end: compare, and start once more from nothing
             assert_same_run(killed, whole, {"landmarks": 20, "joint": 40})
             shutil.rmtree(killed)
     finish(go_on())

@@ -1,14 +1,14 @@
-"""Processes x devices, by the real program: the same run however they are divided.
+"""Processes x devices, by the real program: every layout trains the same run.
 
-Each layout repeats itself bit for bit. Between layouts the sums over devices are taken
-in another order: the last digits differ, and training enlarges that. Measured, as
-differences relative to the value or the norm, with tolerances about ten times that:
+Each layout repeats itself bit for bit. Layouts sum over devices in different orders:
+the last digits differ, and training amplifies that. Measured differences, relative to
+the value or the norm (the tolerances are about ten times as large):
 
     landmarks   metrics 6e-7   parameters 1e-8   statistics 5e-8   Adam's moments 3e-7
     joint       metrics 2e-4   parameters 2e-6   statistics 2e-7   Adam's moments 2e-4
 
-(The joint stage begins with 5e-7.) Two devices, whose sum has but one order: bit for
-bit, in tests/test_processes.py.
+(The joint stage begins with 5e-7.) Two devices have only one order of summation: see
+tests/runtime/test_processes.py for their equal bits.
 """
 
 import jax
@@ -25,7 +25,7 @@ TINY = (
     "--config.joint.epochs=1",
 )
 LAYOUTS = ("1x1", "1x4", "2x2")
-# Of metrics; of parameters, batch statistics and Adam's moments together.
+# For metrics; for parameters, batch statistics and Adam's moments together.
 TOLERANCES = {
     "landmarks": (1e-5, (1e-7, 1e-6, 1e-5)),
     "joint": (2e-3, (2e-5, 2e-6, 2e-3)),
@@ -34,7 +34,7 @@ LAST = {"landmarks": "8", "joint": "4"}
 
 
 def train(layout, workdir, data, *flags):
-    """A run to its end, with "processes x devices of each"."""
+    """Train to the end in a layout "processes x devices of each"."""
     processes, devices = map(int, layout.split("x"))
     begin = {1: start, 2: start_two}[processes]
     running = begin(workdir, data, *TINY, *flags, devices=devices)
@@ -44,7 +44,7 @@ def train(layout, workdir, data, *flags):
 
 @pytest.fixture(scope="module", autouse=True)
 def optimized():
-    """Programs as users run them: unoptimized, they add up one number after another."""
+    """Compile as for users: unoptimized programs add one number after another."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("XLA_FLAGS")
         yield
@@ -66,28 +66,28 @@ def runs(data, tmp_path_factory):
     return folder
 
 
-def assert_same_run(found, wanted, stage):
+def assert_same_run(actual, expected, stage):
     of_metrics, of_arrays = TOLERANCES[stage]
     ours, theirs = (
         [line for line in metrics(run) if line.pop("stage") == stage]
-        for run in (found, wanted)
+        for run in (actual, expected)
     )
     assert [line["step"] for line in ours] == [line["step"] for line in theirs]
     for one, other in zip(ours, theirs, strict=True):
         assert one == pytest.approx(other, rel=of_metrics, nan_ok=True), one["step"]
-    parts = (arrays(run, stage, LAST[stage]) for run in (found, wanted))
+    parts = (arrays(run, stage, LAST[stage]) for run in (actual, expected))
     for one, other, tolerance in zip(*parts, of_arrays, strict=True):
         assert distance(one, other) < tolerance
 
 
-def distance(found, wanted):
-    """Norm of all differences, relative to the norm of all numbers.
+def distance(actual, expected):
+    """Return the norm of all differences, relative to the norm of all numbers.
 
-    Not number by number: Adam's steps have the sign of gradients that may be noise.
+    A single number may differ: Adam's steps have the sign of gradients of noise.
     """
     one, other = (
         np.concatenate([np.ravel(leaf).astype(float) for leaf in jax.tree.leaves(tree)])
-        for tree in (found, wanted)
+        for tree in (actual, expected)
     )
     return np.linalg.norm(one - other) / np.linalg.norm(other)
 
@@ -101,7 +101,7 @@ def test_layouts_train_the_same(runs, layout, stage):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layouts", [("1x4", "2x2"), ("2x2", "1x4"), ("1x4", "1x1")])
-def test_one_layout_goes_on_with_the_checkpoint_of_another(
+def test_one_layout_resumes_from_the_checkpoint_of_another(
     runs, data, tmp_path, layouts
 ):
     first, second = layouts
@@ -109,5 +109,5 @@ def test_one_layout_goes_on_with_the_checkpoint_of_another(
     train(first, tmp_path, data, stage[0], f"{stage[1]}=1")
     train(second, tmp_path, data, stage[0], f"{stage[1]}=2")
     half = [line for line in metrics(runs / first) if line["step"] <= 4][:4]
-    assert metrics(tmp_path)[:4] == half  # nothing of it was done again
+    assert metrics(tmp_path)[:4] == half  # no step was repeated
     assert_same_run(tmp_path, runs / first, "landmarks")

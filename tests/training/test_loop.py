@@ -1,9 +1,11 @@
-"""The real loop under a transfer guard. Expected: what JAX itself reports."""
+"""The real loop. Expected: no report of JAX's transfer guard; signals act at once."""
+
+import signal
 
 import jax
 import pytest
 
-from au_jax.runtime.signals import Requests
+from au_jax.runtime.signals import Requests, Stopped
 from au_jax.training import loop
 from au_jax.training.plan import make_plan
 from au_jax.training.run import open_data
@@ -24,10 +26,10 @@ def config(tmp_path_factory):
     return config
 
 
-def run_stage(config, workdir):
+def run_stage(config, workdir, requests=None):
     data = open_data(config)
     plan = make_plan("landmarks", config, data.train, workdir)
-    loop.run_stage(plan, data.val, workdir, Requests())
+    loop.run_stage(plan, data.val, workdir, requests or Requests())
 
 
 @pytest.fixture
@@ -60,3 +62,50 @@ def test_the_guard_notices_a_batch_that_was_not_placed(config, tmp_path, monkeyp
     monkeypatch.setattr(loop.devices, "place_ahead", lambda mesh, batches: batches)
     with pytest.raises(Exception, match="Disallowed host-to-device transfer"):
         run_stage(config, tmp_path)
+
+
+@pytest.fixture
+def after_first_step(monkeypatch):
+    """Return a list of functions that run once, when the first step is dispatched."""
+    actions = []
+    compile_train_step = loop.compile_train_step
+
+    def patched(*arguments):
+        step = compile_train_step(*arguments)
+
+        def run(state, batch):
+            result = step(state, batch)
+            while actions:
+                actions.pop()()
+            return result
+
+        return run
+
+    monkeypatch.setattr(loop, "compile_train_step", patched)
+    return actions
+
+
+def checkpoint_steps(workdir):
+    return sorted(int(x.name) for x in workdir.glob("landmarks/*") if x.name.isdigit())
+
+
+def test_a_signal_to_stop_saves_the_step_and_ends_the_run(
+    config, tmp_path, after_first_step
+):
+    requests = Requests()
+    after_first_step.append(lambda: setattr(requests, "stop", signal.SIGTERM))
+    with pytest.raises(Stopped):
+        run_stage(config, tmp_path, requests)
+    assert checkpoint_steps(tmp_path) == [1]
+    run_stage(config, tmp_path)
+    assert checkpoint_steps(tmp_path) == [1, 2]
+
+
+def test_a_signal_to_save_saves_the_step_and_training_continues(
+    config, tmp_path, after_first_step
+):
+    requests = Requests()
+    after_first_step.append(lambda: setattr(requests, "save", True))
+    run_stage(config, tmp_path, requests)
+    assert checkpoint_steps(tmp_path) == [1, 2]
+    assert not requests.save

@@ -1,8 +1,9 @@
-"""Expected: by hand; a step whose loss is NaN must leave no trace but its count."""
+"""Expected: a step whose loss is NaN changes nothing but the step count."""
 
 import contextlib
 import logging
 import pathlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,7 @@ from tests.trees import assert_trees_equal
 
 
 def toy_step(optimizers):
-    """Learns p towards batch["image"]; the statistics move whatever happens."""
+    """Move p towards batch["image"]; always update the statistics."""
 
     def step(state, batch):
         def loss(params):
@@ -54,7 +55,7 @@ def test_a_bad_step_changes_only_the_step_count():
 
 
 def test_answers_that_are_not_finite_are_not_scored():
-    aus = {"direct": np.array([[0.5, np.nan]])}
+    aus: Any = {"direct": jnp.array([[0.5, np.nan]])}
     split = FaceSplit(pathlib.Path("bp4d/1.0.0"), "val", (1, 2), (1, 2), 1)
     with pytest.raises(UserError, match="direct output is not finite for split 'val'"):
         inference.check_finite(Prediction(aus, None), split)
@@ -75,8 +76,8 @@ def log(metrics, on_nonfinite):
 
 def add_all(terms):
     for step, value in enumerate((1.0, 2.0, np.inf, 4.0), start=1):
-        found = {"total": np.float32(value), "au": np.float32(1)}
-        terms.add(step, jax.tree.map(np.asarray, found))
+        actual = {"total": np.float32(value), "au": np.float32(1)}
+        terms.add(step, jax.tree.map(np.asarray, actual))
     terms.flush()
 
 
@@ -86,14 +87,14 @@ def test_stopping_names_the_term_the_step_and_the_images(tmp_path):
         pytest.raises(UserError) as caught,
     ):
         add_all(log(metrics, "stop"))
-    said = str(caught.value)
-    assert said.startswith("joint: total not finite at step 3; ")
-    assert said.endswith("images F001/3.jpg")
+    message = str(caught.value)
+    assert message.startswith("joint: total not finite at step 3; ")
+    assert message.endswith("images F001/3.jpg")
 
 
 def test_the_term_is_named_and_not_what_follows_from_it(tmp_path):
-    nan, one = np.asarray(np.nan), np.asarray(1.0)
-    bad = {"total": nan, "au": one, "landmark": nan, "gradient_norm/task/x": nan}
+    nan, one = jnp.asarray(np.nan), jnp.asarray(1.0)
+    bad: Any = {"total": nan, "au": one, "landmark": nan, "gradient_norm/task/x": nan}
     with contextlib.closing(MetricsLog(tmp_path, "joint")) as metrics:
         terms = log(metrics, "stop")
         terms.add(1, bad)
@@ -101,7 +102,7 @@ def test_the_term_is_named_and_not_what_follows_from_it(tmp_path):
             terms.flush()
 
 
-def test_skipping_ends_where_no_step_is_good_any_more(tmp_path, monkeypatch):
+def test_skipping_ends_when_no_step_is_finite(tmp_path, monkeypatch):
     monkeypatch.setattr(term_log, "MOST_SKIPPED_IN_A_ROW", 3)
     with contextlib.closing(MetricsLog(tmp_path, "joint")) as metrics:
         terms = log(metrics, "skip")
@@ -121,7 +122,7 @@ def test_skipping_counts_the_step_and_leaves_it_out_of_the_means(tmp_path, caplo
         terms = log(metrics, "skip")
         add_all(terms)
     lines = read_metrics(tmp_path)
-    found = [(line["step"], line["total"], line["skipped_steps"]) for line in lines]
-    assert found == [(2, 1.5, 0.0), (4, 4.0, 1.0)]
+    actual = [(line["step"], line["total"], line["skipped_steps"]) for line in lines]
+    assert actual == [(2, 1.5, 0.0), (4, 4.0, 1.0)]
     assert terms.notes() == {"window": [], "skipped": 1}
     assert "F001/3.jpg" in caplog.text

@@ -1,5 +1,7 @@
 """Learning rates over a stage (method.md section 5)."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,18 +15,18 @@ from tests.trees import assert_trees_close
 
 def test_paper_decays_by_thirds_over_equal_shares():
     schedule = optim.phases(1e-4, (1.0, 2 / 3, 1 / 3), num_steps=12)
-    found = [float(schedule(step)) for step in range(12)]
-    wanted = [1e-4] * 4 + [2e-4 / 3] * 4 + [1e-4 / 3] * 4
-    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    actual = [float(schedule(step)) for step in range(12)]
+    expected = [1e-4] * 4 + [2e-4 / 3] * 4 + [1e-4 / 3] * 4
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 def test_adld_decays_per_epoch_after_the_fifth():
     decay = adld.get_config().joint.decay
     schedule = optim.phases(1e-4, decay, num_steps=10 * 7)
     for epoch in range(10):
-        wanted = 1e-4 * (1 - max(0, epoch + 1 - 5) / 6)
+        expected = 1e-4 * (1 - max(0, epoch + 1 - 5) / 6)
         for step in (7 * epoch, 7 * epoch + 6):
-            np.testing.assert_allclose(float(schedule(step)), wanted, rtol=1e-6)
+            np.testing.assert_allclose(float(schedule(step)), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,7 @@ def test_first_update_of_adam_is_the_learning_rate(stage, group, rate):
     optimizers = optim.make_optimizers(joint.get_config(), stage, [group], 100)
     params = {"w": jnp.ones(3)}
     state = optimizers[group].init(params)
+    updates: Any
     updates, _ = optimizers[group].update({"w": jnp.full(3, 0.7)}, state, params)
     np.testing.assert_allclose(updates["w"], -rate, rtol=1e-5)
 
@@ -53,16 +56,16 @@ def test_moments_are_one_vector_and_updates_those_of_adam_apart():
         for name in ("encoder", "detector")
     }
     params = jax.tree.map(jnp.float32, params)
-    (found,) = optim.make_optimizers(joint.get_config(), "joint", ["task"], 9).values()
-    wanted = optax.adam(1e-4, b1=0.95, b2=0.999)
-    states = found.init(params), wanted.init(params)
+    (actual,) = optim.make_optimizers(joint.get_config(), "joint", ["task"], 9).values()
+    expected = optax.adam(1e-4, b1=0.95, b2=0.999)
+    states: Any = actual.init(params), expected.init(params)
     assert states[0][0].mu.shape == states[0][0].nu.shape == (14,)
     for _ in range(3):
         gradient = jax.tree.map(
             lambda p: jnp.float32(random.normal(size=p.shape)), params
         )
-        one, first = found.update(gradient, states[0])
-        apart, second = wanted.update(gradient, states[1])
+        one, first = actual.update(gradient, states[0])
+        apart, second = expected.update(gradient, states[1])
         assert_trees_close(one, apart, rtol=1e-6, atol=0.0)
         states = first, second
 

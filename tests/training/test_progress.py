@@ -1,4 +1,4 @@
-"""Expected: arithmetic by hand, and what a terminal and a log file shall show."""
+"""Expected: arithmetic by hand, and the lines of a terminal and of a log file."""
 
 import io
 import logging
@@ -27,7 +27,7 @@ def test_durations_for_people(seconds: float, text: str):
 
 
 @pytest.mark.parametrize(("width", "rows"), [(80, 2), (160, 1), (20, 4)])
-def test_terms_are_whole_in_narrow_terminals(width: int, rows: int):
+def test_narrow_terminals_cut_no_term(width: int, rows: int):
     terms = {f"{'x' * 20}{i}": "0.1234" for i in range(4)}
     table = progress.terms_table(terms, width)
     assert table.row_count == rows
@@ -73,14 +73,14 @@ def test_reports_are_means_of_the_steps_between_them(tmp_path):
     for step in (1, 2, 3):
         first.add(step, {"au": np.ones(()), "total": np.asarray(step)})
     first.flush()
-    # Another program goes on from a checkpoint after step 3.
+    # Another program resumes from a checkpoint after step 3.
     second = log(first.notes())
     for step in (4, 5):
         second.add(step, {"au": np.ones(()), "total": np.asarray(step)})
     second.flush()
     metrics.close()
-    found = [
+    actual = [
         (line["step"], line["total"], line["learning_rate/task"])
         for line in read_metrics(tmp_path)
     ]
-    assert found == [(2, 1.5, 11.0), (4, 3.5, 13.0), (5, 5.0, 14.0)]
+    assert actual == [(2, 1.5, 11.0), (4, 3.5, 13.0), (5, 5.0, 14.0)]

@@ -1,4 +1,4 @@
-"""Whole runs on drawn faces: train, go on, evaluate."""
+"""Whole runs on drawn faces: train, resume, evaluate."""
 
 import json
 from pathlib import Path
@@ -94,6 +94,7 @@ def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
         stages = {"source": "joint", "target": "joint"}
         faces_png.write(config, tmp_path, "test", stages, faces)
         shown = cv2.imread(str(tmp_path / "faces.png"))
+        assert shown is not None
         colours.append(len(np.unique(shown.reshape(-1, 3), axis=0)))
     assert colours[0] < colours[1] < colours[2]
 
@@ -111,7 +112,7 @@ def test_joint_starts_from_the_networks_of_stage_one(data_dir, tmp_path):
             assert_trees_equal(*pair)
 
 
-def test_going_on_equals_never_having_stopped(data_dir, tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one(data_dir, tmp_path):
     config = tiny(data_dir)
     config.stages = ("landmarks",)
     for epochs in (1, 2):
@@ -137,14 +138,14 @@ def test_a_checkpoint_of_another_version_is_one_line(data_dir, tmp_path, monkeyp
     config.stages = ("landmarks",)
     train(config, tmp_path)
     config.landmarks.epochs = 2
-    # As it was once: a moment per parameter.
+    # The former format: a moment per parameter.
     monkeypatch.setattr(optax, "flatten", lambda optimizer: optimizer)
     with pytest.raises(UserError, match="/landmarks/2 was written by another version"):
         train(config, tmp_path)
 
 
 @pytest.mark.parametrize("variant", ["source,tiny", "target,tiny"])
-def test_supervised_learns_from_the_domain_it_is_told(data_dir, tmp_path, variant):
+def test_supervised_learns_from_the_chosen_domain(data_dir, tmp_path, variant):
     config = tiny(data_dir, supervised_config.get_config, variant)
     train(config, tmp_path)
     evaluate(tmp_path, "test", None)
@@ -194,7 +195,7 @@ def test_checkpoints_are_chosen_by_the_path_that_is_tested():
     assert inference.selection_score("source", inference.Evaluation({}, 3.0)) == -3
 
 
-def test_finetuning_counts_only_where_it_improved(monkeypatch):
+def test_finetuning_counts_only_if_it_improved(monkeypatch):
     def best(scores):
         monkeypatch.setattr(
             best_networks_module, "best_scores", lambda *_: dict(scores)

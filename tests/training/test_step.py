@@ -1,5 +1,7 @@
 """The wrapped step. Expected: the formula of method.md section 6, in float64."""
 
+from typing import Any
+
 import jax
 import numpy as np
 
@@ -22,14 +24,14 @@ def test_bytes_are_normalised_alike_on_host_and_device():
         assert (actual[0, 0, 0, 0], round(float(actual.max()), 6)) == (-1, 1)
 
 
-def test_a_stage_sees_normalised_images_and_the_batch_stays_as_it_was():
+def test_a_stage_sees_normalised_images_and_the_batch_is_unchanged():
     seen = []
 
     def step(state, batch):
         seen.append(batch)
         return state, {}
 
-    batch = {"image": BYTES[None], "cells": np.zeros((1, 1, 49), np.int32)}
+    batch: Any = {"image": BYTES[None], "cells": np.zeros((1, 1, 49), np.int32)}
     state = TrainState(jax.numpy.zeros((), int), {}, {}, {})
     normalise_images(step)(state, batch)
     assert seen[0]["cells"] is batch["cells"]

@@ -1,4 +1,4 @@
-"""A run stopped while it validates. Expected: the files of a run never stopped."""
+"""A run stopped while it validates. Expected: the files of an uninterrupted run."""
 
 import signal
 
@@ -37,7 +37,7 @@ def test_a_run_stopped_in_validation_validates_when_it_resumes(tmp_path, monkeyp
             train(config, stopped, requests)
     assert checkpoints.position(stopped / "supervised") == Position(2, validated=False)
 
-    # Stopped again in the validation that is due: the checkpoint stays as it was.
+    # Stopped again during the due validation: the checkpoint is unchanged.
     with monkeypatch.context() as patch:
         patch.setattr(validation, "predict_split", interrupted)
         requests.stop = None

@@ -1,4 +1,4 @@
-"""The log never makes a device wait: no outside reference, but JAX's transfer guard."""
+"""The log never makes a device wait. Expected: JAX's transfer guard reports nothing."""
 
 import jax
 import numpy as np
@@ -30,7 +30,7 @@ def make_log(tmp_path):
 
 
 def test_a_report_gives_the_device_nothing_to_compute(make_log, tmp_path):
-    """It would wait for the steps in flight. (The guard ignores reading on a CPU.)"""
+    """A computation would wait for steps in flight. (The guard ignores CPU reads.)"""
     log = make_log(every=1)
     terms = {"total": jax.device_put(np.float32(1))}
     with jax.transfer_guard("disallow"):
@@ -38,17 +38,17 @@ def test_a_report_gives_the_device_nothing_to_compute(make_log, tmp_path):
             log.add(step, terms)
         log.flush()
     log.metrics.close()
-    found = [line["learning_rate/task"] for line in read_metrics(tmp_path)]
+    actual = [line["learning_rate/task"] for line in read_metrics(tmp_path)]
     np.testing.assert_allclose(
-        found, np.repeat([1e-4, 2e-4 / 3, 1e-4 / 3], 2), rtol=1e-6
+        actual, np.repeat([1e-4, 2e-4 / 3, 1e-4 / 3], 2), rtol=1e-6
     )
 
 
-def test_terms_are_read_only_when_later_steps_are_on_their_way(make_log):
+def test_terms_are_read_only_after_later_steps_were_dispatched(make_log):
     read = []
 
     class Term(np.ndarray):
-        """Of a step, its number, that takes its time: when is it asked for?"""
+        """A term that records when it is read."""
 
         def __array__(self, dtype=None, copy=None):
             read.append(int(self.view(np.ndarray)))

@@ -1,7 +1,7 @@
-"""wandb by a stand-in of its interface: what it is told, and nothing twice.
+"""wandb receives every line once. Expected: the calls that a substitute records.
 
-The interface: `init` with an id and `resume="allow"` continues that run; `run.step` is
-the next step it takes; a step is what one `log` gives (wandb's documentation of both).
+From wandb's documentation: `init` with an id and `resume="allow"` continues that run;
+`run.step` is the next step; each `log` is one step.
 """
 
 import sys
@@ -19,7 +19,7 @@ from tests.synthetic import write_prepared
 
 
 class Wandb:
-    """A server and its client: keeps runs by id."""
+    """A server and its client, which keep runs by id."""
 
     class Error(Exception):
         pass
@@ -63,7 +63,7 @@ def config(tmp_path_factory):
 def test_a_training_sends_every_line_once(config, tmp_path, monkeypatch):
     server = Wandb()
     monkeypatch.setattr(wandb, "load", lambda: server)
-    for _ in range(2):  # the second one finds all done
+    for _ in range(2):  # the second one finds everything done
         train(config, tmp_path / "floor")
     (run,) = server.runs.values()
     assert (run.project, run.name, run.finished) == ("aus", "floor", 2)
@@ -82,7 +82,7 @@ def test_lines_written_again_after_a_kill_are_not_sent_again(tmp_path):
         for step in steps:
             metrics.write(step, {"total": 1.0 / step})
         metrics.close()
-        # Killed: the training goes on from a checkpoint at step 2.
+        # Killed: the training resumes from a checkpoint at step 2.
         metrics_log.cut_back(tmp_path, {"joint": Position(2, validated=True)})
     assert [values["joint/step"] for values in run.history] == [1, 2, 3, 4, 5]
 
@@ -98,6 +98,6 @@ def test_a_refusal_is_one_line(config, tmp_path):
 
 
 def test_an_absent_package_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "wandb", None)  # Python's way to say absent
+    monkeypatch.setitem(sys.modules, "wandb", None)  # makes an import fail
     with pytest.raises(UserError, match="pip install wandb"):
         wandb.load()

@@ -1,4 +1,4 @@
-"""Which checkpoints are kept, and that they give back what was saved."""
+"""Checkpoints: which are kept; expected: the saved values."""
 
 import math
 import resource
@@ -28,8 +28,8 @@ def make_state(value: float, step: int) -> train_state.TrainState:
 def save_all(directory, scores):
     with checkpoints.open_manager(directory, DOMAINS) as manager:
         for step, (source, target) in enumerate(scores, start=1):
-            found = {"source": source, "target": target}
-            checkpoints.save(manager, make_state(float(step), step), found, {})
+            actual = {"source": source, "target": target}
+            checkpoints.save(manager, make_state(float(step), step), actual, {})
 
 
 def test_keeps_the_latest_two_and_the_best_of_each_domain(tmp_path):
@@ -46,15 +46,15 @@ def test_a_score_that_does_not_exist_ranks_last(tmp_path):
         assert checkpoints.best_step(manager, "target") == (2, 0.0)
 
 
-def test_gives_back_the_state_it_was_given(tmp_path):
+def test_restores_the_saved_state(tmp_path):
     save_all(tmp_path, [(0.0, 0.0), (0.0, 0.0)])
     shapes = train_state.checkpoint_items(make_state(0.0, 0))
     with checkpoints.open_manager(tmp_path, DOMAINS) as manager:
-        found = checkpoints.restore(manager, 2, shapes, DEVICE)
-    assert_trees_equal(found, make_state(2.0, 2))
+        actual = checkpoints.restore(manager, 2, shapes, DEVICE)
+    assert_trees_equal(actual, make_state(2.0, 2))
 
 
-def test_networks_alone_can_be_read(tmp_path):
+def test_only_the_networks_can_be_read(tmp_path):
     save_all(tmp_path, [(0.0, 0.0)])
     template = make_state(0.0, 0)
     with checkpoints.open_manager(tmp_path, DOMAINS) as manager:
@@ -77,7 +77,7 @@ def test_another_shape_is_refused(tmp_path):
 def test_checkpoints_without_scores_are_kept_only_while_they_are_the_latest(tmp_path):
     with checkpoints.open_manager(tmp_path, DOMAINS) as manager:
         for step, score in enumerate([None, 0.5, None, None, None, None], start=1):
-            scores = None if score is None else dict.fromkeys(DOMAINS, score)
+            scores = None if score is None else {domain: score for domain in DOMAINS}
             checkpoints.save(manager, make_state(0.0, step), scores, {"step": step})
     with checkpoints.open_manager(tmp_path, DOMAINS, read_only=True) as manager:
         assert sorted(manager.all_steps()) == [2, 5, 6]
@@ -87,7 +87,7 @@ def test_checkpoints_without_scores_are_kept_only_while_they_are_the_latest(tmp_
 
 
 def test_scores_can_be_added_to_a_checkpoint_that_has_none(tmp_path):
-    for scores in (None, dict.fromkeys(DOMAINS, 0.5)):
+    for scores in (None, {domain: 0.5 for domain in DOMAINS}):
         with checkpoints.open_manager(tmp_path, DOMAINS) as manager:
             checkpoints.save(manager, make_state(0.0, 3), scores, {})
         validated = scores is not None
@@ -98,7 +98,7 @@ def test_killed_while_scores_are_added_the_checkpoint_before_counts(
     tmp_path, monkeypatch
 ):
     def kill(_):
-        raise KeyboardInterrupt  # stands for a kill: nothing after it is done
+        raise KeyboardInterrupt  # as if killed: nothing after it happens
 
     save_all(tmp_path, [(0.5, 0.5)])
     save_and_wait(tmp_path, {})
@@ -111,7 +111,7 @@ def test_killed_while_scores_are_added_the_checkpoint_before_counts(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
 
 
-def test_where_there_is_no_checkpoint_there_is_no_position(tmp_path):
+def test_without_a_checkpoint_there_is_no_position(tmp_path):
     assert checkpoints.position(tmp_path / "nowhere") is None
     assert checkpoints.position(tmp_path) is None
 
@@ -124,7 +124,7 @@ def save_and_wait(directory, notes):
 
 def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint(tmp_path):
     save_all(tmp_path, [(0.5, 0.5)])
-    # Files may grow to 1 KB from here on: for orbax the disk is full.
+    # Files may not exceed 1 KB: for orbax the disk is full.
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
@@ -132,10 +132,10 @@ def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint(tmp_path):
             save_and_wait(tmp_path, {"window": "x" * 5000})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    said = str(caught.value)
-    assert said.startswith(f"cannot write a checkpoint to {tmp_path}: ")
-    assert said.endswith("run the same command again to resume from step 1")
-    assert "\n" not in said
+    message = str(caught.value)
+    assert message.startswith(f"cannot write a checkpoint to {tmp_path}: ")
+    assert message.endswith("run the same command again to resume from step 1")
+    assert "\n" not in message
     assert checkpoints.position(tmp_path) == checkpoints.Position(1, validated=True)
     save_and_wait(tmp_path, {})
     assert checkpoints.position(tmp_path) == checkpoints.Position(2, validated=False)

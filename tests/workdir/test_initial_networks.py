@@ -1,4 +1,4 @@
-"""Starting from another run; expected: the numbers of that run's checkpoint."""
+"""Start from another run. Expected: the numbers of that run's checkpoint."""
 
 import logging
 
@@ -17,7 +17,7 @@ from tests.trees import assert_trees_equal
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory):
-    """A data folder, and the workdir of a run of stage 1 on it."""
+    """Return a data folder, and the workdir of a run of stage 1 on it."""
     folder = tmp_path_factory.mktemp("other")
     write_prepared(folder / "prepared", "bp4d")
     write_prepared(folder / "prepared", "emotionet", labelled_train=False)

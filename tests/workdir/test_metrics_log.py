@@ -1,15 +1,19 @@
-"""Expected: what was written, read back by hand from the formats' definitions."""
+"""Expected: the written values, read by hand from the formats' definitions."""
 
 import contextlib
 import json
 import math
 import struct
+from typing import Any
 
 import pytest
-from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto import event_pb2
 
 from au_jax.workdir import metrics_log
 from au_jax.workdir.checkpoints import Position
+
+# Protobuf defines the class when the module is imported.
+Event: Any = vars(event_pb2)["Event"]
 
 
 def writing(workdir, stage):
@@ -17,16 +21,16 @@ def writing(workdir, stage):
 
 
 def tensorboard_scalars(folder):
-    """(step, name, value) of all event files: records of length, CRC, data, CRC."""
-    found = []
+    """Read (step, name, value) from all event files: length, CRC, data, CRC."""
+    actual = []
     for path in sorted(folder.iterdir()):
         data, at = path.read_bytes(), 0
         while at < len(data):
             (length,) = struct.unpack_from("<Q", data, at)
             event = Event.FromString(data[at + 12 : at + 12 + length])
             at += 16 + length
-            found += [(event.step, v.tag, v.simple_value) for v in event.summary.value]
-    return found
+            actual += [(event.step, v.tag, v.simple_value) for v in event.summary.value]
+    return actual
 
 
 def test_a_line_and_events_per_step(tmp_path):
@@ -43,7 +47,7 @@ def test_a_line_and_events_per_step(tmp_path):
     assert scalars == [(5, "total", 1.5), (5, "speed/steps_per_second", 2.0)]
 
 
-def test_no_step_appears_twice_after_going_on(tmp_path):
+def test_no_step_appears_twice_after_resuming(tmp_path):
     for stage, steps in (("landmarks", (1, 2)), ("joint", (1, 2, 3))):
         with writing(tmp_path, stage) as metrics:
             for step in steps:
@@ -55,9 +59,9 @@ def test_no_step_appears_twice_after_going_on(tmp_path):
     )
     with writing(tmp_path, "joint") as metrics:
         metrics.write(3, {"total": 3.0})
-    found = [(x["stage"], x["step"]) for x in metrics_log.read_metrics(tmp_path)]
+    actual = [(x["stage"], x["step"]) for x in metrics_log.read_metrics(tmp_path)]
     stages = [("landmarks", 1), ("landmarks", 2)]
-    assert found == [*stages, ("joint", 1), ("joint", 2), ("joint", 3)]
+    assert actual == [*stages, ("joint", 1), ("joint", 2), ("joint", 3)]
     scalars = tensorboard_scalars(tmp_path / "tensorboard" / "joint")
     assert [step for step, *_ in scalars] == [1, 2, 3]
 

@@ -1,4 +1,4 @@
-"""Which changes of a config a run survives; expected: what can change its numbers."""
+"""Which changes of a config a run allows. Expected: those that change no number."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def stored():
         ("data.aus", (1, 2), "config.data.aus was 1,2,4,6,12,17, now 1,2"),
         ("joint.batch_size", 8, "config.joint.batch_size was 16, now 8"),
         ("landmarks.epochs", 3, "config.landmarks.epochs was 20, now 3"),
-        # The learning rate falls by shares of the epochs: these are other rates.
+        # The learning rate falls by shares of the epochs, so the rates change.
         ("joint.epochs", 24, "config.joint.epochs was 12, now 24"),
         ("stages", ("joint",), "config.stages was landmarks,joint, now joint"),
     ],
@@ -36,7 +36,7 @@ def test_what_changes_results_is_named(key, value, line):
     [
         ("log_every", 7, "joint"),
         ("data.num_workers", 4, "joint"),
-        ("finetune.learning_rate", 2e-5, "joint"),  # of a stage that comes later
+        ("finetune.learning_rate", 2e-5, "joint"),  # of a later stage
         ("stages", ("landmarks", "joint", "finetune"), "joint"),
         ("joint.batch_size", 8, "landmarks"),
         ("landmarks.epochs", 40, "landmarks"),  # at a constant learning rate

@@ -1,4 +1,4 @@
-"""The preview. Expected: pictures that a browser can decode; a table as without it."""
+"""The preview. Expected: decodable pictures; the same table as without it."""
 
 import http.client
 import socket
@@ -25,7 +25,7 @@ def port():
 
 @pytest.fixture
 def video(tmp_path):
-    """A hundred frames from black to white."""
+    """Write a hundred frames from black to white."""
     path = tmp_path / "grey.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 64))
     for frame in range(100):
@@ -41,7 +41,7 @@ def ask(port, path, **headers):
 
 
 def read_parts(stream, pictures):
-    """Takes the stream apart as RFC 2046 says, until it ends."""
+    """Split the stream into parts, as in RFC 2046, until it ends."""
     while stream.readline() == b"--frame\r\n":
         head = http.client.parse_headers(stream)
         if "Content-Length" not in head:
@@ -58,7 +58,7 @@ def test_the_stream_shows_frames_and_changes_no_row(port, video, tmp_path):
     pictures = []
     with live.serve(port, detector.model.aus) as show:
         connection, stream = ask(port, "/stream")
-        stuck = ask(port, "/stream")  # a browser that takes nothing
+        stuck = ask(port, "/stream")  # a browser that reads nothing
         reader = threading.Thread(target=read_parts, args=(stream, pictures))
         reader.start()
         run.predict(detector, [video], tmp_path / "with", options, show=show)
@@ -85,18 +85,21 @@ def test_each_frame_of_a_camera_is_shown(video, tmp_path, monkeypatch):
         if len(shown) == 4:
             raise KeyboardInterrupt
 
+    def show(frame, lines):
+        shown.append((frame.index, frame.image.shape, len(lines)))
+
     run.predict(
         Detector(small_model(), path="direct"),
         [Source("0", "camera")],
         tmp_path / "out",
         run.Options(whole=True),
         pause,
-        lambda frame, lines: shown.append((frame.index, frame.image.shape, len(lines))),
+        show,
     )
     assert shown == [(index, (64, 64, 3), 1) for index in range(4)]
 
 
-def test_the_page_has_words_and_no_other_machine_gets_it(port):
+def test_the_page_has_text_and_is_only_served_locally(port):
     with live.serve(port, (1, 2)) as show:
         assert show is not None
         connection, answer = ask(port, "/")

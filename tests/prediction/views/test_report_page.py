@@ -1,4 +1,4 @@
-"""Expected: figures counted by hand; a page without addresses outside of it."""
+"""Expected: figures counted by hand; a page that refers to no other address."""
 
 import re
 from html.parser import HTMLParser
@@ -26,7 +26,7 @@ def _face(source, index, p, number=0):
 
 @pytest.fixture
 def results(tmp_path):
-    """A video of ten frames without a face in frames 4 and 5, and two pictures."""
+    """Return a video of ten frames, two without a face (4, 5), and two pictures."""
     picture = np.random.default_rng(0).integers(0, 256, (100, 90, 3), np.uint8)
     video = tmp_path / "a <b>.avi"
     writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 25, (90, 100))
@@ -82,6 +82,7 @@ def test_annotated_files(results, tmp_path):
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 10
     assert capture.get(cv2.CAP_PROP_FPS) == 25
     image = cv2.imread(str(tmp_path / "overlay" / made[1]))
+    assert image is not None
     assert image.shape[1] == 90 + 340
 
 
@@ -95,8 +96,8 @@ def test_a_bar_is_as_long_as_its_probability():
     assert blue / (blue + grey) == pytest.approx(0.75, abs=0.03)
 
 
-def test_frames_of_a_video_are_of_one_size(tmp_path):
-    """OpenCV drops frames of another size than the first one's without a word."""
+def test_frames_of_a_video_have_one_size(tmp_path):
+    """OpenCV silently drops frames whose size differs from the first one's."""
     video = tmp_path / "a.avi"
     writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 25, (90, 100))
     for _ in range(4):
@@ -114,17 +115,17 @@ def test_frames_of_a_video_are_of_one_size(tmp_path):
     assert capture.get(cv2.CAP_PROP_FRAME_HEIGHT) >= 9 * 4 * 22
 
 
-def test_bars_of_many_faces_stand_in_columns():
+def test_bars_of_many_faces_are_in_columns():
     source = Source("x.png", "image")
-    found = [
+    actual = [
         dict(zip(rows.columns(AUS), _face(source, 0, 0.9, number), strict=True))
         for number in range(25)
     ]
-    canvas = overlay.annotate(np.zeros((100, 90, 3), np.uint8), found, AUS)
+    canvas = overlay.annotate(np.zeros((100, 90, 3), np.uint8), actual, AUS)
     assert canvas.shape == (900, 90 + 3 * 340, 3)  # 10 faces of 88 lines in each
     for left, count in ((90, 10), (430, 10), (770, 5)):
-        names = (canvas[:, left : left + 200] < 128).all(axis=-1).any(axis=1)
-        blocks = names[: 10 * 88].reshape(10, 88).any(axis=1)
+        dark = np.all(canvas[: 10 * 88, left : left + 200] < 128, axis=-1)
+        blocks = np.any(dark.reshape(10, -1), axis=-1)
         assert blocks.tolist() == [True] * count + [False] * (10 - count)
 
 

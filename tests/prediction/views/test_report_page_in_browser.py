@@ -1,4 +1,4 @@
-"""The page in a browser, by real keys. Expected: orders and counts made by hand."""
+"""The page in a browser, driven by keys. Expected: orders and counts by hand."""
 
 import functools
 import json
@@ -33,17 +33,17 @@ FACES = {"a.png": (0.2, 0.7), "b.png": (0.9, 0.1), "c.png": (0.6, 0.8)}  # AU01,
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
-    """A function for the commands of W3C's WebDriver, in one session."""
+    """Return a function that sends commands of W3C's WebDriver in one session."""
     flags = [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]
     options = {"binary": BROWSER, "args": flags}
-    wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
+    expected = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
     command = [str(DRIVER), "--port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
         assert driver.stdout is not None
         try:
             line = next(x for x in driver.stdout if "started successfully" in x)
             address = f"http://127.0.0.1:{line.split()[-1].strip('.')}/session"
-            made = _ask(address, "POST", "", wanted)
+            made = _ask(address, "POST", "", expected)
             call = functools.partial(_ask, f"{address}/{made['sessionId']}")
             yield call
             call("DELETE", "")
@@ -61,7 +61,7 @@ def _ask(address, method, path, body=None):
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """Three pictures with a face each, one that cannot be read, and a video."""
+    """Return three pictures with a face each, an unreadable one, and a video."""
     folder = tmp_path_factory.mktemp("report")
     picture = np.random.default_rng(0).integers(0, 256, (100, 90, 3), np.uint8)
     code = cv2.VideoWriter.fourcc(*"MJPG")
@@ -94,13 +94,13 @@ def _row(source, index, values):
 
 @pytest.fixture
 def run(session, report):
-    """Opens the page; a function that runs JavaScript in it."""
+    """Open the page; return a function that runs JavaScript in it."""
     session("POST", "/url", {"url": report.as_uri()})
     return lambda code: session("POST", "/execute/sync", {"script": code, "args": []})
 
 
 def _press(session, keys):
-    """As a keyboard would: whatever has the focus gets them."""
+    """Press keys; the element with the focus gets them."""
     actions = [
         {"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")
     ]
@@ -109,7 +109,7 @@ def _press(session, keys):
 
 
 def _shown(run):
-    """The names of the pictures in view, in order."""
+    """Return the names of the pictures in view, in order."""
     return run(
         "return [...document.querySelectorAll('.gallery li')]"
         ".filter(item => item.getClientRects().length)"
@@ -123,13 +123,13 @@ def test_faces_are_sorted_by_the_keyboard(session, run):
     assert run("return document.activeElement.id") == "order"
     _press(session, "AU12")
     assert _shown(run) == ["c.png", "a.png", "b.png"]
-    _press(session, "\ue013")  # arrow up: the AU before
+    _press(session, "\ue013")  # arrow up: the previous AU
     assert _shown(run) == ["b.png", "c.png", "a.png"]
     _press(session, "\ue013")
     assert _shown(run) == ["a.png", "b.png", "c.png"]
 
 
-def test_faces_are_chosen_by_the_keyboard(session, run):
+def test_faces_are_selected_by_the_keyboard(session, run):
     told = "return document.getElementById('count').textContent"
     _press(session, TAB + TAB + SPACE)
     assert _shown(run) == ["b.png", "c.png"]
@@ -142,7 +142,7 @@ def test_faces_are_chosen_by_the_keyboard(session, run):
     assert run(told) == "1 of 3 shown"
 
 
-def test_what_has_the_focus_is_seen(session, run):
+def test_the_focus_is_visible(session, run):
     reached = []
     for _ in range(1 + len(LIMITS)):
         _press(session, TAB)
@@ -155,7 +155,7 @@ def test_what_has_the_focus_is_seen(session, run):
     assert reached == ["order", "AU01", "AU12"]
 
 
-def test_pictures_and_plots_have_words(run):
+def test_pictures_and_plots_have_alternative_text(run):
     assert run("return document.images.length") == len(FACES) + len(LIMITS)
     assert run("return [...document.images].every(x => x.alt && x.naturalWidth)")
     plots = "[...document.querySelectorAll('svg')]"
@@ -178,6 +178,6 @@ def test_nothing_is_wider_than_the_page(session, run, width):
     assert run("return document.documentElement.scrollWidth") <= width
 
 
-def test_the_page_asks_for_nothing(run):
+def test_the_page_requests_nothing(run):
     loaded = run("return performance.getEntriesByType('resource').map(x => x.name)")
     assert [name for name in loaded if not name.startswith("data:")] == []

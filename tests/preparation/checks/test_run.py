@@ -1,4 +1,4 @@
-"""Expected: what each test put into the data set, or broke in it."""
+"""Expected: the faults that each test puts into the data set."""
 
 import json
 import re
@@ -18,7 +18,7 @@ AUS = (1, 12)
 
 
 def write(folder, rows, name="faces_lab"):
-    """A data set of (split, subject, picture's seed, AU 1, landmarks)."""
+    """Write a data set of (split, subject, picture's seed, AU 1, landmarks)."""
     target = folder / name / "1.0.0"
     target.mkdir(parents=True)
     writer = records.Writer(target, name, AUS)
@@ -122,7 +122,7 @@ def mirrored():
 )
 def test_implausible_landmarks(tmp_path, capsys, landmarks, fault):
     assert landmark_faults(FACE) == []
-    assert any(fault in found for found in landmark_faults(landmarks))
+    assert any(fault in actual for actual in landmark_faults(landmarks))
     rows = [
         (s, p, seed, a, landmarks.astype(np.float32)) for s, p, seed, a, _ in good()
     ]
