@@ -50,9 +50,11 @@ def train(config: Config, workdir: Path, requests: Requests | None = None) -> No
         find_origin(config.init_from)  # report a wrong folder before any work
     with resume.locked(workdir) if processes.first() else nullcontext():
         resume.check_same_config(workdir, config)
+        # Read again, because only now the folder is ours; and in every process, because
+        # Orbax waits for all of them.
+        latest = resume.positions(workdir)
         if processes.first():
-            # Read again: only now the folder is ours.
-            metrics_log.cut_back(workdir, resume.positions(workdir))
+            metrics_log.cut_back(workdir, latest)
             metrics_log.write_best(workdir)
             write_config(workdir, config)
             start_log.record(workdir)

@@ -13,8 +13,10 @@ from au_jax.errors import UserError
 from au_jax.evaluation import calibration, faces_png, inference, metrics
 from au_jax.evaluation.run import evaluate
 from au_jax.faces import drawing
+from au_jax.runtime import processes
 from au_jax.training.run import train
 from au_jax.workdir import best_networks as best_networks_module
+from au_jax.workdir import checkpoints
 from au_jax.workdir.best_networks import best_networks, best_stage
 from au_jax.workdir.initial_networks import initial_networks
 from configs import joint as joint_config
@@ -131,6 +133,35 @@ def test_a_resumed_run_equals_an_uninterrupted_one(data_dir, tmp_path):
         if "total" in line
     ]
     assert steps[: len(steps) // 2] == steps[len(steps) // 2 :]
+
+
+class Met(Exception):
+    """Raised where the processes of a run meet."""
+
+
+def test_all_processes_open_the_same_checkpoints(data_dir, tmp_path, monkeypatch):
+    """Orbax waits for all processes when one of them opens checkpoints."""
+    config = tiny(data_dir)
+    config.stages = ("landmarks",)
+    train(config, tmp_path)
+    opened = []
+    open_manager = checkpoints.open_manager
+
+    def recorded(folder, *arguments, **options):
+        opened[-1].append(folder)
+        return open_manager(folder, *arguments, **options)
+
+    def meet(name):
+        raise Met(name)
+
+    monkeypatch.setattr(checkpoints, "open_manager", recorded)
+    monkeypatch.setattr(processes, "meet", meet)
+    for first in (True, False):
+        monkeypatch.setattr(processes, "first", lambda first=first: first)
+        opened.append([])
+        with pytest.raises(Met):
+            train(config, tmp_path)
+    assert opened[0] == opened[1] != []
 
 
 def test_a_checkpoint_of_another_version_is_one_line(data_dir, tmp_path, monkeypatch):
