@@ -1,11 +1,14 @@
 """Processes x devices, by the real program: every layout trains the same run.
 
 Each layout repeats itself bit for bit. Layouts sum over devices in different orders:
-the last digits differ, and training amplifies that. Measured differences, relative to
-the value or the norm (the tolerances are about ten times as large):
+the last digits differ, and training amplifies that. Gradients jump where a rounding
+changes the maximum of CBAM's pooling or a sign at a PReLU, so their norms and Adam's
+moments differ more than losses and parameters. Decisions at a threshold jump, too. The
+largest measured differences on two kinds of CPU, relative to the value or the norm (the
+tolerances are about ten times as large):
 
-    landmarks   metrics 6e-7   parameters 1e-8   statistics 5e-8   Adam's moments 3e-7
-    joint       metrics 2e-4   parameters 2e-6   statistics 2e-7   Adam's moments 2e-4
+    landmarks   losses 3e-7   gradient norms 3e-3   parameters 2e-7   moments 8e-4
+    joint       losses 3e-4   gradient norms 4e-3   parameters 3e-5   moments 2e-3
 
 (The joint stage begins with 5e-7.) Two devices have only one order of summation: see
 tests/runtime/test_processes.py for their equal bits.
@@ -25,11 +28,15 @@ TINY = (
     "--config.joint.epochs=1",
 )
 LAYOUTS = ("1x1", "1x4", "2x2")
-# For metrics; for parameters, batch statistics and Adam's moments together.
+# For losses; for parameters, batch statistics and Adam's moments together.
 TOLERANCES = {
-    "landmarks": (1e-5, (1e-7, 1e-6, 1e-5)),
-    "joint": (2e-3, (2e-5, 2e-6, 2e-3)),
+    "landmarks": (1e-5, (2e-6, 2e-6, 1e-2)),
+    "joint": (3e-3, (3e-4, 3e-4, 2e-2)),
 }
+OF_NORMS = 4e-2
+# Absolute, for scores from 0 to 1 of the 48 labels that the tests validate on.
+OF_SCORES = 0.1
+SCORES = ("_f1", "_accuracy", "_average_precision", "_auc")
 LAST = {"landmarks": "8", "joint": "4"}
 
 
@@ -67,14 +74,22 @@ def runs(data, tmp_path_factory):
 
 
 def assert_same_run(actual, expected, stage):
-    of_metrics, of_arrays = TOLERANCES[stage]
+    of_losses, of_arrays = TOLERANCES[stage]
     ours, theirs = (
         [line for line in metrics(run) if line.pop("stage") == stage]
         for run in (actual, expected)
     )
     assert [line["step"] for line in ours] == [line["step"] for line in theirs]
     for one, other in zip(ours, theirs, strict=True):
-        assert one == pytest.approx(other, rel=of_metrics, nan_ok=True), one["step"]
+        assert one.keys() == other.keys()
+        for name, value in other.items():
+            tolerance = {"rel": of_losses}
+            if name.startswith("gradient_norm/"):
+                tolerance = {"rel": OF_NORMS}
+            elif name.endswith(SCORES) or (stage, name[:10]) == ("joint", "selection/"):
+                tolerance = {"abs": OF_SCORES}
+            close = pytest.approx(value, nan_ok=True, **tolerance)
+            assert one[name] == close, (name, one["step"])
     parts = (arrays(run, stage, LAST[stage]) for run in (actual, expected))
     for one, other, tolerance in zip(*parts, of_arrays, strict=True):
         assert distance(one, other) < tolerance
