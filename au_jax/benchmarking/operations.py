@@ -8,7 +8,7 @@ import jax
 from jax.extend import core
 from jax.interpreters import partial_eval
 
-_JAXPRS = (core.ClosedJaxpr, core.Jaxpr)
+_JAXPRS = (core.ClosedJaxpr, core.Jaxpr)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def count(function: Callable[..., Any], *arguments: Any) -> int:

@@ -27,7 +27,7 @@ def _mean(x: Float[Array, "*b f f c"]) -> Float[Array, ""]:
     XLA's CPU backend would otherwise add all numbers of a transposed array one by one,
     with a relative error of 1e-4 for the landmark maps of the paper's batch.
     """
-    return x.mean(axis=(-3, -2, -1)).mean()
+    return jnp.mean(jnp.mean(x, axis=(-3, -2, -1)))
 
 
 def au_weights(

@@ -13,6 +13,7 @@ from au_jax.stages import STAGES
 from tests.stages.small import build, random_batch, small_config
 
 ONES = np.ones(6, np.float32)
+JAXPRS = (core.ClosedJaxpr, core.Jaxpr)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def equations(jaxpr: Any) -> Iterator[Any]:
@@ -22,7 +23,7 @@ def equations(jaxpr: Any) -> Iterator[Any]:
         if equation.primitive.name == "cond":
             nested = [equation.params["branches"][-1]]  # the "default" platform
         for inner in nested:
-            if isinstance(inner, core.ClosedJaxpr | core.Jaxpr):
+            if isinstance(inner, JAXPRS):
                 yield from equations(getattr(inner, "jaxpr", inner))
         yield equation
 
