@@ -31,11 +31,11 @@ def _judged(name, people):
 
 
 def _check(people):
-    actual, errors = _judged("faces_lab", people)
-    assert actual >= 0.95
+    share, errors = _judged("faces_lab", people)
+    assert share >= 0.95
     assert errors.mean() < 0.08  # of the eye distance
-    actual, _ = _judged("faces_wild", people)
-    assert actual >= 0.8
+    share, _ = _judged("faces_wild", people)
+    assert share >= 0.8
 
 
 def test_dlib_finds_the_faces_and_their_points():

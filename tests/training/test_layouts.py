@@ -1,9 +1,9 @@
 """Processes x devices, by the real program: every layout trains the same run.
 
 Each layout repeats itself bit for bit. Layouts sum over devices in different orders:
-the last digits differ, and training amplifies that. Gradients jump where a rounding
-changes the maximum of CBAM's pooling or a sign at a PReLU, so their norms and Adam's
-moments differ more than losses and parameters. Decisions at a threshold jump, too. The
+the last digits differ, and training amplifies that. Gradient norms and Adam's moments
+differ more than losses and parameters, probably because gradients jump where a rounding
+changes a maximum of CBAM's pooling or a sign at a PReLU. Decisions jump, too. The
 largest measured differences on two kinds of CPU, relative to the value or the norm (the
 tolerances are about ten times as large):
 
