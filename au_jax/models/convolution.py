@@ -26,8 +26,7 @@ Input tiles have a side of 6 and overlap: one starts every 4 pixels.
 MIN_CHANNELS = 32
 """The fewest channels for which Winograd's algorithm is used.
 
-With fewer (images, narrow models) the transforms cost more than they save, and 36
-products are slow to compile.
+With fewer (images, narrow models) the transforms cost more than they save.
 """
 
 INPUT_GRADIENT, KERNEL_GRADIENT = "input_gradient", "kernel_gradient"
@@ -145,49 +144,51 @@ def winograd_kernel_gradient(
     G^T [(B^T x B) * (A gradient A^T)] G, the transpose of Winograd's convolution with
     respect to its kernel. The gradient is padded to whole tiles at the bottom and the
     right; the zeros do not change the sum.
+
+    The sum runs over one image at a time, because the transforms of a whole batch leave
+    the CPU's caches. Devices that share a batch therefore gather it.
     """
-    _, h, w, _ = gradient.shape
+    _, h, w, out = gradient.shape
     rest_h, rest_w = -h % TILE, -w % TILE
     tiles = (h + rest_h) // TILE, (w + rest_w) // TILE
     x = jnp.pad(x, ((0, 0), (1, 1 + rest_h), (1, 1 + rest_w), (0, 0)))
     gradient = jnp.pad(gradient, ((0, 0), (0, rest_h), (0, rest_w), (0, 0)))
-    inputs = _transform(x, INPUT_TRANSFORM, tiles)
-    gradients = _transform(gradient, OUTPUT_TRANSFORM.T, tiles)
-    products = jnp.stack(
-        [
-            lax.dot_general(u, v, (((0,), (0,)), ((), ())))
-            for u, v in zip(inputs, gradients, strict=True)
-        ]
-    )
+
+    def add_image(
+        total: Float[jax.Array, "36 c o"],
+        image: tuple[Float[jax.Array, "h w c"], Float[jax.Array, "h2 w2 o"]],
+    ) -> tuple[Float[jax.Array, "36 c o"], None]:
+        inputs = _transform(image[0], INPUT_TRANSFORM, tiles)
+        gradients = _transform(image[1], OUTPUT_TRANSFORM.T, tiles)
+        return total + jnp.einsum("ntc,nto->nco", inputs, gradients), None
+
+    zeros = jnp.zeros((36, x.shape[-1], out), x.dtype)
+    total, _ = lax.scan(add_image, zeros, (x, gradient))
     g = jnp.asarray(KERNEL_TRANSFORM, x.dtype)
-    return jnp.einsum(
-        "ia,jb,ijco->abco", g, g, products.reshape(6, 6, *products.shape[1:])
-    )
+    return jnp.einsum("ia,jb,jico->abco", g, g, total.reshape(6, 6, *zeros.shape[1:]))
 
 
 def _transform(
-    x: Float[jax.Array, "b h w c"],
-    matrix: Float[np.ndarray, "n m"],
+    x: Float[jax.Array, "h w c"],
+    matrix: Float[np.ndarray, "6 m"],
     tiles: tuple[int, int],
-) -> list[Float[jax.Array, "t c"]]:
-    """Return matrix @ tile @ matrix^T for all tiles.
+) -> Float[jax.Array, "36 t c"]:
+    """Return matrix @ tile @ matrix^T for all `t` tiles.
 
-    The result is a list of the product's 36 entries, each an array over all `t` tiles.
+    The first axis holds the product's entries, column by column.
     """
-    entries = []
-    for rows in _transform_axis(x, 1, matrix, tiles[0]):
-        for entry in _transform_axis(rows, 2, matrix, tiles[1]):
-            entries.append(entry.reshape(-1, entry.shape[-1]))
-    return entries
+    rows = _transform_axis(x, 0, matrix, tiles[0])
+    entries = _transform_axis(rows, 2, matrix, tiles[1])
+    return entries.reshape(36, -1, x.shape[-1])
 
 
 def _transform_axis(
-    x: Float[jax.Array, "b h w c"],
+    x: Float[jax.Array, "*shape"],
     axis: int,
-    matrix: Float[np.ndarray, "n m"],
+    matrix: Float[np.ndarray, "6 m"],
     tiles: int,
-) -> list[Float[jax.Array, "b h2 w2 c"]]:
-    """Multiply the tiles along one axis by the matrix; return the products row by row.
+) -> Float[jax.Array, "6 *tiled"]:
+    """Multiply the tiles along one axis by the matrix; stack the rows of the product.
 
     A tile has as many pixels along the axis as the matrix has columns.
     """
@@ -196,13 +197,15 @@ def _transform_axis(
         lax.slice_in_dim(x, i, i + last, stride=TILE, axis=axis)
         for i in range(matrix.shape[1])
     ]
-    return [
-        jnp.asarray(
-            sum(
-                float(factor) * pixel
-                for factor, pixel in zip(row, pixels, strict=True)
-                if factor
+    return jnp.stack(
+        [
+            jnp.asarray(
+                sum(
+                    float(factor) * pixel
+                    for factor, pixel in zip(row, pixels, strict=True)
+                    if factor
+                )
             )
-        )
-        for row in matrix
-    ]
+            for row in matrix
+        ]
+    )

@@ -70,7 +70,7 @@ def test_other_devices_keep_the_convolution_of_xla() -> None:
         text = step.trace(x, g, kernel).lower(lowering_platforms=(platform,)).as_text()
         return text.count("stablehlo.dot_general")
 
-    assert products("cpu") >= 36
+    assert products("cpu") > 0
     assert products("cuda") == 0
 
 
