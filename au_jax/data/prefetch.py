@@ -1,6 +1,7 @@
 """Read batches in worker processes."""
 
 import gc
+import sys
 from collections.abc import Generator
 from multiprocessing import resource_tracker
 
@@ -28,9 +29,7 @@ def read(dataset: grain.IterDataset, num_workers: int) -> Generator[Batch, None,
         flags.FLAGS.mark_as_parsed()
     # One batch per worker is on its way, beside those that it holds ready.
     options = grain.MultiprocessingOptions(num_workers, per_worker_buffer_size=1)
-    # Python's resource tracker resets the signal mask where it starts, so start it now.
-    with workers.shielded(SIGNALS):
-        resource_tracker.ensure_running()
+    _start_resource_tracker()
     batches = iter(dataset.mp_prefetch(options, worker_init_fn=_start))
     try:
         while True:
@@ -51,10 +50,23 @@ def read(dataset: grain.IterDataset, num_workers: int) -> Generator[Batch, None,
         ) from error
     finally:
         batches.close()
-        # A reference cycle keeps the last batches of a stream in shared memory, which
-        # Python's resource tracker would report as leaked.
+        # A reference cycle keeps the last batches of a stream in shared memory.
         del batches
         gc.collect()
+
+
+def _start_resource_tracker() -> None:
+    """Start the process in which Python frees the shared memory of killed workers.
+
+    It would report that memory as leaked, although it frees it; so it starts with that
+    warning off. It starts now, because it resets the signal mask where it starts.
+    """
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
+    try:
+        with workers.shielded(SIGNALS):
+            resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.pop()
 
 
 def _start(index: int, count: int) -> None:

@@ -4,6 +4,8 @@ import itertools
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -30,3 +32,34 @@ def test_a_killed_loader_process_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"one of the 1 processes .* was killed"):
         list(itertools.islice(stream, 20))
     assert not multiprocessing.active_children()
+
+
+KILLED_WITH_A_BATCH = """
+import multiprocessing
+import time
+import grain
+import numpy as np
+from au_jax.data import prefetch
+from au_jax.errors import UserError
+
+if __name__ == "__main__":
+    numbers = grain.MapDataset.range(100).map(lambda i: np.full((64, 64), i))
+    batches = prefetch.read(numbers.to_iter_dataset().batch(2), num_workers=1)
+    next(batches)
+    time.sleep(0.5)  # the next batch waits in shared memory
+    (worker,) = multiprocessing.active_children()
+    worker.kill()
+    try:
+        list(batches)
+    except UserError as error:
+        print(str(error).split(" processes")[0])
+"""
+
+
+def test_a_batch_that_a_killed_worker_leaves_is_freed_in_silence(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(KILLED_WITH_A_BATCH)
+    ended = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, timeout=60
+    )
+    assert (ended.stdout, ended.stderr) == ("one of the 1\n", "")
