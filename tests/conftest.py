@@ -1,11 +1,14 @@
-"""Settings of every test: two CPU devices, strict JAX, a cache of compiled programs."""
+"""Settings of every test: two CPU devices, strict JAX, a cache of compiled programs.
+
+JAX_PLATFORMS=cuda,cpu runs the tests on a GPU; tests of several devices need the CPU's.
+"""
 
 import os
 import pathlib
 
 # The environment, not `jax.config`: programs that tests start inherit it.
 os.environ |= {
-    "JAX_PLATFORMS": "cpu",
+    "JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS", "cpu"),
     "JAX_NUM_CPU_DEVICES": "2",
     "JAX_NUMPY_RANK_PROMOTION": "raise",
     # Most tests spend most of their time compiling, often the same programs.

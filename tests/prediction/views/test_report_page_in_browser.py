@@ -18,9 +18,8 @@ from au_jax.prediction.views import report_page
 DRIVER = shutil.which("chromedriver")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(
-    not (DRIVER and BROWSER), reason="chromium and chromedriver are not installed"
-)
+if not (DRIVER and BROWSER):
+    pytest.skip("chromium and chromedriver are not installed", allow_module_level=True)
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --no-first-run --disable-sync"
