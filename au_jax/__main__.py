@@ -8,6 +8,8 @@ import difflib
 import runpy
 import sys
 
+from au_jax.errors import run_program
+
 PROGRAMS = {
     "render": "Render the embedded data sets, which need no licence.",
     "prepare": "Find and align the faces of a raw data set, or check a prepared one.",
@@ -31,8 +33,7 @@ def main() -> None:
     """Run the program that the first argument names, with the arguments after it."""
     command, *arguments = sys.argv[1:] or ["--help"]
     if command in ("-h", "--help", "help"):
-        print(USAGE)
-        return
+        run_program(lambda: print(USAGE))
     if command == "--version":
         from au_jax import __version__
 

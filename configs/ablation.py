@@ -20,10 +20,10 @@ def get_config(variant: str = "C") -> joint.Config:
         )
     config = joint.get_config(size)
     if model != "C":
-        config.model.projectors = False
+        config.model.projector = "none"
         config.loss.alignment_landmark = 0.0
         config.loss.alignment_background = 0.0
     if model == "A":
-        config.stages = ("joint",)
+        config.stages = ("joint", "finetune")
         config.loss.landmark_regression = 0.0
     return config

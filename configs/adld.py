@@ -12,9 +12,8 @@ def get_config(variant: str = "") -> joint.Config:
     """Return ADLD's losses and schedule (method.md sections 4 and 5), or a variant."""
     config = joint.get_config(variant)
     config.stages = ("joint",)
-    config.model.projectors = False
-    for name in ("feature", "landmark", "background"):
-        config.loss[f"alignment_{name}"] = 0.0
+    config.model.projector = "none"
+    config.loss.alignment = 0.0
     config.loss.landmark_regression = 0.0
     config.loss.cross_cycle = 40.0
     config.loss.self_reconstruction = 3.0

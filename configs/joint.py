@@ -1,8 +1,8 @@
-"""The paper: landmark training (stage 1), then joint training (stage 2).
+"""The paper: landmark training (stage 1), joint training (2), fine-tuning (3).
 
     au-jax train --config=joint --workdir=runs/joint
 
-    :demo     Both stages and the supervised baseline, on the faces that `au-jax render`
+    :demo     Stages 1 and 2 and the supervised baseline, on the faces that `au-jax render`
               draws: about ten minutes on two CPU cores.
     :tiny     A narrow model and few steps for tests and first looks: a minute on a CPU.
 
@@ -22,7 +22,7 @@ def get_config(variant: str = "") -> Config:
     config: Config = ConfigDict()
     config.seed = 0
     # Stages in order: "landmarks" (1), "joint" (2), "finetune" (3), "supervised".
-    config.stages = ("landmarks", "joint")
+    config.stages = ("landmarks", "joint", "finetune")
     config.log_every = 50  # steps
     config.checkpoint_every = 500  # steps; also at the end of each epoch
     config.wandb = ""  # a project of Weights & Biases that gets the metrics, too
@@ -45,19 +45,24 @@ def get_config(variant: str = "") -> Config:
     config.optim.discriminator = _adam(5e-5, 0.5, 0.9)
 
     # For each stage: epochs of the source, batch size per domain, and factors of the
-    # learning rates above, each for an equal share of the epochs.
+    # learning rates, each for an equal share of the epochs. The rates are those above,
+    # unless a stage has one of its own, for every group.
     config.landmarks = _schedule(epochs=20, batch_size=8)
+    config.landmarks.learning_rate = 1e-4
     config.joint = _schedule(epochs=12, batch_size=16, decay=(1.0, 2 / 3, 1 / 3))
     config.supervised = _schedule(epochs=12, batch_size=16, decay=(1.0, 2 / 3, 1 / 3))
     # The labels that `supervised` learns from: "source" (the floor) or "target" (the
     # ceiling).
     config.supervised.domain = "source"
     config.finetune = _schedule(epochs=4, batch_size=16)
-    config.finetune.learning_rate = 1e-5  # for every group
+    config.finetune.learning_rate = 1e-5
 
     config.eval = ConfigDict()
     config.eval.batch_size = 32
     config.eval.at_end = ""  # a split to evaluate after training, such as "test"
+    # The path that answers for the target, chooses its checkpoints and is calibrated:
+    # "reconstructed" (ADLD's), "direct", or "best": the one that validates better.
+    config.eval.target_path = "reconstructed"
 
     if variant == "tiny":
         _shrink(config)
@@ -86,8 +91,13 @@ def _model() -> Config:
     model: Config = ConfigDict()
     model.width = 1.0  # of all networks; 1 is the paper
     model.reduction = 16  # CBAM's r
-    model.projectors = True
-    model.upsample = 1  # enlarges both sides of an alignment pair; 4: "pixel level"
+    # The projectors of the alignment: "none"; "identity_init", a 1x1 convolution of the
+    # reconstructed side; "pixel", a learned magnification to the pixels of the crop;
+    # "both", one rotation of both sides.
+    model.projector = "identity_init"
+    # The AU branches average their maps to one cell ("global", ADLD), or to 8 x 8 cells
+    # ("grid").
+    model.au_pooling = "global"
     model.dtype = "float32"  # or "bfloat16": the arithmetic of the networks
     # Compute norms and activations again for gradients: less memory, more time.
     model.remat = False
@@ -101,9 +111,13 @@ def _loss() -> Config:
     loss.landmark = 0.6
     loss.landmark_adversarial = 400.0
     loss.feature_adversarial = 1.2
-    loss.alignment_feature = 100.0
-    loss.alignment_landmark = 100.0
-    loss.alignment_background = 100.0
+    loss.alignment = 100.0  # multiplies the three terms of L_c
+    loss.alignment_feature = 1.0
+    loss.alignment_landmark = 1.0
+    loss.alignment_background = 1.0
+    # Where `alignment_landmark` compares: "features" of E_l (64 channels), or the
+    # "attention" that enters the feature generator (1 channel).
+    loss.alignment_landmark_on = "features"
     loss.landmark_regression = 0.1
     loss.cross_cycle = 0.0  # ADLD: 40
     loss.self_reconstruction = 0.0  # ADLD: 3
@@ -143,6 +157,7 @@ def _demonstrate(config: Config) -> None:
         config[stage].epochs = 5
         config[stage].batch_size = 8
     config.optim.task.learning_rate = 5e-4
+    config.landmarks.learning_rate = 5e-4
     config.optim.generator.learning_rate = 2.5e-4
     config.optim.discriminator.learning_rate = 1e-4
     config.eval.batch_size = 50

@@ -16,6 +16,7 @@ from au_jax.evaluation.report import percent
 from au_jax.workdir import thresholds
 from au_jax.workdir.best_networks import best_stage
 from au_jax.workdir.config import read_config
+from au_jax.workdir.target_path import target_path
 from au_jax.workdir.thresholds import Thresholds
 
 
@@ -51,7 +52,7 @@ def calibrate(
     choosing = predict(choosing_split)
     if not choosing.probabilities:
         raise UserError(f"{workdir} has trained only {stage}, which detects no AUs")
-    path = "reconstructed" if "reconstructed" in choosing.probabilities else "direct"
+    path = target_path(config, workdir, stage, model.step)
     values = tuple(
         best_threshold(choosing.probabilities[path][k, a], choosing.aus[k, a] > 0)
         for a, k in enumerate(choosing.known.T)

@@ -17,6 +17,7 @@ from au_jax.runtime import devices
 from au_jax.stages import STAGES
 from au_jax.types import Array, Config, PredictFn, Prediction, Variables
 from au_jax.workdir.best_networks import best_networks
+from au_jax.workdir.target_path import BEST, best_path, rank
 from au_jax.workdir.thresholds import Thresholds
 
 
@@ -189,19 +190,20 @@ def score_predictions(
     return Evaluation(scores, error, calibrated)
 
 
-def selection_score(domain: str, evaluation: Evaluation) -> float:
+def selection_score(domain: str, evaluation: Evaluation, target_path: str) -> float:
     """The score by which the best checkpoint of a domain is chosen; higher is better.
 
-    It is the mean F1 on validation (method.md section 5) of the path that the domain is
-    tested by: the reconstructed one for the target, if the model has it. In short runs
-    F1 at .5 stays zero for long; average precision decides between equal F1. A model
-    without AUs is chosen by its landmark error.
+    It is the `rank` on validation (method.md section 5) of the path that answers for
+    the domain: "direct" for the source, `target_path` for the target, if the model has
+    it. A model without AUs is chosen by its landmark error.
     """
     if not evaluation.scores:
         assert evaluation.landmark_error is not None
         return -evaluation.landmark_error
-    path = "direct"
-    if domain == "target" and "reconstructed" in evaluation.scores:
-        path = "reconstructed"
-    scores = evaluation.scores[path]
-    return scores.mean("f1") + 1e-6 * np.nan_to_num(scores.mean("average_precision"))
+    ranks = {
+        path: rank(scores.mean("f1"), scores.mean("average_precision"))
+        for path, scores in evaluation.scores.items()
+    }
+    if domain == "source" or len(ranks) == 1:
+        return ranks["direct"]
+    return ranks[best_path(ranks) if target_path == BEST else target_path]

@@ -1,12 +1,16 @@
 """The card of a model: the JSON object that describes it in a model file."""
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 from ml_collections import ConfigDict
 
 from au_jax.errors import UserError
+from au_jax.models.au_detector import Pooling
+from au_jax.stages.networks import PROJECTORS
 from au_jax.types import Config
+from au_jax.workdir.config import upgraded
+from au_jax.workdir.target_path import PATHS
 
 FORMAT = 1
 """Version of the file format; readers refuse versions that they do not know."""
@@ -14,11 +18,11 @@ FORMAT = 1
 PREDICTORS = ("joint", "finetune", "supervised")
 """Stages whose networks predict AUs (method.md section 7)."""
 
-AU_PATHS = ("reconstructed", "direct")
-"""The features that AUs can be predicted from; the default path comes first.
+AU_PATHS = PATHS
+"""The features that AUs can be predicted from.
 
-"reconstructed" uses the target's own separated features, as the paper's tests do;
-"direct" uses the features of the image itself.
+"reconstructed" uses the target's own separated features, as ADLD's tests do; "direct"
+uses the features of the image itself.
 """
 
 _WIDTHS = (0.01, 8.0)
@@ -27,8 +31,14 @@ _LARGEST_AU = 99
 
 
 def au_paths(card: dict[str, Any]) -> tuple[str, ...]:
-    """Return the AU paths of a model; a supervised one separates no features."""
-    return AU_PATHS[1:] if card["stage"] == "supervised" else AU_PATHS
+    """Return the AU paths of a model, its default first.
+
+    A supervised model separates no features. Files of older versions name no default.
+    """
+    if card["stage"] == "supervised":
+        return ("direct",)
+    default = card.get("path", AU_PATHS[0])
+    return default, *(path for path in AU_PATHS if path != default)
 
 
 def select_au_path(card: dict[str, Any], path: str | None) -> str:
@@ -50,7 +60,7 @@ def without_arrays(card: dict[str, Any]) -> dict[str, Any]:
 
 def network_config(card: dict[str, Any]) -> Config:
     """Return the part of a run's config that the networks are built from."""
-    return ConfigDict(card["networks"])
+    return ConfigDict(upgraded(card["networks"]))
 
 
 def describe_networks(config: Config) -> dict[str, Any]:
@@ -98,7 +108,11 @@ def check(card: Any, where: str) -> None:
         "its AUs are not a list of distinct numbers",
     )
     require(_is_integer(crop, 128, _LARGEST_CROP) and crop % 16 == 0, f"crop {crop!r}")
-    model = networks["model"]
+    try:
+        networks = upgraded(networks)
+    except (KeyError, TypeError, ValueError):
+        require(False, "its card does not describe the networks")
+    model, loss = networks["model"], networks["loss"]
     require(_is_number(model.get("width"), *_WIDTHS), f"width {model.get('width')!r}")
     require(
         _is_integer(model.get("reduction"), 1, 1024),
@@ -107,10 +121,16 @@ def check(card: Any, where: str) -> None:
     require(
         model.get("dtype") in ("float32", "bfloat16"), f"dtype {model.get('dtype')!r}"
     )
+    projector, pooling = model.get("projector"), model.get("au_pooling")
+    require(projector in PROJECTORS, f"projector {projector!r}")
+    require(pooling in get_args(Pooling), f"pooling {pooling!r}")
+    landmark_on = loss.pop("alignment_landmark_on")
+    require(landmark_on in ("features", "attention"), f"alignment on {landmark_on!r}")
     require(
-        all(_is_number(w, -1e9, 1e9) for w in networks["loss"].values()),
+        all(_is_number(w, -1e9, 1e9) for w in loss.values()),
         "a loss weight is not a finite number",
     )
+    require(card.get("path", AU_PATHS[0]) in AU_PATHS, f"path {card.get('path')!r}")
     alignment = card.get("alignment")
     require(
         isinstance(alignment, dict)

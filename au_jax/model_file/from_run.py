@@ -18,6 +18,7 @@ from au_jax.types import Config
 from au_jax.workdir import thresholds
 from au_jax.workdir.best_networks import best_networks, best_stage
 from au_jax.workdir.config import read_config
+from au_jax.workdir.target_path import target_path
 
 _PACKAGES = ("jax", "flax", "numpy", "opencv-python-headless")
 
@@ -39,12 +40,20 @@ def load(workdir: Path, domain: str) -> Model:
         "stage": stage,
         "networks": cards.describe_networks(config),
         "alignment": alignment(),
+        "path": _path(config, workdir, domain, stage, step),
         "thresholds": values,
         "thresholds_path": au_path,
         "training": _training(config, workdir, domain, step),
         "versions": versions(),
     }
     return Model(card, jax.device_get(prune(variables)))
+
+
+def _path(config: Config, workdir: Path, domain: str, stage: str, step: int) -> str:
+    """Return the path that answers for the domain: by default, the model takes it."""
+    if domain == "source":
+        return "direct"
+    return target_path(config, workdir, stage, step)
 
 
 def alignment() -> dict[str, Any]:

@@ -1,17 +1,28 @@
 """E_au, the action-unit (AU) detector: features to one logit per AU."""
 
+from typing import Literal
+
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from au_jax.models.layers import ConvBlock, conv3x3, scaled
 from au_jax.types import Array
 
+GRID = 8
+"""Cells along each side of the grid to which a map can be averaged."""
+
+Pooling = Literal["global", "grid"]
+"""How a branch averages its map: to one cell, as ADLD does, or to 8 x 8 cells, which
+keep the place in the face."""
+
 
 class AuBranch(nn.Module):
     """The branch of E_au that detects one AU (method.md section 2)."""
 
+    pooling: Pooling = "global"
     width: float = 1.0
     dtype: DTypeLike = jnp.float32
 
@@ -26,7 +37,11 @@ class AuBranch(nn.Module):
                 x, train
             )
         x = conv3x3(scaled(64, self.width), self.dtype)(x)
-        return nn.Dense(1, dtype=self.dtype)(x.mean(axis=(1, 2)))[:, 0]
+        if self.pooling == "global":
+            x = x.mean(axis=(1, 2))
+        else:
+            x = average_to_grid(x).reshape(len(x), -1)
+        return nn.Dense(1, dtype=self.dtype)(x)[:, 0]
 
 
 class AuDetector(nn.Module):
@@ -37,6 +52,7 @@ class AuDetector(nn.Module):
     """
 
     num_aus: int
+    pooling: Pooling = "global"
     width: float = 1.0
     dtype: DTypeLike = jnp.float32
 
@@ -45,10 +61,22 @@ class AuDetector(nn.Module):
         self, features: Float[Array, "b f f c"], train: bool = False
     ) -> Float[Array, "b a"]:
         """Map features F to one logit per AU, in the order of `config.data.aus`."""
-        return jnp.stack(
-            [
-                AuBranch(self.width, self.dtype, name=f"branch_{i}")(features, train)
-                for i in range(self.num_aus)
-            ],
-            axis=-1,
-        )
+        branches = [
+            AuBranch(self.pooling, self.width, self.dtype, name=f"branch_{i}")
+            for i in range(self.num_aus)
+        ]
+        return jnp.stack([branch(features, train) for branch in branches], axis=-1)
+
+
+def average_to_grid(x: Float[Array, "b f f c"]) -> Float[Array, "b 8 8 c"]:
+    """Average a map over the cells of an even grid.
+
+    Where a border of the grid crosses a pixel, the pixel counts in proportion to its
+    area on either side.
+    """
+    f = x.shape[1]
+    edges = np.arange(GRID + 1) * f / GRID
+    upper = np.minimum(edges[1:, None], np.arange(1, f + 1))
+    lower = np.maximum(edges[:-1, None], np.arange(f))
+    share = jnp.asarray(np.maximum(upper - lower, 0) * GRID / f, x.dtype)
+    return jnp.einsum("gi,hj,bijc->bghc", share, share, x)

@@ -1,14 +1,13 @@
 """The hidden folder in which a data set is prepared, until it is complete."""
 
 import contextlib
-import fcntl
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from au_jax.errors import UserError
 from au_jax.preparation import writer
+from au_jax.runtime import files
 
 T = TypeVar("T")
 
@@ -25,12 +24,8 @@ def locked(staging: Path) -> Iterator[Path]:
     Raises:
         UserError: another process holds the lock.
     """
-    (staging / "faces").mkdir(parents=True, exist_ok=True)
-    with (staging / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"another run is preparing in {staging.parent}") from None
+    with files.locked(staging, f"preparing in {staging.parent}", "lock"):
+        (staging / "faces").mkdir(exist_ok=True)
         yield staging
 
 

@@ -1,11 +1,57 @@
-"""Write files so that each is either complete or as it was before."""
+"""The doors to the disk: read files of others, and write ours whole.
+
+Files of others may be anything: pipes that never answer, devices without an end, files
+larger than memory. Everything that reads one opens it by `open_regular`.
+"""
 
 import contextlib
+import errno
+import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from au_jax.errors import UserError
+
+
+def open_regular(path: Path, limit: int | None = None) -> BinaryIO:
+    """Open a file for reading, unless it is no regular file, or too large.
+
+    Links are followed: one in the user's own folder is the user's word.
+
+    Args:
+        path: The file.
+        limit: The most bytes that the caller is ready to read.
+
+    Raises:
+        OSError: the file is absent, not readable, a pipe, a device or a folder, or
+            larger than the limit; `strerror` says which.
+    """
+    # Without O_NONBLOCK, opening a pipe waits for somebody to write to it.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if limit is not None and status.st_size > limit:
+            size, most = (f"{n / 1e6:,.0f} MB" for n in (status.st_size, limit))
+            text = f"{size}, and at most {most} are read"
+            raise OSError(errno.EFBIG, text, str(path))
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """Read a whole file; see `open_regular`."""
+    with open_regular(path, limit) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:  # it grew meanwhile
+        raise OSError(errno.EFBIG, "it grows while it is read", str(path))
+    return data
 
 
 @contextlib.contextmanager
@@ -20,10 +66,13 @@ def replacing(path: Path, shared: bool = False) -> Iterator[Path]:
         shared: Other processes may write the same file at the same time.
 
     Raises:
-        UserError: the file cannot be written.
+        UserError: the file cannot be written, or `path` is a folder, a device or a
+            pipe.
     """
     mark = f".{os.getpid()}" if shared else ""
     part = path.with_name(f".{path.stem}{mark}.part{path.suffix}")
+    if path.exists() and not path.is_file():
+        raise UserError(f"cannot write {path}: it is not a regular file; give another")
     try:
         yield part
         with part.open("rb") as file:
@@ -44,3 +93,28 @@ def write_whole(path: Path, data: str | bytes) -> None:
     """
     with replacing(path) as part:
         part.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, work: str, name: str = ".lock") -> Iterator[None]:
+    """Create a folder and hold its lock; the system frees the lock of a dead program.
+
+    Args:
+        folder: The folder that a program writes to.
+        work: What the program does there, for the message: "training in runs/joint".
+        name: The name of the lock file.
+
+    Raises:
+        UserError: another program holds the lock, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / name).open("w")
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"another program is {work}") from None
+        yield

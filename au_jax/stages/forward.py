@@ -6,7 +6,7 @@ the domains. A network that is frozen for one application gets `stop_gradient` (
 its parameters.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from jax.lax import stop_gradient as sg
 from jaxtyping import Float
 
 from au_jax.models.landmark_encoder import LandmarkEncoding
+from au_jax.models.projector import OrthonormalProjector
 from au_jax.stages.networks import Networks, apply, apply_and_update_stats
 from au_jax.types import Array, Batch, Params
 
@@ -28,15 +29,22 @@ Key, symbol in method.md section 3, shape:
     recombined_landmark_logits  logits of E_l*(X)                 d b f f k
     background                  B                                 d b f f c
     recombined                  X                                 d b f f c
-    reconstructed_feature       P(F')                             d b f f c
-    reconstructed_landmark      P(landmark features of E_l*(X))   d b f f c
-    reconstructed_background    P(G_b(sg X))                      d b f f c
+    reconstructed               F'                                d b f f c
+    projected_feature           P(F')                             d b g g c
+    projected_landmark          P(landmark features of E_l*(X))   d b g g c
+    projected_background        P(G_b(sg X))                      d b g g c
+    supervisor_*                P(what is aligned to), see below  d b g g c
     self_reconstructed          G_st(sg A, B), ADLD only          d b f f c
     landmarks                   points of F_source, if regressed  b 49 2
 
-P is the projector, or the identity in models without projectors. Index d of
-`reconstructed_landmark` is the domain whose landmarks X_{d'} carries.
+P is the projector, or the identity in models without projectors; g is f, or 4 f with
+`projector=pixel`. Index d of `projected_landmark` is the domain whose landmarks X_{d'}
+carries. With `projector=both`, P stands on the supervising side, too: `supervisor_` and
+the three kinds above. Otherwise `Constants` has that side.
 """
+
+KINDS = ("feature", "landmark", "background")
+"""The kinds of features that the alignment compares (eq. 2)."""
 
 
 class Constants(NamedTuple):
@@ -44,8 +52,8 @@ class Constants(NamedTuple):
 
     features: Float[Array, "d b f f c"]
     """sg F."""
-    landmark_features: Float[Array, "d b f f c"]
-    """sg of the landmark features of E_l(F)."""
+    landmark_features: Float[Array, "d b f f c2"]
+    """sg of the landmark features of E_l(F), or of the attention that G_st gets."""
     background: Float[Array, "d b f f c"]
     """sg B."""
     batch_stats: Params
@@ -108,6 +116,7 @@ def forward(
     batch_stats: Params,
     batch: Batch,
     terms: frozenset[str],
+    aligned_landmarks: Literal["features", "attention"] = "features",
 ) -> tuple[Outputs, Constants]:
     """Run the players on a batch (method.md section 3, steps 1 to 5).
 
@@ -117,6 +126,8 @@ def forward(
         batch_stats: Running statistics of the task group before the step.
         batch: Both domains, source first; images in -1..1.
         terms: The active loss terms. Outputs that only other terms need are omitted.
+        aligned_landmarks: The reading of "landmark features" in eq. 2: the 64-channel
+            features of E_l, or the attention that enters G_st.
     """
     task, generator = players["task"], players["generator"]
     stats = dict(batch_stats)
@@ -169,9 +180,7 @@ def forward(
         "recombined_landmark_logits": recombined_landmarks.logits,
         "background": background,
         "recombined": recombined,
-        "reconstructed_feature": reconstructed,
-        "reconstructed_landmark": recombined_landmarks.features[::-1],
-        "reconstructed_background": recombined_background,
+        "reconstructed": reconstructed,
     }
     if "self_reconstruction" in terms:
         outputs["self_reconstructed"] = generate(
@@ -179,17 +188,41 @@ def forward(
         )
     if "landmark_regression" in terms:
         outputs["landmarks"] = apply_in_training("landmark_detector", task, features[0])
-    outputs |= project(networks, generator, outputs)
-    constants = Constants(sg(features), sg(landmarks.features), sg(background), stats)
+
+    # The pairs of the alignment.
+    def aligned(encoding: LandmarkEncoding) -> Array:
+        if aligned_landmarks == "features":
+            return encoding.features
+        return encoding.attention.sum(axis=-1, keepdims=True)
+
+    constants = Constants(sg(features), sg(aligned(landmarks)), sg(background), stats)
+    pairs = {
+        "feature": (reconstructed, constants.features),
+        "landmark": (aligned(recombined_landmarks)[::-1], constants.landmark_features),
+        "background": (recombined_background, constants.background),
+    }
+    for kind in KINDS:
+        if f"alignment_{kind}" in terms:
+            outputs |= project(networks, generator, kind, *pairs[kind])
     return outputs, constants
 
 
-def project(networks: Networks, generator: Params, outputs: Outputs) -> Outputs:
-    """Apply the model's projectors; return the projected entries of `outputs`."""
-    projected = {}
-    for kind in ("feature", "landmark", "background"):
-        if f"projector_{kind}" in generator:
-            x = fold(outputs[f"reconstructed_{kind}"])
-            x = apply(networks.projector, generator[f"projector_{kind}"], x)
-            projected[f"reconstructed_{kind}"] = unfold(x)
-    return projected
+def project(
+    networks: Networks,
+    generator: Params,
+    kind: str,
+    reconstructed: Float[Array, "d b f f c"],
+    supervisor: Float[Array, "d b f f c"],
+) -> Outputs:
+    """Apply a projector to the sides of a pair where the model has one."""
+    projector = networks.projector
+    if projector is None:
+        return {f"projected_{kind}": reconstructed}
+
+    def p(x: Float[Array, "d b f f c"]) -> Float[Array, "d b g g c"]:
+        return unfold(apply(projector, generator[f"projector_{kind}"], fold(x)))
+
+    outputs = {f"projected_{kind}": p(reconstructed)}
+    if isinstance(projector, OrthonormalProjector):
+        outputs[f"supervisor_{kind}"] = p(supervisor)
+    return outputs

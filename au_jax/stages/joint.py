@@ -18,7 +18,7 @@ from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.models import remat
 from au_jax.models.layers import scaled
 from au_jax.stages import accumulation, losses
-from au_jax.stages.forward import Constants, Outputs, forward
+from au_jax.stages.forward import KINDS, Constants, Outputs, forward
 from au_jax.stages.joint_terms import discriminator_terms, player_terms
 from au_jax.stages.networks import Networks, infer, init_network, make_networks
 from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
@@ -55,8 +55,16 @@ def domains(config: Config) -> tuple[str, ...]:
 
 
 def active_weights(config: Config) -> dict[str, float]:
-    """Return the loss terms with a weight other than 0, and their weights."""
-    return {name: weight for name, weight in config.loss.items() if weight}
+    """Return the loss terms with a weight other than 0, and their weights.
+
+    `config.loss.alignment` multiplies the weights of the three terms of L_c.
+    """
+    weights: dict[str, Any] = config.loss.to_dict()
+    del weights["alignment_landmark_on"]  # an option, not a weight
+    alignment = weights.pop("alignment")
+    for kind in KINDS:
+        weights[f"alignment_{kind}"] *= alignment
+    return {name: weight for name, weight in weights.items() if weight}
 
 
 def init(config: Config, key: jax.Array) -> Variables:
@@ -92,9 +100,12 @@ def init(config: Config, key: jax.Array) -> Variables:
         attention,
         features,
     )
-    if config.model.projectors:
-        for kind in ("feature", "landmark", "background"):
-            add("generator", f"projector_{kind}", networks.projector, features)
+    if networks.projector is not None:
+        on_attention = config.loss.alignment_landmark_on == "attention"
+        summed = attention.sum(axis=-1, keepdims=True)
+        for kind in KINDS:
+            x = summed if kind == "landmark" and on_attention else features
+            add("generator", f"projector_{kind}", networks.projector, x)
     add("discriminator", "landmark", networks.landmark_discriminator, features)
     for domain in DOMAINS:
         add("discriminator", domain, networks.domain_discriminator, features)
@@ -121,7 +132,6 @@ def make_player_gradients(
     networks: Networks,
     weights: Mapping[str, float],
     au_weight: Float[Array, "a"],
-    upsample: int,
 ) -> PlayerGradients:
     """Return the gradient function of L_total (eq. 3).
 
@@ -139,7 +149,6 @@ def make_player_gradients(
             constants,
             batch,
             au_weight,
-            upsample,
             weights,
         )
         total = losses.total(terms, weights)
@@ -161,10 +170,8 @@ def make_train_step(
     """
     networks, weights = make_networks(config), active_weights(config)
     discriminator_gradients = make_discriminator_gradients(networks)
-    player_gradients = make_player_gradients(
-        networks, weights, au_weight, config.model.upsample
-    )
-    count = config.accumulation
+    player_gradients = make_player_gradients(networks, weights, au_weight)
+    count, aligned_landmarks = config.accumulation, config.loss.alignment_landmark_on
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
         old_params = state.params
@@ -174,7 +181,9 @@ def make_train_step(
         ) -> tuple[Outputs, PullBack, Constants]:
             terms = frozenset(weights)
             run = remat.rematerialise(
-                lambda players: forward(networks, players, stats, microbatch, terms),
+                lambda players: forward(
+                    networks, players, stats, microbatch, terms, aligned_landmarks
+                ),
                 config.model.remat,
             )
             return jax.vjp(run, {k: old_params[k] for k in PLAYERS}, has_aux=True)

@@ -61,18 +61,16 @@ def player_terms(
     constants: Constants,
     batch: Batch,
     au_weight: Float[Array, "a"],
-    upsample: int,
     names: Iterable[str],
 ) -> Terms:
-    """Return the terms of L_total (eq. 3) that `names` lists, unweighted.
-
-    `upsample` enlarges both sides of each alignment pair by this factor.
-    """
+    """Return the terms of L_total (eq. 3) that `names` lists, unweighted."""
     aus, known, cells = batch["aus"][0], batch["aus_known"][0], batch["cells"]
 
     def align(kind: str, supervisor: Float[Array, "d b f f c"]) -> Float[Array, ""]:
-        reconstructed = outputs[f"reconstructed_{kind}"]
-        pair = [enlarge(fold(x), upsample) for x in (reconstructed, supervisor)]
+        projected = outputs[f"projected_{kind}"]
+        supervisor = outputs.get(f"supervisor_{kind}", supervisor)
+        factor = projected.shape[-2] // supervisor.shape[-2]
+        pair = fold(projected), enlarge(fold(supervisor), factor)
         return 2 * losses.l1(*pair)  # L_c sums over the two domains
 
     terms: dict[str, Callable[[], Array]] = {
@@ -102,9 +100,7 @@ def player_terms(
         "landmark_regression": lambda: losses.landmark_regression(
             outputs["landmarks"], batch["landmarks"][0]
         ),
-        "cross_cycle": lambda: losses.l1(
-            outputs["reconstructed_feature"], constants.features
-        ),
+        "cross_cycle": lambda: losses.l1(outputs["reconstructed"], constants.features),
         "self_reconstruction": lambda: losses.l1(
             outputs["self_reconstructed"], constants.features
         ),

@@ -15,7 +15,7 @@ from au_jax.models.feature_generator import FeatureGenerator
 from au_jax.models.landmark_detector import LandmarkDetector
 from au_jax.models.landmark_discriminator import LandmarkDiscriminator
 from au_jax.models.landmark_encoder import LandmarkEncoder
-from au_jax.models.projector import Projector
+from au_jax.models.projector import OrthonormalProjector, PixelProjector, Projector
 from au_jax.types import Array, Config, Params
 
 
@@ -30,23 +30,34 @@ class Networks(NamedTuple):
     feature_generator: FeatureGenerator
     landmark_discriminator: LandmarkDiscriminator
     domain_discriminator: DomainDiscriminator
-    projector: Projector
+    projector: Projector | PixelProjector | OrthonormalProjector | None
+    """None in models without projectors."""
+
+
+PROJECTORS = {
+    "none": None,
+    "identity_init": Projector,
+    "pixel": PixelProjector,
+    "both": OrthonormalProjector,
+}
+"""By `config.model.projector`."""
 
 
 def make_networks(config: Config) -> Networks:
     """Return the modules with the width and data type of `config.model`."""
-    dtype = jnp.dtype(config.model.dtype)
-    size: dict[str, Any] = {"width": config.model.width, "dtype": dtype}
+    model, dtype = config.model, jnp.dtype(config.model.dtype)
+    size: dict[str, Any] = {"width": model.width, "dtype": dtype}
+    projector = PROJECTORS[model.projector]
     return Networks(
         feature_encoder=FeatureEncoder(**size),
         landmark_encoder=LandmarkEncoder(**size),
-        landmark_detector=LandmarkDetector(reduction=config.model.reduction, **size),
-        au_detector=AuDetector(num_aus=len(config.data.aus), **size),
+        landmark_detector=LandmarkDetector(reduction=model.reduction, **size),
+        au_detector=AuDetector(len(config.data.aus), model.au_pooling, **size),
         background_generator=BackgroundGenerator(**size),
         feature_generator=FeatureGenerator(**size),
         landmark_discriminator=LandmarkDiscriminator(**size),
         domain_discriminator=DomainDiscriminator(**size),
-        projector=Projector(dtype=dtype),
+        projector=projector and projector(dtype=dtype),
     )
 
 

@@ -4,14 +4,17 @@ import difflib
 import math
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, get_args
 
 from ml_collections import ConfigDict
 
 from au_jax.errors import UserError
+from au_jax.models.au_detector import Pooling
 from au_jax.runtime.command_line import flatten
 from au_jax.stages import STAGES
+from au_jax.stages.networks import PROJECTORS
 from au_jax.types import DOMAINS
+from au_jax.workdir import target_path
 
 Check = tuple[Callable[[Any], bool], str]
 
@@ -45,7 +48,6 @@ CHECKS: dict[str, Check] = {
     "data.num_workers": AT_LEAST_0,
     "model.width": ABOVE_0,
     "model.reduction": AT_LEAST_1,
-    "model.upsample": AT_LEAST_1,
     "loss.*": (lambda x: 0 <= x < math.inf, "at least 0"),
     "*.learning_rate": ABOVE_0,
     "optim.*.b1": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
@@ -63,6 +65,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "stages": tuple(STAGES),
     "on_nonfinite": ("stop", "skip"),
     "model.dtype": ("float32", "bfloat16"),
+    "model.projector": tuple(PROJECTORS),
+    "model.au_pooling": get_args(Pooling),
+    "loss.alignment_landmark_on": ("features", "attention"),
+    "eval.target_path": (*target_path.PATHS, target_path.BEST),
     "supervised.domain": DOMAINS,
 }
 
@@ -74,11 +80,12 @@ def check_values(config: ConfigDict) -> None:
         UserError: a value cannot work; the message names the first one.
     """
     for key, value in flatten(config).items():
+        if key in NAMES:
+            _check_names(key, value)
+            continue
         for pattern, (holds, wanted) in CHECKS.items():
             if fnmatchcase(key, pattern) and not _holds(holds, value):
                 raise UserError(f"config.{key}={value!r} must be {wanted}")
-        if key in NAMES:
-            _check_names(key, value)
 
 
 def _holds(check: Callable[[Any], bool], value: Any) -> bool:

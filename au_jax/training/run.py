@@ -8,6 +8,7 @@ from pathlib import Path
 from au_jax.data.split import FaceSplit, open_split
 from au_jax.errors import UserError
 from au_jax.runtime import devices, processes
+from au_jax.runtime.files import locked
 from au_jax.runtime.signals import Requests
 from au_jax.training import wandb
 from au_jax.training.loop import run_stage
@@ -48,7 +49,8 @@ def train(config: Config, workdir: Path, requests: Requests | None = None) -> No
     latest = resume.positions(workdir)
     if config.init_from and not all(stage in latest for stage in config.stages):
         find_origin(config.init_from)  # report a wrong folder before any work
-    with resume.locked(workdir) if processes.first() else nullcontext():
+    lock = locked(workdir, f"training in {workdir}")
+    with lock if processes.first() else nullcontext():
         resume.check_same_config(workdir, config)
         # Read again, because only now the folder is ours; and in every process, because
         # Orbax waits for all of them.

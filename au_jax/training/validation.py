@@ -61,29 +61,33 @@ class Validator:
             )
             for domain, split in self.val.items()
         }
-        self.metrics.write(step, log_values(validation))
+        path = self.plan.config.eval.target_path
+        self.metrics.write(step, log_values(validation, path))
         if processes.first():
             write_best(self.workdir)
             epoch = step // self.plan.epoch
             LOG.info("%s: validation after epoch %d", self.plan.name, epoch)
             console.stderr().print(table(validation))
         self.progress.doing("training")
-        return selection_scores(validation)
+        return selection_scores(validation, path)
 
 
-def selection_scores(validation: Validation) -> Scores:
+def selection_scores(validation: Validation, target_path: str) -> Scores:
     """The score of each domain; NaN where the split has no labels."""
-    return {domain: selection_score(domain, e) for domain, e in validation.items()}
+    return {
+        domain: selection_score(domain, evaluation, target_path)
+        for domain, evaluation in validation.items()
+    }
 
 
-def log_values(validation: Validation) -> dict[str, float]:
+def log_values(validation: Validation, target_path: str) -> dict[str, float]:
     """Values for the log: `val_DOMAIN_PATH_METRIC` and `selection/DOMAIN`."""
     means = {
         f"val_{domain}_{name}": value
         for domain, evaluation in validation.items()
         for name, value in evaluation.means().items()
     }
-    scores = selection_scores(validation)
+    scores = selection_scores(validation, target_path)
     return means | {f"selection/{domain}": score for domain, score in scores.items()}
 
 

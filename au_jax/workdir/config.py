@@ -1,6 +1,8 @@
 """config.json: the resolved config of a run, stored in its work directory."""
 
+import copy
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,38 @@ def read_config(workdir: Path) -> Config:
             f"{workdir} holds no run: {path} does not exist; train one with"
             f" python -m au_jax.main --config=configs/joint.py --workdir={workdir}"
         )
-    return ConfigDict(json.loads(path.read_text()))
+    return ConfigDict(upgraded(json.loads(path.read_text())))
+
+
+def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stored config under today's keys, with the same meaning.
+
+    Args:
+        config: The content of a config.json, of a checkpoint's notes, or the entry
+            `networks` of a model file, of this or an older version.
+
+    Raises:
+        KeyError: a key is absent that every version had.
+    """
+    new = copy.deepcopy(dict(config))
+    model, loss = new["model"], new["loss"]
+    if model.get("upsample") == 1:
+        del model["upsample"]
+    if "projectors" in model:
+        model["projector"] = "identity_init" if model.pop("projectors") else "none"
+    model.setdefault("au_pooling", "global")
+    if "alignment" not in loss:
+        terms = [f"alignment_{kind}" for kind in ("feature", "landmark", "background")]
+        loss["alignment"] = max(loss[term] for term in terms)
+        for term in terms:
+            loss[term] = loss[term] / loss["alignment"] if loss["alignment"] else 1.0
+    loss.setdefault("alignment_landmark_on", "features")
+    if "landmarks" in new:
+        rate = new["optim"]["task"]["learning_rate"]
+        new["landmarks"].setdefault("learning_rate", rate)
+    if "eval" in new:
+        new["eval"].setdefault("target_path", "reconstructed")
+    return new
 
 
 def as_json(config: Config) -> dict[str, Any]:

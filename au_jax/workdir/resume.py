@@ -1,8 +1,6 @@
-"""Resume a run: how far it is, whether the config is still the same, and a lock."""
+"""Resume a run: how far it is, and whether the config is still the same."""
 
-import contextlib
-import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from au_jax.stages import STAGES
 from au_jax.types import Config
 from au_jax.workdir import checkpoints
 from au_jax.workdir.checkpoints import Position
-from au_jax.workdir.config import as_json
+from au_jax.workdir.config import as_json, upgraded
 
 FREE = (
     "log_every",
@@ -24,31 +22,10 @@ FREE = (
     "wandb",
     "data.data_dir",
     "data.num_workers",
-    "eval.*",
+    "eval.batch_size",
+    "eval.at_end",
 )
-"""Keys that may change between two starts of a run: no parameter depends on them."""
-
-
-@contextlib.contextmanager
-def locked(workdir: Path) -> Iterator[None]:
-    """Hold the lock of a work directory; the operating system frees a dead program's.
-
-    Raises:
-        UserError: another program holds the lock, or the folder cannot be written.
-    """
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        lock = (workdir / ".lock").open("w")
-    except OSError as error:
-        raise UserError(
-            f"cannot write to --workdir={workdir}: {error.strerror}"
-        ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"another program is training in {workdir}") from None
-        yield
+"""Keys that may change between two starts of a run: no checkpoint depends on them."""
 
 
 def positions(workdir: Path) -> dict[str, Position]:
@@ -88,6 +65,7 @@ def config_differences(stored: dict[str, Any], config: Config, stage: str) -> li
     """
     if not stored:
         return []
+    stored = upgraded(stored)
     begun = _up_to(config.stages, stage)
     old, new = (flatten(x) for x in (ConfigDict(stored), ConfigDict(as_json(config))))
     old["stages"], new["stages"] = _up_to(old["stages"], stage), begun

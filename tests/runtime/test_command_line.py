@@ -34,13 +34,13 @@ def test_right_flags_are_taken():
         "--workdir=x",
         "--config.optim.task.learning_rate=5e-5",
         "--config.data.aus=1,2",
-        "--noconfig.model.projectors",
+        "--config.model.remat",
         "--config.stages=landmarks",
         "--config.stages=joint",
     )
     assert config.optim.task.learning_rate == 5e-5
     assert config.data.aus == (1, 2)
-    assert config.model.projectors is False
+    assert config.model.remat is True
     assert config.stages == ("landmarks", "joint")
     assert config.is_locked
 

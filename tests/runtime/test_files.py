@@ -1,6 +1,8 @@
 """Expected: the complete new file, or the unchanged old one."""
 
 import os
+import socket
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +64,65 @@ def test_two_processes_do_not_write_into_one_temporary_file(tmp_path, monkeypatc
 def test_folder_that_does_not_exist(tmp_path):
     with pytest.raises(UserError, match=r"cannot write .*x: No such file or directory"):
         files.write_whole(tmp_path / "absent" / "x", "")
+
+
+def irregular(tmp_path: Path) -> dict[str, Path]:
+    """Return paths that are no regular files, or cannot be opened, by what they are."""
+    pipe, link, server = (tmp_path / name for name in ("pipe", "link", "socket"))
+    os.mkfifo(pipe)
+    link.symlink_to(link)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(server))
+    return {
+        "a pipe": pipe,
+        "a device": Path("/dev/zero"),
+        "a folder": tmp_path,
+        "Too many levels": link,
+        "No such device": server,
+        "No such file": tmp_path / "absent",
+    }
+
+
+@pytest.mark.timeout(20)
+def test_only_regular_files_are_opened_and_none_is_waited_for(tmp_path):
+    for said, path in irregular(tmp_path).items():
+        match = said if said[0].isupper() else "not a regular file"
+        with pytest.raises(OSError, match=match):
+            files.open_regular(path)
+        with pytest.raises(OSError, match=match):
+            files.read_regular(path, 100)
+
+
+def test_file_above_the_limit_is_not_read(tmp_path):
+    sparse = tmp_path / "sparse"
+    with sparse.open("wb") as file:
+        file.truncate(40 * 10**9)
+    with pytest.raises(OSError, match="40,000 MB, and at most 2 MB are read"):
+        files.read_regular(sparse, 2 * 10**6)
+    sparse.write_bytes(b"12345")
+    assert files.read_regular(sparse, 5) == b"12345"
+
+
+def test_devices_pipes_and_folders_are_not_replaced(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for path in (Path("/dev/null"), tmp_path / "folder", tmp_path / "pipe"):
+        before = path.stat()
+        with pytest.raises(UserError, match=f"cannot write {path}: it is not a reg"):
+            files.write_whole(path, "text")
+        assert path.stat().st_ino == before.st_ino
+    assert sorted(os.listdir(tmp_path)) == ["folder", "pipe"]
+
+
+def test_lock_is_held_by_one_program(tmp_path):
+    folder = tmp_path / "new" / "run"
+    with files.locked(folder, "training in RUN"):
+        with (
+            pytest.raises(UserError, match="another program is training in RUN"),
+            files.locked(folder, "training in RUN"),
+        ):
+            pass
+        with files.locked(folder, "evaluating", ".eval.lock"):
+            pass
+    with files.locked(folder, "training in RUN"):
+        pass

@@ -27,7 +27,7 @@ GRADIENTS = {
     # P(G_b(sg X)): X is a constant, so no gradient reaches G_st.
     "alignment_background": {"background_generator", "projector_background"},
     "landmark_regression": {"feature_encoder", "landmark_detector"},
-    "cross_cycle": {*GENERATORS, "projector_feature"},
+    "cross_cycle": GENERATORS,
     "self_reconstruction": GENERATORS,
 }
 
@@ -54,7 +54,6 @@ def gradients():
             constants,
             batch,
             ONES,
-            1,
             GRADIENTS,
         )
 
@@ -116,7 +115,6 @@ def textbook_step(config, optimizers):
                 constants,
                 batch,
                 ONES,
-                config.model.upsample,
                 weights,
             )
             return losses.total(terms, weights), constants
@@ -208,7 +206,7 @@ def test_unused_terms_and_networks_are_omitted():
     config = small_config(
         landmark_regression=0.0, alignment_landmark=0.0, alignment_background=0.0
     )
-    config.model.projectors = False
+    config.model.projector = "none"
     state, optimizers = build("joint", config)
     assert set(state.params["task"]) == {
         "feature_encoder",

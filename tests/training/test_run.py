@@ -217,13 +217,20 @@ def make_evaluation(**f1):
     )
 
 
-def test_checkpoints_are_chosen_by_the_path_that_is_tested():
+def test_checkpoints_are_chosen_by_the_path_that_answers():
+    def score(domain, evaluation, target_path="reconstructed"):
+        return round(inference.selection_score(domain, evaluation, target_path), 3)
+
     both = make_evaluation(direct=0.4, reconstructed=0.6)
-    assert round(inference.selection_score("source", both), 3) == 0.4
-    assert round(inference.selection_score("target", both), 3) == 0.6
+    assert score("source", both) == 0.4
+    assert score("target", both) == 0.6
+    assert score("target", both, "direct") == 0.4
+    assert score("target", both, "best") == 0.6
+    better = make_evaluation(direct=0.7, reconstructed=0.6)
+    assert score("target", better, "best") == 0.7
     direct = make_evaluation(direct=0.4)
-    assert round(inference.selection_score("target", direct), 3) == 0.4
-    assert inference.selection_score("source", inference.Evaluation({}, 3.0)) == -3
+    assert {score("target", direct, p) for p in ("reconstructed", "best")} == {0.4}
+    assert score("source", inference.Evaluation({}, 3.0)) == -3
 
 
 def test_finetuning_counts_only_if_it_improved(monkeypatch):

@@ -3,6 +3,7 @@
 import pytest
 
 from au_jax.errors import UserError
+from au_jax.runtime.files import locked
 from au_jax.workdir import checkpoints, resume
 from au_jax.workdir.config import as_json
 from configs import joint as joint_config
@@ -50,10 +51,10 @@ def test_what_changes_no_result_is_free(key, value, stage):
 
 def test_a_workdir_belongs_to_one_program(tmp_path):
     with (
-        resume.locked(tmp_path),
+        locked(tmp_path, "training"),
         pytest.raises(UserError, match="another program is training"),
-        resume.locked(tmp_path),
+        locked(tmp_path, "training"),
     ):
         pass
-    with resume.locked(tmp_path):
+    with locked(tmp_path, "training"):
         assert checkpoints.position(tmp_path / "joint") is None

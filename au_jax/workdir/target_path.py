@@ -1,0 +1,68 @@
+"""The path by which a checkpoint answers for the target (`config.eval.target_path`)."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from au_jax.errors import UserError
+from au_jax.types import Config
+from au_jax.workdir.best_networks import FLOOR
+from au_jax.workdir.metrics_log import read_metrics
+
+PATHS = ("reconstructed", "direct")
+"""AU(G_st(A, B)), by which ADLD tests the target, and AU(E_f(I)); the paper names none
+(method.md section 7)."""
+
+BEST = "best"
+"""The value of the key that chooses by validation."""
+
+
+def rank(f1: float, average_precision: float) -> float:
+    """The order of answers on validation: by mean F1; higher is better.
+
+    In short runs F1 at .5 stays zero for long, so average precision decides between
+    equal F1.
+    """
+    return f1 + 1e-6 * (0.0 if math.isnan(average_precision) else average_precision)
+
+
+def best_path(ranks: Mapping[str, float]) -> str:
+    """The path with the highest rank; the first of `PATHS` if none has a rank."""
+    known = [path for path in PATHS if not math.isnan(ranks.get(path, math.nan))]
+    return max(known, key=lambda path: ranks[path], default=PATHS[0])
+
+
+def target_path(config: Config, workdir: Path, stage: str, step: int) -> str:
+    """Return the path by which a validated checkpoint answers for the target.
+
+    A supervised model has one path only. Where the config leaves the choice to
+    validation, the log of the run has the scores.
+
+    Raises:
+        UserError: the log lacks this validation.
+    """
+    if stage == FLOOR:
+        return "direct"
+    if config.eval.target_path != BEST:
+        return config.eval.target_path
+    validations = [
+        line
+        for line in read_metrics(workdir)
+        if (line["stage"], line["step"]) == (stage, step) and "selection/target" in line
+    ]
+    if not validations:
+        raise UserError(
+            f"{workdir}/metrics.jsonl lacks the validation of {stage}, step {step},"
+            " by which eval.target_path=best chooses the path; copy the whole run"
+        )
+
+    def value(path: str, metric: str) -> float:
+        value = validations[-1].get(f"val_target_{path}_{metric}")
+        return math.nan if value is None else value
+
+    return best_path(
+        {
+            path: rank(value(path, "f1"), value(path, "average_precision"))
+            for path in PATHS
+        }
+    )

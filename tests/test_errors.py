@@ -1,0 +1,67 @@
+"""How programs end. Expected: the exit codes and lines of `run_program`'s docstring."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.programs import ROOT
+
+PROGRAM = "from au_jax.errors import *\ndef main():\n    {}\nrun_program(main)"
+OUT_OF_MEMORY = "error: out of memory; use a smaller input or batch"
+
+
+def run(statement: str, **kwargs) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "import sys\n" + PROGRAM.format(statement), "--x"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("statement", "code", "said"),
+    [
+        ("print('done')", 0, ""),
+        ("return 3", 3, ""),
+        ("sys.exit(4)", 4, ""),
+        ("raise UserError('wrong flag')", 2, "error: wrong flag\n"),
+        ("raise UserError('a\\x1b[2J\\udce9')", 2, "error: a\\x1b[2J\\udce9\n"),
+        ("raise OSError(28, 'No space left', 'a')", 2, "error: a: No space left\n"),
+        ("raise KeyboardInterrupt", 130, "stopped by Ctrl-C\n"),
+        (
+            "raise MemoryError",
+            1,
+            "error: out of memory; use a smaller input or batch\n",
+        ),
+    ],
+)
+def test_exit_code_and_line(statement, code, said):
+    done = run(statement)
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+def test_unforeseen_error_is_one_line_with_the_place_of_its_traceback(tmp_path):
+    environment = {"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = run("{}['no such\\nkey']", env=environment)
+    assert done.returncode == 1
+    match = re.fullmatch(
+        r"error: KeyError: .* \(a fault of au_jax, please report it; traceback: (.*)\)"
+        r"\n",
+        done.stderr,
+    )
+    assert match
+    saved = Path(match[1])
+    assert saved.parent == tmp_path
+    assert saved.read_text().startswith("-c --x\n\nTraceback")
+    assert "KeyError: 'no such\\nkey'" in saved.read_text()
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [("au_jax --help", 141), ("au_jax.predict --helpfull", 1)],  # absl's own code
+)
+def test_reader_of_the_output_that_ends_first_is_no_error(program, code):
+    command = f"{sys.executable} -m {program} | true; echo ${{PIPESTATUS[0]}}"
+    bash = ["bash", "-c", command]
+    done = subprocess.run(bash, cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"{code}\n", "")
