@@ -15,8 +15,6 @@ METRICS = {
     "average_precision": "AP",
     "auc": "AUC",
 }
-SUMMARY_METRICS = ("f1", "average_precision", "auc")
-
 FORMULAS = {"direct": "AU(E_f(I))", "reconstructed": "AU(G_st(A, B))"}
 """By path, in the notation of method.md."""
 
@@ -61,10 +59,12 @@ class ModelReport:
     """The trivial answer on the same images."""
     landmark_error: float | None = None
     """Mean point distance in percent of the eye distance."""
+    answering: str | None = None
+    """The path that answers for the target (`config.eval.target_path`)."""
 
 
 Means = Mapping[str, float]
-"""The mean of each of `SUMMARY_METRICS` over the AUs, 0..1."""
+"""The mean of each of `METRICS` over the AUs, 0..1."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Report:
 
 
 def _means(scores: AuScores) -> Means:
-    return {metric: scores.mean(metric) for metric in SUMMARY_METRICS}
+    return {metric: scores.mean(metric) for metric in METRICS}
 
 
 # Words: made here, at the very end, and never read back.
@@ -123,6 +123,11 @@ def note_lines(report: Report) -> list[str]:
             f" {model.num_images} images; checkpoint of stage {model.stage}, step"
             f" {model.step}, best on validation of the {model.domain}"
         )
+        if model.answering is not None:
+            lines.append(
+                f"{model.domain}: the {model.answering} path answers: it chose the"
+                " checkpoint, and export and predict take it"
+            )
         for path in model.paths:
             if path.thresholds is not None:
                 lines.append(
@@ -184,13 +189,13 @@ def summary_cells(report: Report) -> Cells:
     summary = report.summary()
     domains = list(dict.fromkeys(model.domain for model in report.models))
     header = ["mean over AUs, %"]
-    header += [f"{d} {METRICS[metric]}" for d in domains for metric in SUMMARY_METRICS]
+    header += [f"{domain} {label}" for domain in domains for label in METRICS.values()]
     rows = [header]
     for answer, by_domain in summary.items():
         row = [answer_name(answer)]
         for domain in domains:
             means = by_domain.get(domain)
-            row += ["" if means is None else percent(means[m]) for m in SUMMARY_METRICS]
+            row += ["" if means is None else percent(means[m]) for m in METRICS]
         rows.append(row)
     return rows
 

@@ -15,6 +15,7 @@ from au_jax.types import DOMAINS, Config
 from au_jax.workdir import thresholds
 from au_jax.workdir.best_networks import FLOOR, best_scores, best_stage, has_floor
 from au_jax.workdir.config import read_config
+from au_jax.workdir.target_path import target_path
 from au_jax.workdir.thresholds import Thresholds
 
 PATHS = {"source": ("direct",), "target": ("reconstructed", "direct")}
@@ -110,4 +111,9 @@ def evaluate_stage(
         paths=tuple(paths),
         always_active=metrics.always_active(predictions.aus, predictions.known),
         landmark_error=evaluation.landmark_error,
+        answering=(
+            target_path(config, workdir, stage, model.step)
+            if domain == "target" and len(paths) > 1
+            else None
+        ),
     )

@@ -1,11 +1,12 @@
 """The report of an evaluation as tables: in the terminal, and as Markdown."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from au_jax.evaluation import report
+from au_jax.evaluation import published, report
 from au_jax.evaluation.report import Cells, Report
 
 
@@ -20,7 +21,8 @@ def print_report(evaluation: Report, console: Console) -> None:
     for line in report.landmark_lines(evaluation):
         console.print(line, highlight=False)
     if evaluation.models:
-        console.print(_table("Summary", report.summary_cells(evaluation)))
+        cells = report.summary_cells(evaluation)
+        console.print(_table("Summary", cells, box=None, padding=(0, 1, 0, 0)))
 
 
 def to_markdown(evaluation: Report) -> str:
@@ -34,12 +36,30 @@ def to_markdown(evaluation: Report) -> str:
         lines += ["", "## Landmarks", "", *(f"- {line}" for line in landmarks)]
     if evaluation.models:
         lines += ["", "## Summary", "", *_markdown(report.summary_cells(evaluation))]
+    for title, cells in _published(evaluation):
+        lines += ["", f"## {title}", "", *_markdown(cells)]
     return "\n".join(lines) + "\n"
 
 
-def _table(title: str, cells: Cells) -> Table:
+def _published(evaluation: Report) -> list[tuple[str, Cells]]:
+    """Published scores beside ours, for each domain whose data set has some."""
+    tables = []
+    for model in evaluation.models:
+        if model.is_floor:
+            continue
+        where = f"{model.data_set}, as published"
+        for title, cells in (
+            (f"F1 on {where}", published.f1_cells(evaluation, model)),
+            (f"Ablation on {where}", published.ablation_cells(evaluation, model)),
+        ):
+            if cells is not None:
+                tables.append((title, cells))
+    return tables
+
+
+def _table(title: str, cells: Cells, **style: Any) -> Table:
     header, *rows = cells
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", **style)
     table.add_column(header[0], no_wrap=True)
     for label in header[1:]:
         # Narrow columns: the summary fits a terminal of 80 columns.

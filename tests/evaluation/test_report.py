@@ -65,6 +65,27 @@ def test_the_table_of_a_path():
     assert report.title(MODEL, DIRECT) == TITLE
 
 
+def test_the_path_that_answers_is_named():
+    model = dataclasses.replace(MODEL, answering="direct")
+    assert report.note_lines(Report((model,))) == [
+        NOTE,
+        "target: the direct path answers: it chose the checkpoint, and export and"
+        " predict take it",
+    ]
+
+
+def test_the_summary_fits_a_narrow_terminal():
+    both = (DIRECT, PathScores("reconstructed", SCORES))
+    target = dataclasses.replace(MODEL, paths=both)
+    source = dataclasses.replace(MODEL, domain="source")
+    screen = io.StringIO()
+    tables.print_report(Report((source, target)), Console(file=screen, width=80))
+    summary = screen.getvalue().split("Summary")[1].splitlines()
+    assert max(map(len, summary)) <= 80
+    row = next(line for line in summary if "reconstructed" in line)
+    assert row.split()[-4:] == ["25.0", "90.6", "60.0", "75.0"]
+
+
 def test_the_floor_is_named_as_such():
     floor = dataclasses.replace(MODEL, stage="supervised", is_floor=True)
     title = "target (wild), supervised (the floor): AU(E_f(I))"
@@ -119,7 +140,7 @@ def test_markdown_has_a_table_per_path_and_a_summary():
     assert [cells[0], *cells[2:]] == CELLS
     assert f"- {NOTE}" in lines
     assert "- landmark error, target: 5.23 % of the eye distance" in lines
-    assert lines[-1] == "| joint, direct | 25.0 | 60.0 | 75.0 |"
+    assert lines[-1] == "| joint, direct | 25.0 | 90.6 | 60.0 | 75.0 |"
 
 
 def test_json_has_null_where_there_is_no_value():
@@ -133,14 +154,16 @@ def test_json_has_null_where_there_is_no_value():
     assert section["images"] == [40, 12, 0]
     assert section["always_active"]["f1"] == [0.4, 0.0, None]
     assert content["landmark_error_percent"] == {"target": 5.234}
+    accuracy = (0.8124 + 1) / 2
+    others = {"accuracy": accuracy, "average_precision": 0.6, "auc": 0.75}
     assert content["summary"] == [
         {
             "name": "always active",
-            "target": {"f1": 0.2, "average_precision": 0.6, "auc": 0.75},
+            "target": {"f1": 0.2, **others},
         },
         {
             "name": "joint, direct",
-            "target": {"f1": 0.25, "average_precision": 0.6, "auc": 0.75},
+            "target": {"f1": 0.25, **others},
         },
     ]
 
@@ -171,7 +194,8 @@ def test_the_summary_is_ordered_for_reading():
     assert rows[0][1:] == [
         f"{domain} {metric}"
         for domain in ("source", "target")
-        for metric in ("F1", "AP", "AUC")
+        for metric in ("F1", "accuracy", "AP", "AUC")
     ]
-    assert rows[2] == ["supervised, direct", *["25.0", "60.0", "75.0"] * 2]
-    assert rows[3] == ["joint, direct", "", "", "", "25.0", "60.0", "75.0"]
+    means = ["25.0", "90.6", "60.0", "75.0"]
+    assert rows[2] == ["supervised, direct", *means, *means]
+    assert rows[3] == ["joint, direct", *[""] * 4, *means]

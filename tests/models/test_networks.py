@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from au_jax.models.au_detector import AuDetector
+from au_jax.models.au_detector import AuDetector, average_to_grid
 from au_jax.models.background_generator import BackgroundGenerator
 from au_jax.models.cbam import CBAM
 from au_jax.models.domain_discriminator import DomainDiscriminator
@@ -57,6 +58,12 @@ NETWORKS = {
         + block(128, 128, kernel=4)
         + conv(1, 128, 1),
     ),
+    "E_au with a grid": (
+        AuDetector(num_aus=6, pooling="grid"),
+        (44, 44, 64),
+        (6,),
+        6 * (3 * block(64, 64, "batch") + conv(3, 64, 64) + 8 * 8 * 64 + 1),
+    ),
     "E_au": (
         AuDetector(num_aus=6),
         (44, 44, 64),
@@ -75,6 +82,14 @@ def test_shape_and_number_of_parameters(name):
     )
     assert out.shape == (2, *expected)
     assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == size
+
+
+@pytest.mark.parametrize("side", [8, 32, 44, 50])
+def test_grid_averages_areas(side):
+    """Expected: OpenCV's area interpolation, which weighs pixels by their overlap."""
+    x = np.random.default_rng(0).normal(size=(2, side, side, 3)).astype(np.float32)
+    expected = [cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA) for image in x]
+    np.testing.assert_allclose(average_to_grid(x), expected, atol=1e-5)
 
 
 def test_landmark_encoder_attends_to_one_cell_in_sum():

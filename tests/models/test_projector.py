@@ -1,12 +1,15 @@
-"""Why only one side has a projector (method.md section 4), on toy features."""
+"""The projectors (method.md section 4), on toy features."""
 
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
-from au_jax.models.projector import Projector
+from au_jax.models.projector import OrthonormalProjector, PixelProjector, Projector
 from au_jax.stages import losses
+from au_jax.stages.forward import enlarge
 
 CHANNELS = 8
 
@@ -37,14 +40,60 @@ def train(loss, params, steps=1500):
     return float(value), params
 
 
-def project(params, features) -> jax.Array:
-    return jnp.asarray(Projector().apply(params, features))
+OURS = Projector()
 
 
-def test_projector_changes_nothing_at_first():
+def project(params, features, module=OURS) -> jax.Array:
+    return jnp.asarray(module.apply(params, features))
+
+
+@pytest.mark.parametrize("projector", [Projector(), OrthonormalProjector()])
+def test_projector_changes_nothing_at_first(projector):
     actual, _ = features()
-    out, _ = Projector().init_with_output(jax.random.key(0), actual)
-    np.testing.assert_array_equal(out, actual)
+    out, _ = projector.init_with_output(jax.random.key(0), actual)
+    np.testing.assert_allclose(out, actual, atol=1e-6)
+
+
+def test_pixel_projector_magnifies_bilinearly_at_first():
+    actual, _ = features()
+    out, _ = PixelProjector().init_with_output(jax.random.key(0), actual)
+    size = (4 * actual.shape[2], 4 * actual.shape[1])
+    expected = [cv2.resize(x, size, interpolation=cv2.INTER_LINEAR) for x in actual]
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+    enlarged = enlarge(jnp.asarray(actual), 4)  # the other side of the pair
+    np.testing.assert_allclose(out, enlarged, atol=1e-5)
+
+
+def test_pixel_projector_learns_every_pixel_of_a_cell():
+    actual, _ = features()
+    variables = PixelProjector().init(jax.random.key(0), actual)
+    weights = np.random.default_rng(0).random((1, 24, 24, 8))
+
+    def loss(variables):
+        out = jnp.asarray(PixelProjector().apply(variables, actual))
+        return (out * weights).sum()
+
+    (gradient,) = jax.tree.leaves(jax.grad(loss)(variables))
+    assert gradient.shape == (2, 2, 8, 16 * 8)
+    assert np.all(gradient != 0)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 100.0])
+def test_columns_of_the_shared_projector_are_orthonormal_whatever_it_learns(scale):
+    actual, expected = features()
+    kernel = scale * np.random.default_rng(1).normal(size=(CHANNELS, CHANNELS))
+    params = {"params": {"kernel": kernel.astype(np.float32)}}
+    eye = np.tile(np.eye(CHANNELS, dtype=np.float32)[:, None, None], (1, 2, 2, 1))
+    columns = np.asarray(OrthonormalProjector().apply(params, eye))[:, 0, 0]
+    np.testing.assert_allclose(columns.T @ columns, np.eye(CHANNELS), atol=1e-4)
+    projected = [
+        np.asarray(OrthonormalProjector().apply(params, x)) for x in (actual, expected)
+    ]
+    np.testing.assert_allclose(
+        np.linalg.norm(projected[0] - projected[1], axis=-1),
+        np.linalg.norm(actual - expected, axis=-1),
+        rtol=1e-3,
+    )
 
 
 def test_learned_projectors_on_both_sides_collapse_and_ours_does_not():
@@ -72,3 +121,20 @@ def test_learned_projectors_on_both_sides_collapse_and_ours_does_not():
     # The reconstruction's error remains and still drives the generators.
     assert 0.3 * at_first < kept < at_first
     assert scale(params) > 0.5
+
+
+def test_one_orthonormal_projector_on_both_sides_does_not_collapse():
+    actual, expected = features()
+    module = OrthonormalProjector()
+    fresh = module.init(jax.random.key(0), actual)
+
+    def shared(params):
+        return losses.l1(*(project(params, x, module) for x in (actual, expected)))
+
+    at_first = float(shared(fresh))
+    kept, params = train(shared, fresh)
+    assert 0.3 * at_first < kept < at_first
+    norms = [
+        float(jnp.linalg.norm(x)) for x in (project(params, expected, module), expected)
+    ]
+    np.testing.assert_allclose(norms[0], norms[1], rtol=1e-4)

@@ -219,3 +219,69 @@ def test_unused_terms_and_networks_are_omitted():
     terms = jax.eval_shape(lambda *x: step(*x)[1], state, random_batch(config))
     assert "landmark_regression" not in terms
     assert "alignment_feature" in terms
+
+
+VARIANTS = {
+    "none": ("features", 8),
+    "identity_init": ("attention", 1),
+    "pixel": ("features", 8),
+    "both": ("attention", 1),
+}
+
+
+@pytest.mark.parametrize("projector", VARIANTS)
+def test_alignment_compares_what_the_config_asks_for(projector):
+    """Expected at first, when every projector is the identity: the plain distances."""
+    landmark_on, channels = VARIANTS[projector]
+    config = small_config()
+    config.model.projector = projector
+    config.loss.alignment_landmark_on = landmark_on
+    state, _ = build("joint", config)
+    networks, batch = make_networks(config), random_batch(config)
+    outputs, constants = separation.forward(
+        networks,
+        players_of(state),
+        state.batch_stats["task"],
+        batch,
+        frozenset(GRADIENTS),
+        landmark_on,
+    )
+    assert constants.landmark_features.shape[-1] == channels
+    names = [f"alignment_{kind}" for kind in separation.KINDS]
+    actual = joint_terms.player_terms(
+        networks, state.params["discriminator"], outputs, constants, batch, ONES, names
+    )
+    recombined = separation.encode_landmarks(
+        networks, state.params["task"]["landmark_encoder"], outputs["recombined"]
+    )
+    landmarks = recombined.features
+    if landmark_on == "attention":
+        landmarks = recombined.attention.sum(axis=-1, keepdims=True)
+    background = separation.extract_background(
+        networks,
+        state.params["generator"]["background_generator"],
+        outputs["recombined"],
+    )
+    pairs = (
+        (outputs["reconstructed"], constants.features),
+        (landmarks[::-1], constants.landmark_features),
+        (background, constants.background),
+    )
+    factor = 4 if projector == "pixel" else 1
+    for name, (reconstructed, supervisor) in zip(names, pairs, strict=True):
+        difference = separation.fold(np.asarray(reconstructed - supervisor))
+        expected = 2 * np.abs(separation.enlarge(difference, factor)).mean()
+        np.testing.assert_allclose(actual[name], expected, rtol=1e-4, err_msg=name)
+
+
+def test_alignment_multiplies_its_three_weights():
+    config = small_config(alignment=50.0, alignment_landmark=0.5)
+    weights = joint.active_weights(config)
+    assert weights["alignment_feature"] == 50
+    assert weights["alignment_landmark"] == 25
+    assert not any(
+        name.startswith("alignment")
+        for name in joint.active_weights(small_config(alignment=0.0))
+    )
+    assert "alignment" not in weights
+    assert "alignment_landmark_on" not in weights

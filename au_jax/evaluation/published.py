@@ -1,0 +1,80 @@
+"""Published scores, to read beside ours (method.md section 7).
+
+They hold for one split of BP4D and one of EmotioNet, and for six AUs.
+"""
+
+from au_jax.evaluation.report import (
+    Answer,
+    Cells,
+    ModelReport,
+    Report,
+    answer_name,
+    percent,
+)
+
+PAPER = "arXiv:2310.05207"
+AUS = (1, 2, 4, 6, 12, 17)
+
+F1: dict[str, dict[str, tuple[float, ...]]] = {
+    "emotionet": {
+        "DANN": (12.8, 6.9, 18.9, 30.7, 53.1, 6.3, 21.5),
+        "T2Net": (10.1, 5.6, 21.4, 31.3, 57.1, 5.3, 21.8),
+        "ADDA": (13.8, 6.1, 21.4, 28.5, 57.4, 5.1, 22.1),
+        "DRIT": (18.8, 9.0, 27.8, 40.6, 67.9, 5.0, 28.2),
+        "ADLD": (19.8, 25.2, 31.0, 58.2, 78.3, 8.6, 36.8),
+        PAPER: (20.2, 20.9, 34.7, 66.0, 79.1, 12.3, 38.9),
+    },
+    "bp4d": {
+        "Fab-Net": (43.3, 35.7, 41.6, 72.9, 83.5, 48.2, 54.2),
+        "ADLD": (50.5, 35.7, 61.8, 74.1, 75.2, 69.0, 61.0),
+        "TAE": (47.0, 45.9, 50.9, 74.7, 85.6, 62.3, 61.1),
+        "CLP": (47.7, 50.9, 49.5, 75.8, 84.1, 62.7, 61.8),
+        PAPER: (52.0, 37.9, 61.2, 77.1, 76.0, 71.5, 62.6),
+    },
+}
+"""Tables 1 and 2: F1 in percent by data set and method, of each of `AUS`, then their
+mean."""
+
+ABLATION = {"A": (36.5, 86.4), "B": (37.5, 87.1), "C": (38.9, 87.7)}
+"""Table 3: mean F1 and mean accuracy on EmotioNet, in percent, by model."""
+
+
+def f1_cells(report: Report, model: ModelReport) -> Cells | None:
+    """The published F1 of a model's data set, then that of each answer of the run.
+
+    None if the data set or the AUs are others than the papers'.
+    """
+    if model.data_set not in F1 or sorted(model.aus) != list(AUS):
+        return None
+    columns = [model.aus.index(au) for au in AUS]
+    rows = [["F1, %", *(f"AU{au:02d}" for au in AUS), "mean"]]
+    for method, values in F1[model.data_set].items():
+        rows.append([f"{method}, published", *(f"{value:.1f}" for value in values)])
+    for other in report.models:
+        if other.domain != model.domain:
+            continue
+        for path in other.paths:
+            name = answer_name(Answer(other.stage, path.path))
+            values = [path.scores.f1[column] for column in columns]
+            values.append(path.scores.mean("f1"))
+            rows.append([f"{name}, this run", *map(percent, values)])
+    trivial = [model.always_active.f1[column] for column in columns]
+    trivial.append(model.always_active.mean("f1"))
+    rows.append(["always active", *map(percent, trivial)])
+    return rows
+
+
+def ablation_cells(report: Report, model: ModelReport) -> Cells | None:
+    """The published ablation, then each answer of the run; None as in `f1_cells`."""
+    if model.data_set != "emotionet" or sorted(model.aus) != list(AUS):
+        return None
+    rows = [["mean over AUs, %", "F1", "accuracy"]]
+    for name, values in ABLATION.items():
+        rows.append([f"model {name}, published", *(f"{v:.1f}" for v in values)])
+    for answer, by_domain in report.summary().items():
+        if model.domain in by_domain:
+            means = by_domain[model.domain]
+            values = (percent(means[metric]) for metric in ("f1", "accuracy"))
+            label = answer_name(answer)
+            rows.append([f"{label}, this run" if answer else label, *values])
+    return rows
