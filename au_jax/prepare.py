@@ -47,6 +47,9 @@ THRESHOLD = flags.DEFINE_integer(
 )
 AUS = flags.DEFINE_list("aus", None, "lists: the AUs of the label columns, in order.")
 SPLIT = flags.DEFINE_string("split", None, "A published split, such as bp4d-fold1.")
+LISTS = flags.DEFINE_string(
+    "lists", None, "emotionet: a folder of ADLD's lists, which state the splits."
+)
 BEAM = flags.DEFINE_string(
     "beam",
     None,
@@ -108,9 +111,12 @@ def _prepare(pause: Callable[[], None]) -> int:
 def _reader_options(dataset: str) -> dict[str, Any]:
     """Return the options that only one reader takes."""
     options: dict[str, Any] = {}
-    for flag, reader in ((THRESHOLD, "disfa"), (AUS, "lists")):
+    readers = ((THRESHOLD, "disfa"), (AUS, "lists"), (LISTS, "emotionet"))
+    for flag, reader in readers:
         if flag.value is not None and dataset != reader:
             raise UserError(f"--{flag.name} is for --dataset={reader}, not {dataset}")
+    if LISTS.value is not None:
+        options["lists"] = Path(LISTS.value)
     if THRESHOLD.value is not None:
         options["threshold"] = THRESHOLD.value
     if AUS.value is not None:

@@ -4,20 +4,28 @@ Tables `*.csv` and `*.xlsx` have the columns `URL`, `'AU 1'`, ... (1, 0, 999 = n
 annotated). A table whose name ends in `_val`, `_test` or `_train` is that split; other
 tables are halved into val and test, at most 10,544 images each. Lists `dataFile_*.txt`
 (separated by tabs, without header) name unlabelled images; their codes come from a
-detector and are not read (method.md section 7). Pictures are found only by the names in
+detector and are not read (method.md section 7). ADLD's lists may state the splits
+instead. Pictures are found only by the names in
 `URL`, because different pictures may have equal names in `URL orig`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from jaxtyping import UInt64
 
 from au_jax.errors import UserError
-from au_jax.raw import emotionet_labels
-from au_jax.raw.emotionet_labels import Entry, Table, labelled, listed
+from au_jax.raw import adld_lists, emotionet_labels
+from au_jax.raw.emotionet_labels import Codes, Entry, Table, labelled, listed
 from au_jax.raw.label_table import header_problem
 from au_jax.raw.name_store import Names
 from au_jax.raw.row import Reject, Row
@@ -38,24 +46,63 @@ def read(
     seed: int,
     train_images: int = TRAIN_IMAGES,
     test_images: int = TEST_IMAGES,
+    lists: Path | None = None,
 ) -> Iterator[Row | Reject]:
     """Yield every listed image in one split, then the pictures that no list names.
+
+    Args:
+        raw: The folder of the set.
+        seed: The seed of the draws.
+        train_images: The most images drawn from the unlabelled lists.
+        test_images: The most images of val and of test, from tables without a split.
+        lists: The folder of ADLD's lists (`adld_lists`), which then state the splits.
 
     Raises:
         UserError: there is no table or list, or the split of a table is unclear.
     """
+    split_files = adld_lists.find(lists) if lists else {}
     tree = walk(raw)
-    tables, lists, rejects = _label_files(tree)
+    tables, unlabelled, rejects = _label_files(tree, {*split_files.values()})
     find = picture_finder(tree)
     yield from rejects
     coded = (e for some in tables.values() for t in some for e in labelled(raw, t))
     contradicted = _contradicted(coded, find)
     seen = Names()
+    if split_files:
+        rows = _by_lists(raw, tables, split_files, find, seen)
+    else:
+        rows = _by_tables(raw, tables, find, seen, seed, test_images)
+    yield from _uncontradicted(rows, contradicted)
+    drawn = listed(raw, unlabelled)
+    if split_files:
+        drawn = _unseen(drawn, find, seen)
+    if "train" in split_files:
+        yield from _rows(drawn, find, seen, lambda _: None)
+    else:
+        ranks = _ranks(listed(raw, unlabelled), find, seen, seed)
+        every = len(ranks) <= train_images
+        last = 0 if every else ranks[train_images - 1]
+        draw = lambda path: "train" if every or rank(path, seed) <= last else None
+        yield from _rows(drawn, find, seen, draw)
+    for folder in tree.folders:
+        for path in pictures(raw, folder):
+            if path not in seen:
+                yield Reject(path, "no_label", "no table or list names this picture")
+
+
+def _by_tables(
+    raw: Path,
+    tables: Mapping[str, Sequence[Table]],
+    find: Find,
+    seen: Names,
+    seed: int,
+    test_images: int,
+) -> Iterator[Row | Reject]:
+    """Yield the labelled images; a table states their split, or it is halved."""
     for split in _SPLITS:
         for table in tables.get(split, ()):
-            rows = _rows(labelled(raw, table), find, seen, lambda _, s=split: s)
-            yield from _uncontradicted(rows, contradicted)
-    halved = tables.get("", [])
+            yield from _rows(labelled(raw, table), find, seen, lambda _, s=split: s)
+    halved = tables.get("", ())
     ranks = _ranks((e for t in halved for e in labelled(raw, t)), find, seen, seed)
     ranks = ranks[: 2 * test_images]
     middle, end = (ranks[(len(ranks) - 1) // 2], ranks[-1]) if len(ranks) else (0, 0)
@@ -65,16 +112,61 @@ def read(
         return "val" if at <= middle else "test" if at <= end else None
 
     for table in halved:
-        rows = _rows(labelled(raw, table), find, seen, side)
-        yield from _uncontradicted(rows, contradicted)
-    ranks = _ranks(listed(raw, lists), find, seen, seed)
-    last = ranks[train_images - 1] if len(ranks) > train_images else None
-    draw = lambda path: "train" if last is None or rank(path, seed) <= last else None
-    yield from _rows(listed(raw, lists), find, seen, draw)
-    for folder in tree.folders:
-        for path in pictures(raw, folder):
-            if path not in seen:
-                yield Reject(path, "no_label", "no table or list names this picture")
+        yield from _rows(labelled(raw, table), find, seen, side)
+
+
+def _by_lists(
+    raw: Path,
+    tables: Mapping[str, Sequence[Table]],
+    split_files: Mapping[str, Path],
+    find: Find,
+    seen: Names,
+) -> Iterator[Row | Reject]:
+    """Yield the images of ADLD's lists with the labels of EmotioNet's own tables.
+
+    What a list names and no table codes is rejected, and so is what a table codes and
+    no list names. Training images have no labels.
+    """
+    every_table = [table for some in tables.values() for table in some]
+    if not every_table:
+        raise UserError(
+            f"no label table (*.csv, *.xlsx) below {raw}; --lists states the splits,"
+            " but the labels of val and test are in EmotioNet's own tables"
+        )
+    wanted = {
+        path
+        for split in ("val", "test")
+        for _, line in adld_lists.lines(split_files[split])
+        if (path := find(*_name(line)))
+    }
+    codes: dict[str, Codes] = {}
+    for table in every_table:
+        for entry in labelled(raw, table):
+            path = find(*_name(entry.url)) if entry.url else None
+            if path in wanted:
+                codes.setdefault(path, entry.aus)
+
+    def entries(split: str) -> Iterator[Entry]:
+        for where, line in adld_lists.lines(split_files[split]):
+            aus: Codes = {}
+            if split != "train":
+                path = find(*_name(line))
+                aus = codes.get(path or "", "no label table names this picture")
+            yield Entry(where, line, aus)
+
+    for split in split_files:
+        yield from _rows(entries(split), find, seen, lambda _, s=split: s)
+    for table in every_table:
+        rest = _unseen(labelled(raw, table), find, seen)
+        yield from _rows(rest, find, seen, lambda _: None)
+
+
+def _unseen(entries: Iterable[Entry], find: Find, seen: Names) -> Iterator[Entry]:
+    """Yield the entries whose picture was not listed before."""
+    for entry in entries:
+        folder, name = _name(entry.url)
+        if (find(folder, name) or f"{folder}/{name}") not in seen:
+            yield entry
 
 
 def _rows(
@@ -92,6 +184,7 @@ def _rows(
             continue
         path = find(folder, name)
         if path is None:
+            seen.add(f"{folder}/{name}")
             yield Reject(f"{folder}/{name}", "no_image", f"{where}: {entry.url}")
             continue
         if path in seen:
@@ -155,15 +248,18 @@ def _ranks(
 
 
 def _label_files(
-    tree: Tree,
+    tree: Tree, split_files: Collection[Path] = ()
 ) -> tuple[dict[str, list[Table]], list[PurePosixPath], list[Reject]]:
     """Return the tables by split, the lists, and rejects for all other files.
 
-    The split is "" where the name of a table does not end in one.
+    The split is "" where the name of a table does not end in one. `split_files` state
+    the splits instead, so their tables need no such names.
     """
     by_split: dict[str, list[Table]] = {}
     lists, rejects = [], []
     for file in tree.others:
+        if tree.raw / file in split_files:
+            continue
         if re.fullmatch(r"dataFile_.*\.txt", file.name, re.IGNORECASE):
             problem = header_problem(tree.raw / file)
             if problem:
@@ -196,7 +292,7 @@ def _label_files(
         )
     if not tree.folders:
         raise UserError(f"no pictures below {tree.raw}; download the listed ones first")
-    if "" in by_split and len(by_split) > 1:
+    if "" in by_split and len(by_split) > 1 and not split_files:
         raise UserError(
             f"the split of {tree.raw}/{by_split[''][0]} is unclear beside tables named"
             " ..._val.csv, ..._test.csv or ..._train.csv; name it like them"

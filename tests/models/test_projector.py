@@ -1,6 +1,7 @@
 """The projectors (method.md section 4), on toy features."""
 
 import cv2
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,7 +44,7 @@ def train(loss, params, steps=1500):
 OURS = Projector()
 
 
-def project(params, features, module=OURS) -> jax.Array:
+def project(params, features, module: nn.Module = OURS) -> jax.Array:
     return jnp.asarray(module.apply(params, features))
 
 

@@ -1,5 +1,7 @@
 """The joint step. Expected: the table of reached networks, and the textbook step."""
 
+from typing import Literal
+
 import cv2
 import jax
 import jax.numpy as jnp
@@ -221,7 +223,7 @@ def test_unused_terms_and_networks_are_omitted():
     assert "alignment_feature" in terms
 
 
-VARIANTS = {
+VARIANTS: dict[str, tuple[Literal["features", "attention"], int]] = {
     "none": ("features", 8),
     "identity_init": ("attention", 1),
     "pixel": ("features", 8),
