@@ -50,7 +50,7 @@ PATH = flags.DEFINE_enum(
     None,
     ["reconstructed", "direct"],
     "Predict AUs in StableHLO and ONNX from these features: the target's own separated"
-    " features (the default, if the model has them) or those of the image itself.",
+    " features or those of the image itself; by default, as the model was chosen.",
 )
 DOMAIN = flags.DEFINE_enum(
     "domain",

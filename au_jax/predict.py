@@ -34,8 +34,8 @@ PATH = flags.DEFINE_enum(
     "path",
     None,
     ["reconstructed", "direct"],
-    "Predict AUs from these features: the target's own separated features (the default,"
-    " if the model has them) or those of the image itself.",
+    "Predict AUs from these features: the target's own separated features or those of"
+    " the image itself; by default, as the model was chosen.",
 )
 FACES = flags.DEFINE_enum(
     "faces",

@@ -77,8 +77,8 @@ class Detector:
         Args:
             model: A model, or a file that `python -m au_jax.export` wrote.
             path: Predict AUs from "reconstructed" features (the target's own separated
-                features, as in the paper's tests) or from "direct" ones (those of the
-                image itself). None selects the first of them that the model has.
+                features) or from "direct" ones (those of the image itself). None
+                selects the path that the model was chosen by.
 
         Raises:
             UserError: the file is not a model, or the model has no such path.
