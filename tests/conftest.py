@@ -11,6 +11,8 @@ os.environ |= {
     "JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS", "cpu"),
     "JAX_NUM_CPU_DEVICES": "2",
     "JAX_NUMPY_RANK_PROMOTION": "raise",
+    # As `au_jax` sets it; tests import OpenCV first.
+    "OPENCV_IO_MAX_IMAGE_PIXELS": "178956970",
     # Most tests spend most of their time compiling, often the same programs.
     "JAX_COMPILATION_CACHE_DIR": str(pathlib.Path(__file__).parents[1] / ".jax_cache"),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",

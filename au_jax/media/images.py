@@ -1,10 +1,16 @@
 """Read picture files of any format as RGB, or say why they cannot be used."""
 
+import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
+
+from au_jax.runtime.files import read_regular
+
+MAX_BYTES = 1 << 29
+"""The largest picture file that is read."""
 
 
 class UnusableImage(Exception):
@@ -21,10 +27,11 @@ def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     Grey pictures get three equal channels, 16 bits become 8, alpha is dropped.
 
     Raises:
-        UnusableImage: the file is missing, empty, truncated or unreadable.
+        UnusableImage: the file is missing, no regular file, empty, truncated,
+            unreadable or too large.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, MAX_BYTES)
     except FileNotFoundError:
         raise UnusableImage("missing", "no such file") from None
     except OSError as error:
@@ -42,7 +49,12 @@ def decode_image(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error as error:
+        if "CV_IO_MAX_IMAGE" in error.err:
+            most = f"{int(os.environ['OPENCV_IO_MAX_IMAGE_PIXELS']):,}"
+            raise UnusableImage("too_large", f"more than {most} pixels") from None
         raise UnusableImage("unreadable", f"OpenCV: {error.err}") from None
+    except MemoryError:
+        raise UnusableImage("too_large", "out of memory") from None
     if image is None:
         raise UnusableImage("unreadable", "not a picture that OpenCV can decode")
     return image

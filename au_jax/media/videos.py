@@ -4,6 +4,7 @@ Frames are counted from the start and never sought: in many files seeking lands 
 neighbouring frame, and every label after it would be shifted.
 """
 
+import os
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,14 @@ import numpy as np
 from jaxtyping import UInt8
 
 from au_jax.media.images import UnusableImage
+from au_jax.runtime.files import open_regular
+
+# A container of another format, such as a playlist, would open files that it names.
+os.environ.setdefault(
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS",
+    "protocol_whitelist;file|format_whitelist;"
+    "asf,avi,flv,h264,hevc,m4v,matroska,mov,mpeg,mpegts,mpegvideo",
+)
 
 
 class Video:
@@ -22,8 +31,7 @@ class Video:
         Raises:
             UnusableImage: it cannot be opened.
         """
-        name = source if isinstance(source, int) else str(source)
-        self._capture = cv2.VideoCapture(name)
+        self._capture = _capture(source)
         self.next = 0
         """The number of the next frame, from 0."""
         if not self._capture.isOpened():
@@ -61,3 +69,14 @@ class Video:
     def close(self) -> None:
         """Release the file or camera."""
         self._capture.release()
+
+
+def _capture(source: Path | int) -> cv2.VideoCapture:
+    """Open a camera, or a regular file whose name nobody takes for a URL or pattern."""
+    if isinstance(source, int):
+        return cv2.VideoCapture(source)
+    try:
+        open_regular(source).close()
+    except OSError as error:
+        raise UnusableImage("unreadable", error.strerror or str(error)) from None
+    return cv2.VideoCapture(f"file:{source.absolute()}", cv2.CAP_FFMPEG)

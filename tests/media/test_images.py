@@ -1,11 +1,17 @@
 """Expected: the encoded array; exactly for lossless formats, nearly for JPEG."""
 
 import base64
+import contextlib
+import os
+import resource
 import struct
+import zlib
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from au_jax.media.images import UnusableImage, decode_image, is_truncated, read_image
 from tests.raw_trees import picture
@@ -141,3 +147,62 @@ def test_a_missing_file_and_a_folder(tmp_path):
         read_image(tmp_path / "0001.jpg")
     with pytest.raises(UnusableImage, match="unreadable"):
         read_image(tmp_path)
+
+
+def png_of(width: int, height: int) -> bytes:
+    """Return a black picture of any size in a few kilobytes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        end = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + end
+
+    line = bytes(1 + (width + 7) // 8)
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(line) for _ in range(height)) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def test_bomb_is_refused_before_it_is_decoded():
+    assert decode_image(png_of(3000, 2000)).shape == (2000, 3000, 3)
+    data = png_of(32_000, 32_000)
+    assert len(data) < 200_000
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UnusableImage, match="too_large: more than 178,956,970 pixels"):
+        decode_image(data)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 50_000  # KiB; the decoded picture has 3 GB
+
+
+@pytest.mark.timeout(20)
+def test_only_regular_files_of_bounded_size_are_read(tmp_path):
+    pipe, link, sparse = (tmp_path / f"{name}.jpg" for name in ("pipe", "link", "big"))
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/zero")
+    with sparse.open("wb") as file:
+        file.truncate(40 * 10**9)
+    for path in (pipe, link):
+        with pytest.raises(UnusableImage, match="unreadable: not a regular file"):
+            read_image(path)
+    with pytest.raises(UnusableImage, match="40,000 MB, and at most 537 MB are read"):
+        read_image(sparse)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from([".jpg", ".png", ".bmp", ".tiff", ".webp", ".ppm", ".gif"]),
+    st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4)), max_size=5),
+    st.floats(0, 1),
+)
+def test_any_bytes_give_a_picture_or_a_reason(kind, changes, end):
+    """Change bytes of a valid file anywhere, and cut it."""
+    data = bytearray(encoded(kind))
+    for place, new in changes:
+        at = int(place * len(data))
+        data[at : at + len(new)] = new
+    with contextlib.suppress(UnusableImage):
+        image = decode_image(bytes(data[: len(data) - int(end**8 * len(data))]))
+        assert image.dtype == np.uint8
+        assert image.ndim == 3
+        assert image.shape[2] == 3

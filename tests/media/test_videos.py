@@ -1,8 +1,15 @@
 """Expected: grey frames whose brightness is their number, from OpenCV's writer."""
 
+import os
+import shutil
+import socket
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from au_jax.media.images import UnusableImage
 from au_jax.media.videos import Video
@@ -48,3 +55,70 @@ def test_a_file_that_is_no_video(tmp_path):
     (tmp_path / "text.mp4").write_text("text")
     with pytest.raises(UnusableImage, match="not a video that OpenCV can decode"):
         Video(tmp_path / "text.mp4")
+
+
+NAMES = ["12:30.avi", "http:x.avi", "file:x.avi", "img_%03d.avi", "a%20b.avi", "-i.avi"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_name_is_a_name_and_no_url_or_pattern(clip, tmp_path, monkeypatch, name):
+    shutil.copy(clip, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    video = Video(Path(name))
+    assert video.num_frames == 8
+    video.close()
+
+
+def test_folder_named_like_a_server_is_not_asked(clip, tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        folder = tmp_path / "http:" / f"127.0.0.1:{server.getsockname()[1]}"
+        folder.mkdir(parents=True)
+        shutil.copy(clip, folder / "x.avi")
+        monkeypatch.chdir(tmp_path)
+        path = Path("http:") / folder.name / "x.avi"
+        assert Video(path).num_frames == 8
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile {clip}\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{clip}\n#EXT-X-ENDLIST\n",
+    ],
+)
+def test_playlist_does_not_open_what_it_names(clip, tmp_path, text):
+    shutil.copy(clip, tmp_path / "clip.avi")
+    playlist = tmp_path / "list.mp4"
+    playlist.write_text(text.format(clip="clip.avi"))
+    with pytest.raises(UnusableImage, match="not a video"):
+        Video(playlist)
+
+
+@pytest.mark.timeout(20)
+def test_pipe_and_device_are_no_videos(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "zero.mp4").symlink_to("/dev/zero")
+    for name in ("pipe.mp4", "zero.mp4"):
+        with pytest.raises(UnusableImage, match="not a regular file"):
+            Video(tmp_path / name)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=30))
+def test_any_damage_gives_frames_or_a_reason(clip, changes):
+    data = bytearray(clip.read_bytes())
+    for place, value in changes:
+        data[int(place * len(data))] = value
+    damaged = clip.with_name("damaged.avi")
+    damaged.write_bytes(data)
+    try:
+        video = Video(damaged)
+    except UnusableImage:
+        return
+    while video.next < 100 and video.advance():
+        image = video.decode()
+        assert image is None or image.dtype == np.uint8
+    video.close()
