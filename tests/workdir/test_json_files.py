@@ -68,5 +68,5 @@ def test_config_with_a_value_of_another_kind_is_one_line(tmp_path, key):
     file = tmp_path / "config.json"
     for value in (None, 3, "x"):
         file.write_text(json.dumps(json.loads(file.read_text()) | {key: value}))
-        with pytest.raises(UserError, match="config.json is damaged; copy it again"):
+        with pytest.raises(UserError, match=r"config\.json is damaged; copy it again"):
             read_config(tmp_path)
