@@ -97,7 +97,8 @@ def check_values(config: ConfigDict) -> None:
         for pattern, (holds, wanted) in CHECKS.items():
             if fnmatchcase(key, pattern) and not _holds(holds, value):
                 raise UserError(f"config.{key}={value!r} must be {wanted}")
-    _check_order(tuple(config.stages), bool(config.init_from))
+    stages: Any = config.stages
+    _check_order(tuple(stages), bool(config.init_from))
 
 
 def _check_order(stages: tuple[str, ...], has_origin: bool) -> None:
