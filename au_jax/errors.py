@@ -1,6 +1,8 @@
 """The exception for a user's mistake, and the one way in which programs end."""
 
 import errno
+import io
+import logging
 import os
 import shlex
 import sys
@@ -8,8 +10,18 @@ import tempfile
 import traceback
 from collections.abc import Callable
 
-# Errors of the machine that may occur wherever a program writes.
-REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+# Errors of the machine, or of a path that a user gives, that may occur anywhere.
+REFUSALS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
+    *(errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE),
+)
+# The words with which XLA says that a device has no memory left.
+OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory")
+
+
+MOST_STRAYS = 1 << 16
+"""Characters of the tracebacks of callbacks that are kept."""
 
 
 class UserError(Exception):
@@ -21,13 +33,17 @@ def run_program(main: Callable[[], int | None]) -> None:
 
     After an exception, stderr gets one line, and the exit code is
 
-    - 2 for a `UserError`, a full disk or a file that may not be written;
+    - 2 for a `UserError`, a full disk or a path that cannot be read or written;
     - 130 for Ctrl-C;
     - 141 if the program that reads the output has ended (`au-jax --help | head -1`), as
       for other tools; there is no line then;
     - 1 for anything else, a fault of ours: the line says where the traceback is.
+
+    Libraries print the errors of their callbacks and of objects that Python drops:
+    dozens after one full disk. They are shown only if `main` itself ends well.
     """
     code: object
+    strays = _hold_back_strays()
     try:
         try:
             code = main()
@@ -43,7 +59,28 @@ def run_program(main: Callable[[], int | None]) -> None:
         code = 141
     except Exception as error:
         code = _end(error)
+    if code:
+        logging.disable()
+    else:
+        sys.excepthook, sys.unraisablehook = sys.__excepthook__, sys.__unraisablehook__
+        sys.stderr.write(strays.getvalue())
     sys.exit(code)
+
+
+def _hold_back_strays() -> io.StringIO:
+    """Collect the tracebacks that no caller of ours will ever catch."""
+    strays = io.StringIO()
+    logging.getLogger("asyncio").disabled = True  # it is Orbax that uses it
+
+    def hold(error: BaseException | None, origin: str = "") -> None:
+        if error is not None and strays.tell() < MOST_STRAYS:
+            strays.write(origin + "".join(traceback.format_exception(error)))
+
+    sys.excepthook = lambda kind, error, trace: hold(error)
+    sys.unraisablehook = lambda dropped: hold(
+        dropped.exc_value, f"Exception ignored in: {type(dropped.object)}\n"
+    )
+    return strays
 
 
 def _end(error: Exception) -> int:
@@ -51,9 +88,9 @@ def _end(error: Exception) -> int:
     if isinstance(error, UserError):
         return _tell(f"error: {error}", 2)
     if isinstance(error, OSError) and error.errno in REFUSALS:
-        where = f"{error.filename}: " if error.filename else ""
+        where = f"{_shortened(str(error.filename))}: " if error.filename else ""
         return _tell(f"error: {where}{error.strerror}", 2)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or any(x in str(error) for x in OUT_OF_MEMORY):
         return _tell("error: out of memory; use a smaller input or batch", 1)
     text = " ".join(str(error).split())[:200]
     return _tell(
@@ -61,6 +98,11 @@ def _end(error: Exception) -> int:
         f" traceback: {_save_traceback(error)})",
         1,
     )
+
+
+def _shortened(path: str) -> str:
+    """The path, without the middle of a very long one."""
+    return path if len(path) <= 120 else f"{path[:60]}...{path[-40:]}"
 
 
 def _save_traceback(error: Exception) -> str:

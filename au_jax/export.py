@@ -113,7 +113,7 @@ def _load_model() -> "Model":
 def _output(flag: flags.FlagHolder[str | None]) -> Path:
     """Return the file to write; raise a `UserError` if its folder does not exist."""
     file = Path(flag.value or "")
-    if file.is_dir() or not file.parent.is_dir():
+    if not file.parent.is_dir() or (file.exists() and not file.is_file()):
         raise UserError(f"--{flag.name}={file}: give a file in a folder that exists")
     return file
 

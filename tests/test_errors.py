@@ -27,6 +27,21 @@ def run(statement: str, **kwargs) -> subprocess.CompletedProcess[str]:
         ("raise UserError('wrong flag')", 2, "error: wrong flag\n"),
         ("raise UserError('a\\x1b[2J\\udce9')", 2, "error: a\\x1b[2J\\udce9\n"),
         ("raise OSError(28, 'No space left', 'a')", 2, "error: a: No space left\n"),
+        (
+            "raise OSError(36, 'File name too long', 'a')",
+            2,
+            "error: a: File name too long\n",
+        ),
+        (
+            "raise NotADirectoryError(20, 'Not a directory', 'a/b')",
+            2,
+            "error: a/b: Not a directory\n",
+        ),
+        (
+            "raise RuntimeError('RESOURCE_EXHAUSTED: Out of memory')",
+            1,
+            OUT_OF_MEMORY + "\n",
+        ),
         ("raise KeyboardInterrupt", 130, "stopped by Ctrl-C\n"),
         (
             "raise MemoryError",
@@ -38,6 +53,32 @@ def run(statement: str, **kwargs) -> subprocess.CompletedProcess[str]:
 def test_exit_code_and_line(statement, code, said):
     done = run(statement)
     assert (done.returncode, done.stderr) == (code, said)
+
+
+DROPPED = """
+class Dropped:
+    def __del__(self):
+        raise ValueError('dropped')
+def main():
+    global kept
+    kept = Dropped()  # until the interpreter ends
+    Dropped()
+    sys.excepthook(*[type(e := ValueError('callback')), e, None])
+    {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [("raise UserError('full')", ["error: full"]), ("", ["dropped", "callback"])],
+)
+def test_tracebacks_of_callbacks_appear_only_beside_a_good_end(end, said):
+    program = "import sys\nfrom au_jax.errors import *" + DROPPED.format(end)
+    command = [sys.executable, "-c", program + "run_program(main)"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert all(text in done.stderr for text in said)
+    if end:
+        assert done.stderr.splitlines() == said
 
 
 def test_unforeseen_error_is_one_line_with_the_place_of_its_traceback(tmp_path):

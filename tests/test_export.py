@@ -33,6 +33,11 @@ def test_a_model_file_is_copied_and_converted(tmp_path):
     [
         (["--workdir={0}", "--model={0}/m", "--out=x.aujax"], "give one of --workdir"),
         (["--workdir={0}", "--out={0}/no/x"], "give a file in a folder that exists"),
+        (["--workdir={0}", "--out=/dev/null"], "give a file in a folder that exists"),
+        (["--workdir={0}", "--out={0}"], "give a file in a folder that exists"),
+        (["--workdir={0}", "--out={0}/page/x"], "give a file in a folder that exists"),
+        (["--workdir={0}", "--out=/proc/x"], "holds no run"),
+        (["--workdir={0}", "--out={0}/" + 300 * "x"], "File name too long"),
         (["--model={0}/page", "--out={0}/x"], "not a model of au_jax"),
         (["--model={0}/page", "--out={0}/x", "--path=direct"], "--path applies to"),
         (

@@ -13,7 +13,7 @@ from au_jax.evaluation.inference import LoadedModel, load_best, predict_images
 from au_jax.evaluation.metrics import THRESHOLD, decide
 from au_jax.faces import drawing
 from au_jax.runtime.files import write_whole
-from au_jax.types import DOMAINS, Config, EvalBatch, Prediction
+from au_jax.types import Config, EvalBatch, Prediction
 
 COLUMNS = 6
 """Faces of each domain, in one row."""
@@ -30,7 +30,7 @@ def write(
     stages: Mapping[str, str],
     faces: str | None = None,
 ) -> Path:
-    """Draw faces of both domains into WORKDIR/faces.png.
+    """Draw faces of each domain into WORKDIR/faces.png.
 
     Args:
         config: The config of the run.
@@ -44,7 +44,7 @@ def write(
         UserError: `faces` is something else.
     """
     rows = []
-    for domain in DOMAINS:
+    for domain in stages:
         name = config.data[domain]
         data = open_split(config.data.data_dir, name, split, tuple(config.data.aus))
         model = load_best(workdir, config, stages[domain], domain)

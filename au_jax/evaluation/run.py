@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import logging
 from pathlib import Path
 
 from rich.console import Console
 
 from au_jax.data.split import FaceSplit, open_split
+from au_jax.errors import UserError
 from au_jax.evaluation import faces_png, metrics, report, tables
 from au_jax.evaluation.inference import load_best, predict_split, score_predictions
 from au_jax.evaluation.report import ModelReport, PathScores, Report
@@ -17,6 +19,8 @@ from au_jax.workdir.best_networks import FLOOR, best_scores, best_stage, has_flo
 from au_jax.workdir.config import read_config
 from au_jax.workdir.target_path import target_path
 from au_jax.workdir.thresholds import Thresholds
+
+LOG = logging.getLogger(__name__)
 
 PATHS = {"source": ("direct",), "target": ("reconstructed", "direct")}
 """The paths by which a domain is tested: the source as it is trained, the target by
@@ -43,7 +47,8 @@ def evaluate(
     result = evaluate_run(config, workdir, split)
     write_whole(workdir / "eval.json", json.dumps(report.to_json(result), indent=2))
     write_whole(workdir / "eval.md", tables.to_markdown(result))
-    stages = {domain: best_stage(config, workdir, domain) for domain in DOMAINS}
+    domains = {model.domain for model in result.models}
+    stages = {d: best_stage(config, workdir, d) for d in DOMAINS if d in domains}
     sheet = faces_png.write(config, workdir, split, stages, faces)
     tables.print_report(result, Console())
     print(f"faces: {sheet}")
@@ -58,8 +63,7 @@ def evaluate_run(config: Config, workdir: Path, split: str) -> Report:
     stored = thresholds.read(workdir, aus)
     has_a_floor = has_floor(best_scores(config, workdir, "source"))
     models = []
-    for domain in DOMAINS:
-        data = open_split(config.data.data_dir, config.data[domain], split, aus)
+    for domain, data in open_splits(config, split).items():
         model = best_stage(config, workdir, domain)
         if has_a_floor:
             floor = evaluate_stage(config, workdir, FLOOR, domain, data)
@@ -67,6 +71,28 @@ def evaluate_run(config: Config, workdir: Path, split: str) -> Report:
         limits = stored if domain == "target" else None
         models.append(evaluate_stage(config, workdir, model, domain, data, limits))
     return Report(tuple(models))
+
+
+def open_splits(config: Config, split: str) -> dict[str, FaceSplit]:
+    """Open the split of each domain that has it.
+
+    Raises:
+        UserError: no domain has it.
+    """
+    found: dict[str, FaceSplit] = {}
+    errors: list[UserError] = []
+    for domain in DOMAINS:
+        try:
+            found[domain] = open_split(
+                config.data.data_dir, config.data[domain], split, config.data.aus
+            )
+        except UserError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    for error in errors:
+        LOG.warning("left out: %s", error)
+    return found
 
 
 def evaluate_stage(

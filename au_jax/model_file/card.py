@@ -1,6 +1,5 @@
 """The card of a model: the JSON object that describes it in a model file."""
 
-import math
 from typing import Any, get_args
 
 from ml_collections import ConfigDict
@@ -87,6 +86,7 @@ def check(card: Any, where: str) -> None:
             raise UserError(f"{where} is not a usable model file: {problem}")
 
     require(isinstance(card, dict), "its card is not a JSON object")
+    require(_is_printable(card), "its card has control characters")
     version = card.get("format")
     require(
         version == FORMAT,
@@ -121,6 +121,7 @@ def check(card: Any, where: str) -> None:
     require(
         model.get("dtype") in ("float32", "bfloat16"), f"dtype {model.get('dtype')!r}"
     )
+    require("projector" in model, "its card names no projector")
     projector, pooling = model.get("projector"), model.get("au_pooling")
     require(projector in PROJECTORS, f"projector {projector!r}")
     require(pooling in get_args(Pooling), f"pooling {pooling!r}")
@@ -131,6 +132,7 @@ def check(card: Any, where: str) -> None:
         "a loss weight is not a finite number",
     )
     require(card.get("path", AU_PATHS[0]) in AU_PATHS, f"path {card.get('path')!r}")
+    require(isinstance(card.get("training"), dict), "its card has no entry `training`")
     alignment = card.get("alignment")
     require(
         isinstance(alignment, dict)
@@ -147,10 +149,20 @@ def check(card: Any, where: str) -> None:
     )
 
 
+def _is_printable(value: Any) -> bool:
+    """True if no text in a JSON value could steer a terminal."""
+    if isinstance(value, dict):
+        return all(map(_is_printable, (*value.keys(), *value.values())))
+    if isinstance(value, list):
+        return all(map(_is_printable, value))
+    return not isinstance(value, str) or value.isprintable()
+
+
 def _is_integer(value: Any, low: int, high: int) -> bool:
     return type(value) is int and low <= value <= high
 
 
 def _is_number(value: Any, low: float, high: float) -> bool:
     number = type(value) in (int, float)
-    return number and math.isfinite(value) and low <= value <= high
+    # A comparison comes first: 10^400 is no float. NaN and infinities fail it, too.
+    return number and low <= value <= high

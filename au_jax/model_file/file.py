@@ -23,12 +23,14 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from au_jax.errors import UserError
 from au_jax.model_file import card as cards
-from au_jax.runtime.files import write_whole
+from au_jax.runtime.files import open_regular, write_whole
 from au_jax.stages import STAGES
 from au_jax.types import Params, Variables
 
 CARD, ARRAYS = "card.json", "arrays.bin"
 _CARD_LIMIT = 1 << 20  # bytes
+_LARGEST_WEIGHT = 1e9
+"""Larger ones overflow within a few layers, and every answer is NaN."""
 _DATE = (1980, 1, 1, 0, 0, 0)  # fixed, so that equal models give equal files
 
 # The networks that predict; the discriminators and projectors only train.
@@ -116,7 +118,11 @@ def load(path: Path) -> Model:
         hint = "make one with python -m au_jax.export --workdir=RUN --out=model.aujax"
         raise UserError(f"there is no model file {where}; {hint}")
     try:
-        with zipfile.ZipFile(path) as archive:
+        file = open_regular(path)
+    except OSError as error:
+        raise UserError(f"cannot read {where}: {error.strerror}") from None
+    try:
+        with file, zipfile.ZipFile(file) as archive:
             return _read(archive, where)
     except (
         zipfile.BadZipFile,
@@ -139,6 +145,13 @@ def _read(archive: zipfile.ZipFile, where: str) -> Model:
     members = {member.filename: member for member in archive.infolist()}
     if set(members) != {CARD, ARRAYS} or len(archive.infolist()) != 2:
         raise UserError(f"{where} is not a model of au_jax: it contains other files")
+    # The size of a compressed member is only what its header claims.
+    if any(
+        member.compress_type != zipfile.ZIP_STORED
+        or member.compress_size != member.file_size
+        for member in members.values()
+    ):
+        raise UserError(f"{where} is not a model of au_jax: it is compressed")
     if members[CARD].file_size > _CARD_LIMIT:
         raise UserError(f"{where} is not a model of au_jax: its card is too large")
     card = json.loads(archive.read(CARD))
@@ -155,7 +168,7 @@ def _read(archive: zipfile.ZipFile, where: str) -> Model:
         )
     sizes = {name: 4 * int(np.prod(shape)) for name, shape in expected.items()}
     total, stored = sum(sizes.values()), members[ARRAYS]
-    if stored.file_size != total or stored.compress_type != zipfile.ZIP_STORED:
+    if stored.file_size != total:
         size = stored.file_size
         raise UserError(f"{where}: its arrays take {size} bytes, not {total}")
     blob = archive.read(ARRAYS)
@@ -171,6 +184,12 @@ def _read(archive: zipfile.ZipFile, where: str) -> Model:
         array = np.frombuffer(blob, "<f4", sizes[name] // 4, offset)
         if not np.isfinite(array).all():
             raise UserError(f"{where}: array {name} has values that are not finite")
+        low = 0.0 if name.endswith("/norm/var") else -_LARGEST_WEIGHT
+        if array.size and not low <= array.min() <= array.max() <= _LARGEST_WEIGHT:
+            raise UserError(
+                f"{where}: array {name} has values that no trained network has"
+                f" ({array.min():g} to {array.max():g}); they have diverged"
+            )
         arrays[name] = array.reshape(expected[name])
         offset += sizes[name]
     tree = unflatten_dict(arrays, sep="/")

@@ -21,6 +21,7 @@ from au_jax.evaluation import metrics
 from au_jax.model_file import card as cards
 from au_jax.model_file.file import Model, prune
 from au_jax.model_file.from_run import alignment, versions
+from au_jax.runtime.files import open_regular
 from au_jax.types import Config, Variables
 from au_jax.workdir.best_networks import network_shapes
 
@@ -155,7 +156,8 @@ def _state_dict(file: Path) -> Mapping[str, np.ndarray]:
             " is enough)"
         ) from None
     try:
-        loaded = torch.load(file, map_location="cpu", weights_only=True)
+        with open_regular(file) as opened:  # a pipe would be waited for
+            loaded = torch.load(opened, map_location="cpu", weights_only=True)
         arrays = {str(name): value.detach().numpy() for name, value in loaded.items()}
     except Exception as error:  # from the zip, the pickle, or values of other types
         text = " ".join(str(error).split())

@@ -2,7 +2,6 @@
 
 import datetime
 import importlib.metadata
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from au_jax.types import Config
 from au_jax.workdir import thresholds
 from au_jax.workdir.best_networks import best_networks, best_stage
 from au_jax.workdir.config import read_config
+from au_jax.workdir.json_file import read_json
 from au_jax.workdir.target_path import target_path
 
 _PACKAGES = ("jax", "flax", "numpy", "opencv-python-headless")
@@ -109,5 +109,5 @@ def _training(config: Config, workdir: Path, domain: str, step: int) -> dict[str
     }
     report = workdir / "eval.json"
     if report.is_file():
-        entry["evaluation"] = json.loads(report.read_text())
+        entry["evaluation"] = read_json(report, "run au_jax.eval again")
     return entry

@@ -54,7 +54,7 @@ def parse(
         near = next((n for n in (name, f"config.{name}") if n in known), "name")
         raise UserError(f"{rest[1]!r} is not a flag; write flags as --{near}=VALUE")
     for name in required:
-        if flag_values[name].value is None:
+        if flag_values[name].value in (None, ""):
             raise UserError(f"--{name}=... is missing: {flag_values[name].help}")
     return rest
 

@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import importlib
 import sys
+import traceback
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -76,7 +77,11 @@ def load(value: str) -> ConfigDict:
         raise UserError(f"--config={value}: {one_line(error)}") from None
     except (ValueError, TypeError) as error:
         # The message of the library contains a traceback; its cause is the file's.
-        raise UserError(f"--config={value}: {one_line(error.__context__)}") from None
+        cause = error.__context__ or error
+        raise UserError(f"--config={value}: {one_line(cause)}") from None
+    except (Exception, SystemExit) as error:  # the file is a program of the user's
+        text = f"{type(error).__name__}: {one_line(error)}"
+        raise UserError(f"--config={value}: {_line_of(error, located)}{text}") from None
     if not isinstance(config, ConfigDict):
         raise UserError(f"--config={value}: its get_config() returns no ConfigDict")
     return config
@@ -117,6 +122,14 @@ def did_you_mean(name: str, known: Collection[str], prefix: str = "") -> str:
 def one_line(error: BaseException | None) -> str:
     """Return the message of an exception without line breaks."""
     return " ".join(str(error).split())
+
+
+def _line_of(error: BaseException, located: str) -> str:
+    """Return "line N: " for the line of the config file that failed, or nothing."""
+    file = located.partition(":")[0]
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f.lineno for f in frames if Path(f.filename).name == Path(file).name]
+    return f"line {lines[-1]}: " if lines else ""
 
 
 def _take_modules() -> dict[str, ModuleType]:

@@ -18,6 +18,10 @@ from au_jax.workdir import target_path
 
 Check = tuple[Callable[[Any], bool], str]
 
+LARGEST_BATCH = 8192
+LARGEST_CROP, LARGEST_WIDTH = 1024, 8
+"""The limits of model files, so that what was trained can be exported."""
+
 AT_LEAST_0: Check = (lambda x: x >= 0, "at least 0")
 AT_LEAST_1: Check = (lambda x: x >= 1, "at least 1")
 ABOVE_0: Check = (lambda x: 0 < x < math.inf, "above 0")
@@ -42,18 +46,25 @@ CHECKS: dict[str, Check] = {
     ),
     "data.crop": (
         # Four halvings, and the smallest map that the domain discriminators take.
-        lambda x: x >= 128 and x % 16 == 0,
-        "a multiple of 16, at least 128",
+        lambda x: 128 <= x <= LARGEST_CROP and x % 16 == 0,
+        f"a multiple of 16, at least 128 and at most {LARGEST_CROP}",
     ),
+    "seed": (lambda x: 0 <= x < 2**32, "at least 0 and below 2^32"),
     "data.num_workers": AT_LEAST_0,
-    "model.width": ABOVE_0,
-    "model.reduction": AT_LEAST_1,
+    "model.width": (
+        lambda x: 0.01 <= x <= LARGEST_WIDTH,
+        f"above 0: at least 0.01 and at most {LARGEST_WIDTH}",
+    ),
+    "model.reduction": (lambda x: 1 <= x <= 1024, "at least 1 and at most 1024"),
     "loss.*": (lambda x: 0 <= x < math.inf, "at least 0"),
     "*.learning_rate": ABOVE_0,
     "optim.*.b1": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
     "optim.*.b2": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
     "*.epochs": AT_LEAST_1,
-    "*.batch_size": AT_LEAST_1,
+    "*.batch_size": (
+        lambda x: 1 <= x <= LARGEST_BATCH,
+        f"at least 1 and at most {LARGEST_BATCH}",
+    ),
     "*.decay": (
         lambda x: len(x) > 0 and all(0 < factor < math.inf for factor in x),
         "one or more factors above 0",
@@ -86,12 +97,32 @@ def check_values(config: ConfigDict) -> None:
         for pattern, (holds, wanted) in CHECKS.items():
             if fnmatchcase(key, pattern) and not _holds(holds, value):
                 raise UserError(f"config.{key}={value!r} must be {wanted}")
+    stages: Any = config.stages
+    _check_order(tuple(stages), bool(config.init_from))
+
+
+def _check_order(stages: tuple[str, ...], has_origin: bool) -> None:
+    """Check that each stage comes once, and after the stage that it starts from."""
+    in_order = [stage for stage in STAGES if stage in stages]
+    paper = [stage for stage in stages if stage != "supervised"]
+    if len(set(stages)) < len(stages) or paper != [
+        stage for stage in in_order if stage != "supervised"
+    ]:
+        raise UserError(
+            f"config.stages={','.join(stages)}: each stage once, in the order"
+            f" {','.join(in_order)}, because each starts from the one before"
+        )
+    if "finetune" in stages and "joint" not in stages and not has_origin:
+        raise UserError(
+            "config.stages: finetune has no networks to start from; put joint before"
+            " it, or give --config.init_from=RUN"
+        )
 
 
 def _holds(check: Callable[[Any], bool], value: Any) -> bool:
     try:
         return check(value)
-    except TypeError:  # the value has the wrong type
+    except (TypeError, OverflowError):  # the wrong type, or 10^400
         return False
 
 

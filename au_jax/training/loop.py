@@ -26,6 +26,7 @@ from au_jax.training.validation import Validator
 from au_jax.types import DOMAINS, Variables
 from au_jax.workdir import checkpoints
 from au_jax.workdir.best_networks import network_shapes
+from au_jax.workdir.checkpoint_errors import OtherNetworks
 from au_jax.workdir.config import as_json
 from au_jax.workdir.initial_networks import initial_networks
 from au_jax.workdir.metrics_log import MetricsLog
@@ -161,7 +162,7 @@ def restore_or_initialise(
     )
     try:
         state = checkpoints.restore(manager, plan.done, parts, devices.replicated(mesh))
-    except ValueError as error:
+    except OtherNetworks as error:
         raise UserError(
             f"{plan.folder / str(plan.done)} was written by another version of au_jax"
             " and cannot be resumed; start from its networks in another --workdir, with"

@@ -10,9 +10,10 @@ from au_jax.errors import UserError
 from au_jax.runtime import devices, processes
 from au_jax.runtime.files import locked
 from au_jax.runtime.signals import Requests
+from au_jax.stages import STAGES
 from au_jax.training import wandb
 from au_jax.training.loop import run_stage
-from au_jax.training.plan import make_plan
+from au_jax.training.plan import make_plan, steps_per_epoch
 from au_jax.types import Config
 from au_jax.workdir import metrics_log, resume, start_log
 from au_jax.workdir.config import write_config
@@ -97,6 +98,12 @@ def open_data(config: Config) -> RunData:
                 f"config.data.aus asks for AU {au}, which the source {data.source!r}"
                 f" does not code; it codes {', '.join(map(str, coded))}"
             )
+    if config.eval.at_end:  # a typo must not be found after days of training
+        for name, _ in names.values():
+            open_split(data.data_dir, name, config.eval.at_end, tuple(data.aus))
+    for stage in config.stages:
+        for domain in STAGES[stage].domains(config)[:1]:
+            steps_per_epoch(stage, config, len(train[domain]))
     return RunData(train, val)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,10 +43,13 @@ def opened(config: Config, workdir: Path, wandb: Any) -> Iterator[Any]:
     path = workdir / "wandb_id"
     if not path.exists():
         write_whole(path, secrets.token_hex(8))
+    number = path.read_text(errors="replace").strip()
+    if not re.fullmatch(r"[\w-]{1,64}", number, re.ASCII):
+        raise UserError(f"{path} is damaged; delete it, and a new wandb run begins")
     try:
         run = wandb.init(
             project=config.wandb,
-            id=path.read_text(),
+            id=number,
             name=workdir.absolute().name,
             dir=str(workdir),
             config=as_json(config),

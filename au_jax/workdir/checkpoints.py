@@ -1,14 +1,17 @@
-"""Checkpoints of one stage; the only module that talks to Orbax.
+"""Checkpoints of one stage; the only module that calls Orbax.
 
 A checkpoint is named after the number of steps done, which is also the position in the
 data. The folder keeps the latest two, and the best one by validation of each domain.
+
+Orbax does not notice a bit that changed on the disk. So each checkpoint stores the
+digests of all that it holds, and everything that is read back is compared with them.
+Checkpoints of older versions have no digests and are read as they are.
 """
 
-import contextlib
 import dataclasses
 import math
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,16 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from au_jax.errors import UserError
 from au_jax.runtime import processes
 from au_jax.stages.state import TrainState, checkpoint_items
-from au_jax.types import Variables
+from au_jax.types import DOMAINS, Variables
+from au_jax.workdir import digests
+from au_jax.workdir.checkpoint_errors import (
+    OtherNetworks,
+    damage_explained,
+    damaged,
+    disk_errors_explained,
+)
 
 Scores = dict[str, float]
 """Validation scores by domain; higher is better."""
@@ -41,11 +50,13 @@ def open_manager(
 
     Only the program that trains may open them for writing, because doing so removes
     the unfinished checkpoint that a killed program leaves.
+
+    Raises:
+        UserError: a checkpoint is damaged, or the folder cannot be read.
     """
     if read_only:
-        return ocp.CheckpointManager(
-            directory.absolute(), options=ocp.CheckpointManagerOptions(read_only=True)
-        )
+        options = ocp.CheckpointManagerOptions(read_only=True)
+        return _open(directory, options)
     policies: list[Any] = [checkpoint_managers.LatestN(2)]
     for domain in domains:
         best = checkpoint_managers.BestN(
@@ -60,7 +71,14 @@ def open_manager(
         best_fn=lambda scores: scores[domains[0]],
         cleanup_tmp_directories=True,
     )
-    return ocp.CheckpointManager(directory.absolute(), options=options)
+    return _open(directory, options)
+
+
+def _open(
+    directory: Path, options: ocp.CheckpointManagerOptions
+) -> ocp.CheckpointManager:
+    with damage_explained(directory):  # Orbax reads the scores of all steps
+        return ocp.CheckpointManager(directory.absolute(), options=options)
 
 
 def position(directory: Path) -> Position | None:
@@ -69,7 +87,7 @@ def position(directory: Path) -> Position | None:
         return None
     with open_manager(directory, (), read_only=True) as manager:
         step = manager.latest_step()
-        return None if step is None else Position(step, bool(manager.metrics(step)))
+        return None if step is None else Position(step, bool(_scores(manager, step)))
 
 
 def save(
@@ -89,18 +107,21 @@ def save(
     Raises:
         UserError: this checkpoint, or the one before it, could not be written.
     """
-    items = ocp.args.Composite(
-        notes=ocp.args.JsonSave(dict(notes)),
-        **{
-            name: ocp.args.StandardSave(tree)
-            for name, tree in checkpoint_items(state).items()
-        },
-    )
     if scores is not None:
         # A score that does not exist (no labels to validate on) ranks last.
         scores = {k: -math.inf if math.isnan(v) else v for k, v in scores.items()}
+    trees, text = checkpoint_items(state), {"notes": dict(notes), "scores": scores}
+    stored: dict[str, Any] = {}
+    if processes.first():  # the others write no JSON
+        stored |= {name: digests.of_arrays(tree) for name, tree in trees.items()}
+        stored |= {name: digests.of_json(value) for name, value in text.items()}
+    items = ocp.args.Composite(
+        notes=ocp.args.JsonSave(text["notes"]),
+        digests=ocp.args.JsonSave(stored),
+        **{name: ocp.args.StandardSave(tree) for name, tree in trees.items()},
+    )
     step = int(jax.device_get(state.step))
-    with _disk_errors_explained(manager):
+    with disk_errors_explained(manager):
         if step in manager.all_steps():  # saved on a signal, before its validation
             _delete(manager, step)
         manager.save(step, args=items, metrics=scores)
@@ -127,35 +148,48 @@ def wait(manager: ocp.CheckpointManager) -> None:
     Raises:
         UserError: it could not be written.
     """
-    with _disk_errors_explained(manager):
+    with disk_errors_explained(manager):
         manager.wait_until_finished()
 
 
 def read_notes(directory: Path, step: int) -> dict[str, Any]:
-    """The notes that `save` stored; empty if the checkpoint has none."""
+    """The notes that `save` stored; empty if the checkpoint has none.
+
+    Raises:
+        UserError: they are damaged.
+    """
     with open_manager(directory, (), read_only=True) as manager:
-        if not (directory / str(step) / "notes").is_dir():
-            return {}
-        args = ocp.args.Composite(notes=ocp.args.JsonRestore())
+        notes = _read_json(manager, step, "notes")
+        _compare_json(manager, step, "notes", notes)
+        if not (
+            isinstance(notes.get("config", {}), dict)
+            and isinstance(notes.get("window", []), list)
+            and isinstance(notes.get("skipped", 0), int)
+        ):
+            raise damaged(Path(manager.directory) / str(step), "its notes")
+        return notes
+
+
+def _read_json(manager: ocp.CheckpointManager, step: int, name: str) -> dict[str, Any]:
+    """A JSON item of a checkpoint; empty if it has none."""
+    folder = Path(manager.directory) / str(step)
+    if not (folder / name).is_dir():
+        return {}
+    with damage_explained(folder):
+        args = ocp.args.Composite(**{name: ocp.args.JsonRestore()})
         restored: Any = manager.restore(step, args=args)
-        return restored.notes
+        value = restored[name]
+    if not isinstance(value, dict):
+        raise damaged(folder, f"its {name}")
+    return value
 
 
-@contextlib.contextmanager
-def _disk_errors_explained(manager: ocp.CheckpointManager) -> Iterator[None]:
-    """Turn the errors that Orbax raises on a full or vanished disk into one line."""
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError) as error:
-        text = " ".join(str(error).split())
-        known = ("No space left", "File too large", "Disk quota", "Permission denied")
-        reason = next((x for x in (*known, "No such file") if x in text), text[:200])
-        step = manager.latest_step()
-        after = f"step {step}" if step else "the start"
-        raise UserError(
-            f"cannot write a checkpoint to {manager.directory}: {reason}; earlier ones"
-            f" are intact: run the same command again to resume from {after}"
-        ) from error
+def _compare_json(
+    manager: ocp.CheckpointManager, step: int, name: str, value: Any
+) -> None:
+    stored = _read_json(manager, step, "digests")
+    if stored and stored.get(name) != digests.of_json(value):
+        raise damaged(Path(manager.directory) / str(step), f"its {name}")
 
 
 def restore(
@@ -167,37 +201,64 @@ def restore(
     """Restore the state after `step` steps.
 
     Raises:
-        ValueError: the stored arrays do not have these shapes.
+        OtherNetworks: the stored arrays do not have these shapes.
+        UserError: the checkpoint is damaged.
     """
-    wanted = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
-        dict(shapes),
-    )
-    items = {name: ocp.args.StandardRestore(tree) for name, tree in wanted.items()}
-    restored: Any = manager.restore(step, args=ocp.args.Composite(**items))
-    return TrainState(
-        step=jax.device_put(jax.numpy.int32(step), sharding),
-        **{name: restored[name] for name in items},
-    )
+    restored = _restore(manager, step, shapes, sharding)
+    return TrainState(step=jax.device_put(jax.numpy.int32(step), sharding), **restored)
 
 
 def restore_networks(
     manager: ocp.CheckpointManager, step: int, like: Variables
 ) -> Variables:
-    """Restore the networks alone, with the shapes and placement of `like`."""
-    restored: Any = manager.restore(
-        step,
-        args=ocp.args.Composite(
-            params=ocp.args.StandardRestore(_abstract(like.params)),
-            batch_stats=ocp.args.StandardRestore(_abstract(like.batch_stats)),
-        ),
-    )
-    return Variables(restored.params, restored.batch_stats)
+    """Restore the networks alone, with the shapes and placement of `like`.
+
+    Raises: as `restore`.
+    """
+    return Variables(**_restore(manager, step, like._asdict()))
+
+
+def _restore(
+    manager: ocp.CheckpointManager,
+    step: int,
+    shapes: Mapping[str, Any],
+    sharding: jax.sharding.Sharding | None = None,
+) -> dict[str, Any]:
+    """Restore some items of a checkpoint and compare them with their digests."""
+    folder = Path(manager.directory) / str(step)
+    stored = _read_json(manager, step, "digests")
+    for name, tree in shapes.items() if stored else ():
+        if not isinstance(stored.get(name), dict):
+            raise damaged(folder, "its digests")
+        if other := digests.other_kinds(stored[name], tree):
+            raise OtherNetworks(f"{folder} holds other networks: {name}/{other[0]}")
+    wanted = {
+        name: ocp.args.StandardRestore(
+            jax.tree.map(
+                lambda x: jax.ShapeDtypeStruct(
+                    x.shape, x.dtype, sharding=sharding or x.sharding
+                ),
+                tree,
+            )
+        )
+        for name, tree in shapes.items()
+    }
+    with damage_explained(folder):
+        try:
+            restored: Any = manager.restore(step, args=ocp.args.Composite(**wanted))
+        except ValueError as error:
+            if stored:
+                raise
+            raise OtherNetworks(f"{folder} holds other networks") from error
+    for name in shapes if stored else ():
+        if changed := digests.changed(stored[name], restored[name]):
+            raise damaged(folder, f"{name}/{changed[0]} changed on the disk")
+    return {name: restored[name] for name in shapes}
 
 
 def is_validated(manager: ocp.CheckpointManager) -> bool:
     """True if at least one checkpoint has validation scores."""
-    return any(manager.metrics(step) for step in manager.all_steps())
+    return any(_scores(manager, step) for step in manager.all_steps())
 
 
 def best_step(manager: ocp.CheckpointManager, domain: str) -> tuple[int, float]:
@@ -208,11 +269,24 @@ def best_step(manager: ocp.CheckpointManager, domain: str) -> tuple[int, float]:
     Raises:
         ValueError: no checkpoint was validated.
     """
-    metrics: dict[int, Any] = {s: manager.metrics(s) for s in manager.all_steps()}
-    scores = {step: values for step, values in metrics.items() if values}
+    by_step = {step: _scores(manager, step) for step in manager.all_steps()}
+    scores = {step: values for step, values in by_step.items() if values}
     step = max(scores, key=lambda step: (scores[step][domain], step))
     return step, scores[step][domain]
 
 
-def _abstract(tree: Any) -> Any:
-    return jax.tree.map(ocp.utils.to_shape_dtype_struct, tree)
+def _scores(manager: ocp.CheckpointManager, step: int) -> Scores | None:
+    """The validation scores of a checkpoint; None if it was not validated.
+
+    Raises:
+        UserError: they are damaged.
+    """
+    scores: Any = manager.metrics(step) or None
+    _compare_json(manager, step, "scores", scores)
+    if scores is not None and not (
+        isinstance(scores, dict)
+        and scores.keys() == set(DOMAINS)
+        and all(type(score) in (int, float) for score in scores.values())
+    ):
+        raise damaged(Path(manager.directory) / str(step), "its scores")
+    return scores

@@ -10,7 +10,9 @@ from ml_collections import ConfigDict
 
 from au_jax.errors import UserError
 from au_jax.runtime.files import write_whole
+from au_jax.stages import STAGES
 from au_jax.types import Config
+from au_jax.workdir.json_file import damaged, read_json
 
 FILE = "config.json"
 
@@ -24,7 +26,7 @@ def read_config(workdir: Path) -> Config:
     """Read the config of a run.
 
     Raises:
-        UserError: the folder holds no run.
+        UserError: the folder holds no run, or the file is damaged.
     """
     path = workdir / FILE
     if not path.is_file():
@@ -32,7 +34,16 @@ def read_config(workdir: Path) -> Config:
             f"{workdir} holds no run: {path} does not exist; train one with"
             f" python -m au_jax.main --config=configs/joint.py --workdir={workdir}"
         )
-    return ConfigDict(upgraded(json.loads(path.read_text())))
+    remedy = "copy it again, or run the training command again, which writes it"
+    content = read_json(path, remedy)
+    try:
+        config: Config = ConfigDict(upgraded(content))
+        same = set(config.stages) <= set(STAGES) and bool(config.data.aus)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise damaged(path, remedy) from None
+    if not same:
+        raise damaged(path, remedy)
+    return config
 
 
 def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:

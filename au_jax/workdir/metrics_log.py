@@ -109,17 +109,36 @@ def numbers(line: Line) -> dict[str, float]:
 
 
 def read_metrics(workdir: Path) -> Iterator[Line]:
-    """Read the lines of a run; a line cut short by a killed process is skipped."""
+    """Read the lines of a run; a damaged line, or one cut short, is skipped."""
     path = workdir / FILE
     if not path.exists():
         return
-    with path.open() as file:
+    with path.open(errors="replace") as file:
         for text in file:
             try:
                 line = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
-            yield {"time": 0.0, **line}
+            if _is_line(line):
+                yield {"time": 0.0, **line}
+
+
+def _is_line(line: Any) -> bool:
+    """True for a stage, a step, and otherwise numbers or null."""
+    return (
+        isinstance(line, dict)
+        and isinstance(line.get("stage"), str)
+        and type(line.get("step")) is int
+        and 0 <= line["step"] < 2**62
+        and all(
+            value is None
+            or type(value) is float
+            or (type(value) is int and abs(value) < 2**62)
+            for key, value in line.items()
+            if key != "stage"
+        )
+        and line.get("time", 0.0) is not None
+    )
 
 
 def cut_back(workdir: Path, latest: Mapping[str, Position]) -> None:
@@ -139,7 +158,7 @@ def cut_back(workdir: Path, latest: Mapping[str, Position]) -> None:
     if path.exists():
         lines = [line for line in read_metrics(workdir) if is_kept(line)]
         text = "".join(json.dumps(line) + "\n" for line in lines)
-        if text != path.read_text():
+        if text != path.read_text(errors="replace"):
             write_whole(path, text)
 
 

@@ -25,13 +25,15 @@ def record(workdir: Path) -> None:
     """Append a line; warn of changes since the last start that results depend on."""
     path = workdir / FILE
     this = describe_start()
-    earlier = [json.loads(line) for line in read_whole_lines(path)]
-    for difference in differences(earlier[-1], this) if earlier else ():
+    # A damaged line describes no start; it is kept, and compared with nothing.
+    lines = read_whole_lines(path)
+    last = _parsed(lines[-1]) if lines else None
+    for difference in differences(last, this) if last else ():
         LOG.warning(
             "%s since the last start of this run: the last digits may change",
             difference,
         )
-    write_whole(path, "".join(json.dumps(start) + "\n" for start in (*earlier, this)))
+    write_whole(path, "".join(lines) + json.dumps(this) + "\n")
     devices = collections.Counter(this["devices"])
     LOG.info("devices: %s", ", ".join(f"{n} x {kind}" for kind, n in devices.items()))
 
@@ -40,7 +42,19 @@ def read_whole_lines(path: Path) -> list[str]:
     """The lines of a file, without one that a crash or a full disk cut short."""
     if not path.exists():
         return []
-    return [line for line in path.read_text().splitlines(True) if line.endswith("\n")]
+    text = path.read_text(errors="replace")
+    return [line for line in text.splitlines(True) if line.endswith("\n")]
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    """A start; None if the line is damaged."""
+    try:
+        start = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(start, dict) or not isinstance(start.get("packages"), dict):
+        return None
+    return start if start.keys() >= {"devices", "processes", "git"} else None
 
 
 def describe_start() -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from au_jax.runtime.files import write_whole
+from au_jax.workdir.json_file import damaged, read_json
 
 FILE = "thresholds.json"
 
@@ -39,18 +40,36 @@ def write(workdir: Path, thresholds: Thresholds, aus: Sequence[int]) -> Path:
 
 
 def read(workdir: Path, aus: Sequence[int]) -> Thresholds | None:
-    """Read the thresholds of a run; None if it was not calibrated."""
+    """Read the thresholds of a run; None if it was not calibrated.
+
+    Raises:
+        UserError: the file is damaged, or belongs to other AUs.
+    """
     file = workdir / FILE
     if not file.is_file():
         return None
-    content = json.loads(file.read_text())
-    return Thresholds(
-        split=content["split"],
-        stage=content["stage"],
-        step=content["step"],
-        path=content["path"],
-        values=tuple(float(content["thresholds"][_name(au)]) for au in aus),
-    )
+    remedy = f"delete {file}, and run au_jax.eval with --calibrate again"
+    content = read_json(file, remedy)
+    try:
+        values = tuple(float(content["thresholds"][_name(au)]) for au in aus)
+        found = Thresholds(
+            split=content["split"],
+            stage=content["stage"],
+            step=content["step"],
+            path=content["path"],
+            values=values,
+        )
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise damaged(file, remedy) from None
+    texts = (found.split, found.stage, found.path)
+    if (
+        not all(isinstance(text, str) and text.isprintable() for text in texts)
+        or type(found.step) is not int
+        or found.path not in ("reconstructed", "direct")
+        or not all(0 <= value <= 1 for value in values)
+    ):
+        raise damaged(file, remedy)
+    return found
 
 
 def _name(au: int) -> str:

@@ -1,6 +1,8 @@
 """Model files are read back bit for bit; every other file is a one-line error."""
 
+import dataclasses
 import json
+import os
 import pickle
 import zipfile
 
@@ -71,6 +73,11 @@ def _set(*keys_and_value):
         (_set("thresholds", [0.5, "x"]), "one threshold"),
         (_set("alignment", {"size": 10**9, "enlarge": 1}), "alignment"),
         (_set("sha256", "0" * 64), "SHA-256"),
+        (_set("networks", "model", "width", 10**400), "width"),
+        (_set("thresholds", [10**400] * 6), "one threshold"),
+        (_set("training", None), "no entry `training`"),
+        (_set("training", {"step": "\x1b[2J"}), "control characters"),
+        (lambda card: card["networks"]["model"].pop("projector"), "no projector"),
         (_set("arrays", {}), "arrays do not match"),
     ],
 )
@@ -122,7 +129,42 @@ def test_files_that_are_not_models_are_refused(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:  # a zip bomb
         archive.writestr("card.json", b" " * (50 << 20))
         archive.writestr("arrays.bin", "")
+    with pytest.raises(UserError, match="it is compressed"):
+        file.load(path)
+    path.write_bytes(
+        path.read_bytes().replace((50 << 20).to_bytes(4, "little"), b"2000")
+    )
+    with pytest.raises(UserError, match="it is compressed"):  # whatever size it claims
+        file.load(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("card.json", b" " * (2 << 20))
+        archive.writestr("arrays.bin", "")
     with pytest.raises(UserError, match="card is too large"):
         file.load(path)
     with pytest.raises(UserError, match=r"no model file.*au_jax\.export"):
         file.load(tmp_path / "absent.aujax")
+
+
+@pytest.mark.parametrize("value", [1e30, -1e30])
+def test_finite_but_huge_weights_are_refused(path, value):
+    model = small_model()
+    huge = jax.tree.map(lambda x: np.full_like(x, value), model.variables)
+    file.save(path, dataclasses.replace(model, variables=huge))
+    with pytest.raises(UserError, match="values that no trained network has"):
+        file.load(path)
+
+
+@pytest.mark.timeout(20)
+def test_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError):
+        file.load(tmp_path / "pipe")
+
+
+def test_file_that_may_not_be_read_is_not_called_damaged(path, monkeypatch):
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(file, "open_regular", refuse)
+    with pytest.raises(UserError, match=r"cannot read .*: Permission denied"):
+        file.load(path)

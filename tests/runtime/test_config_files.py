@@ -124,6 +124,32 @@ def test_an_import_that_does_not_exist_is_one_line(tmp_path):
         load(str(file))
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "def get_config():\n    return absent",
+            "NameError: name 'absent'",
+        ),
+        ("1 / 0", "line 1: ZeroDivisionError: division by zero"),
+        ("{}['a']", "KeyError: 'a'"),
+        ("import absent_package", "No module named 'absent_package'"),
+        ("exit(3)", "SystemExit: 3"),
+        ("def get_config():\n    return get_config()", "RecursionError"),
+        ("def get_config():\n    return 3", "returns no ConfigDict"),
+        ("def get_config(:", "line 1: "),
+    ],
+)
+def test_a_mistake_in_a_config_file_is_one_line(text, said, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(text)
+    with pytest.raises(UserError) as caught:
+        load(str(file))
+    assert str(caught.value).startswith(f"--config={file}: ")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 # The flag library loads the file a second time to define the overrides' flags.
 SHOW_CONFIG = """
 import sys

@@ -185,9 +185,41 @@ def test_supervised_learns_from_the_chosen_domain(data_dir, tmp_path, variant):
     assert result["landmark_error_percent"] == {}
 
 
+def test_domain_without_the_split_is_left_out_and_named(tmp_path, caplog):
+    write_prepared(tmp_path, "bp4d", {"train": 4, "val": 4})
+    write_prepared(tmp_path, "emotionet", {"train": 4, "val": 4, "test": 4})
+    config = tiny(str(tmp_path), supervised_config.get_config, "source,tiny")
+    train(config, tmp_path / "run")
+    evaluate(tmp_path / "run", "test", None)
+    assert "left out: " in caplog.text
+    assert "bp4d/1.0.0 has no split 'test'" in caplog.text
+    result = json.loads((tmp_path / "run" / "eval.json").read_text())
+    assert [s["title"].split(" ")[0] for s in result["sections"]] == ["target"]
+    assert (tmp_path / "run" / "faces.png").is_file()
+    with pytest.raises(UserError, match="has no split 'tset'"):
+        evaluate(tmp_path / "run", "tset", None)
+
+
 def test_absent_data_are_named_with_the_command_that_makes_them(tmp_path):
     config = tiny(str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match=r"au_jax\.prepare --dataset=bp4d"):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("eval.at_end", "tset", "has no split 'tset'"),
+        ("joint.batch_size", 4000, "config.joint.batch_size=4000, but"),
+    ],
+)
+def test_mistake_of_a_later_part_is_found_before_training(
+    data_dir, tmp_path, key, value, said
+):
+    config = tiny(data_dir)
+    config.update_from_flattened_dict({key: value})
+    with pytest.raises(UserError, match=said):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -12,6 +12,7 @@ from au_jax.errors import UserError
 from au_jax.stages import state as train_state
 from au_jax.types import Variables
 from au_jax.workdir import checkpoints
+from au_jax.workdir.checkpoint_errors import OtherNetworks
 from tests.trees import assert_trees_equal
 
 DOMAINS = ("source", "target")
@@ -67,7 +68,7 @@ def test_another_shape_is_refused(tmp_path):
     other = {"task": {"encoder": {"kernel": jnp.zeros((5, 3))}}}
     with (
         checkpoints.open_manager(tmp_path, DOMAINS) as manager,
-        pytest.raises(ValueError, match="shape"),
+        pytest.raises(OtherNetworks, match="holds other networks: params/task"),
     ):
         checkpoints.restore_networks(
             manager, 1, Variables(other, make_state(0.0, 0).batch_stats)
