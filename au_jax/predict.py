@@ -89,8 +89,11 @@ def main(argv: Sequence[str]) -> int:
         LIVE.value or 0,
     )
     options = run.Options(EVERY.value or 1, FACES.value == "whole")
-    sources, out = expand(argv[1:]), Path(OUT.value)
-    if out.exists() and not out.is_dir():
+    if not OUT.value:
+        raise UserError("--out is empty; give a folder for the results")
+    out = Path(OUT.value)
+    sources = expand(argv[1:], out)
+    if os.path.exists(out) and not out.is_dir():
         raise UserError(f"--out={out} is not a folder; give a folder for the results")
     detector = Detector(run.open_model(Path(MODEL.value)), PATH.value)
     try:

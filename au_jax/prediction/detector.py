@@ -121,10 +121,12 @@ class Detector:
                 and image.dtype == np.uint8
                 and image.ndim == 3
                 and image.shape[2] == 3
+                and image.size
             ):
                 raise UserError(
                     "Detector takes a list of pictures, each a uint8 array of shape"
-                    " (height, width, 3) in RGB; for one picture give [picture]"
+                    " (height, width, 3) in RGB, not empty; for one picture give"
+                    " [picture]"
                 )
         faces = [
             [whole_face(image)] if whole else self.finder.faces(image)
@@ -149,8 +151,15 @@ class Detector:
     def probabilities(
         self, crops: Sequence[UInt8[np.ndarray, "c c 3"]]
     ) -> Float[np.ndarray, "n a"]:
-        """Return the AU probabilities of n crops that `crop` made."""
-        return self._network(crops)
+        """Return the AU probabilities of n crops that `crop` made.
+
+        Raises:
+            UserError: a probability is not a number.
+        """
+        values = self._network(crops)
+        if not np.isfinite(values).all():
+            raise UserError("the model gives no numbers: its weights are damaged")
+        return values
 
     def face_aus(self, face: Face, probabilities: Float[np.ndarray, "a"]) -> FaceAus:
         """Return a face with its probabilities and the decisions on them."""

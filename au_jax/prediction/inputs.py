@@ -2,6 +2,7 @@
 
 import dataclasses
 import glob
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,9 @@ from au_jax.errors import UserError
 from au_jax.media.formats import is_picture, is_video
 from au_jax.media.images import UnusableImage, read_image
 from au_jax.media.videos import Video
+from au_jax.prediction.names import shown
 
+_MAX_CAMERA = 999
 _GUESSED = 2  # frames by which a count estimated from the duration may be off
 
 
@@ -25,6 +28,11 @@ class Source:
     file: str
     """Its path, or the number of a camera."""
     kind: Literal["image", "video", "camera"]
+
+    @property
+    def name(self) -> str:
+        """The path as tables and pages show it."""
+        return shown(self.file)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,19 +50,20 @@ class Frame:
     """Why it cannot be decoded."""
 
 
-def expand(names: Sequence[str]) -> list[Source]:
+def expand(names: Sequence[str], out: Path | None = None) -> list[Source]:
     """List every picture and video once, in the order of the names.
 
     Args:
         names: Files, folders (searched at any depth), glob patterns, or the number of
             a camera.
+        out: The folder of the results, which is not searched.
 
     Raises:
         UserError: a name matches nothing, or a camera is not the only input.
     """
     sources: dict[str, Source] = {}
     for name in names:
-        for source in _expand_one(name):
+        for source in _expand_one(name, out):
             sources.setdefault(source.file, source)
     cameras = [name for name, source in sources.items() if source.kind == "camera"]
     if cameras and len(sources) > 1:
@@ -62,24 +71,58 @@ def expand(names: Sequence[str]) -> list[Source]:
     return list(sources.values())
 
 
-def _expand_one(name: str) -> list[Source]:
-    path = Path(name)
-    if path.is_file():
-        return [Source(name, _kind(path) or "image")]
-    if path.is_dir():
-        inside = sorted(p for p in path.rglob("*") if _kind(p) and p.is_file())
+def _expand_one(name: str, out: Path | None) -> list[Source]:
+    if not name:
+        raise UserError("an input is empty; name a file, or . for this folder")
+    if os.path.isfile(name):  # unlike Path.is_file, False for impossible names
+        return [Source(name, _kind(Path(name)) or "image")]
+    if os.path.isdir(name):
+        inside = _inside(Path(name), out)
         if not inside:
             raise UserError(f"{name}: the folder holds no pictures or videos")
-        return [Source(str(p), _kind(p) or "image") for p in inside]
-    if name.isdigit():
+        return inside
+    if name.isascii() and name.isdecimal():
+        if len(name) > 9 or int(name) > _MAX_CAMERA:
+            raise UserError(f"camera {name}: cameras have numbers to {_MAX_CAMERA}")
         return [Source(name, "camera")]
     if glob.has_magic(name):
         paths = (Path(p) for p in sorted(glob.glob(name, recursive=True)))
-        files = [Source(str(p), _kind(p) or "image") for p in paths if p.is_file()]
+        hidden = out.resolve() if out else None
+        files = [
+            Source(str(p), _kind(p) or "image")
+            for p in paths
+            if not p.is_dir() and hidden not in p.resolve().parents
+        ]
         if not files:
             raise UserError(f"{name}: no file matches this pattern")
         return files
+    if os.path.lexists(name):
+        raise UserError(f"{name} is not a file or folder that can be read")
     raise UserError(f"{name}: there is no such file or folder")
+
+
+def _inside(folder: Path, out: Path | None) -> list[Source]:
+    """List what a folder holds at any depth, and the folders that cannot be read.
+
+    Those, and pipes or broken links with a picture's name, become rows with a reason.
+    """
+    found: list[Source] = []
+
+    def note(error: OSError) -> None:
+        found.append(Source(str(error.filename), "image"))
+
+    seen = {os.path.realpath(out)} if out else set()  # links may lead in a circle
+    if os.path.realpath(folder) in seen:
+        seen.clear()
+    for at, folders, files in os.walk(folder, onerror=note, followlinks=True):
+        real = os.path.realpath(at)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        paths = (Path(at, name) for name in files)
+        found += [Source(str(p), kind) for p in paths if (kind := _kind(p))]
+    return sorted(found, key=lambda source: Path(source.file))
 
 
 def _kind(path: Path) -> Literal["image", "video"] | None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from au_jax.faces.landmarks import FROM_68
+from au_jax.prediction.names import stem
 from au_jax.runtime.files import replacing
 
 _Row = dict[str, str]
@@ -42,9 +43,9 @@ def write(table: Path, folder: Path, aus: Sequence[int]) -> None:
     with table.open(newline="") as file:
         rows = csv.DictReader(file)
         for name, rows_of_input in groupby(rows, key=lambda row: row["file"]):
-            stem = _unused(Path(name).stem, used)
+            own = _unused(stem(name), used)
             with (
-                replacing(folder / f"{stem}.csv") as part,
+                replacing(folder / f"{own}.csv") as part,
                 part.open("w", newline="") as out,
             ):
                 writer = csv.writer(out, lineterminator="\n")
@@ -71,11 +72,11 @@ def _confidence(row: _Row) -> str:
     return f"{1 / (1 + np.exp(-4 * float(row['confidence']))):.4f}"
 
 
-def _unused(stem: str, used: set[str]) -> str:
-    """Return the stem, numbered if another input has the same one."""
-    name, number = stem, 1
+def _unused(start: str, used: set[str]) -> str:
+    """Return the name, numbered if another input has the same one."""
+    name, number = start, 1
     while name in used:
         number += 1
-        name = f"{stem}_{number}"
+        name = f"{start}_{number}"
     used.add(name)
     return name

@@ -65,7 +65,7 @@ def face_row(
     box = (left, top, right - left + 1, bottom - top + 1)
     points = np.where(np.isfinite(face.landmarks), face.landmarks, np.nan)
     return [
-        *(frame.source.file, str(frame.index), f"{frame.timestamp:.4f}"),
+        *(frame.source.name, str(frame.index), f"{frame.timestamp:.4f}"),
         *(str(number), status),
         *map(str, box),
         f"{face.confidence:.4f}",
@@ -78,7 +78,7 @@ def face_row(
 def empty_row(frame: Frame, aus: Sequence[int]) -> list[str]:
     """Return the row of a frame without a face, or that cannot be decoded."""
     status: Status = "no_face" if frame.image is not None else "decode_error"
-    row = [frame.source.file, str(frame.index), f"{frame.timestamp:.4f}", "", status]
+    row = [frame.source.name, str(frame.index), f"{frame.timestamp:.4f}", "", status]
     return row + [""] * (len(columns(aus)) - len(row))
 
 
@@ -89,7 +89,7 @@ def status_of(row: Sequence[str]) -> str:
 
 def is_of(row: Sequence[str], frame: Frame) -> bool:
     """Return True if a row belongs to this frame."""
-    return row[:2] == [frame.source.file, str(frame.index)]
+    return row[:2] == [frame.source.name, str(frame.index)]
 
 
 def to_text(rows: Sequence[Sequence[str]]) -> bytes:

@@ -2,30 +2,23 @@
 
 import contextlib
 import dataclasses
-import hashlib
-import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from au_jax.errors import UserError
-from au_jax.model_file import card as cards
 from au_jax.model_file import file as model_file
 from au_jax.prediction import rows
 from au_jax.prediction.detector import BATCH, Detector
 from au_jax.prediction.inputs import Source
+from au_jax.prediction.resume import OVERLAY, REPORT, resume, save_progress
 from au_jax.prediction.rows import TABLE
 from au_jax.prediction.search import FrameFaces, Options, Position, Seconds, search
 from au_jax.prediction.views import live, overlay, report_page
 from au_jax.runtime import signals
-from au_jax.runtime.files import write_whole
+from au_jax.runtime.files import locked
 
 LOG = logging.getLogger(__name__)
-
-CARD, PROGRESS, SETTINGS = "model.json", "progress.json", "settings.json"
 
 _MAX_FRAMES = 32  # in a chunk, for stretches in which few frames have a face
 
@@ -100,6 +93,18 @@ def write_results(
         UserError: see `predict`; or the port of the preview is taken.
         KeyboardInterrupt: Ctrl-C was pressed; the same call resumes.
     """
+    with locked(out, f"predicting into {out}"):
+        return _write_results(detector, sources, out, options, outputs)
+
+
+def _write_results(
+    detector: Detector,
+    sources: Sequence[Source],
+    out: Path,
+    options: Options,
+    outputs: Outputs,
+) -> Summary:
+    """Do the work of `write_results` in a locked folder."""
     aus = detector.model.aus
     with (
         signals.interrupt_noted() as check_interrupt,
@@ -111,10 +116,10 @@ def write_results(
         table = out / TABLE
         rows.write_formats(out, aus, outputs.formats)
         if outputs.overlay:
-            overlay.write(table, out / "overlay", sources, aus, check_interrupt)
+            overlay.write(table, out / OVERLAY, sources, aus, check_interrupt)
         if outputs.report:
             thresholds = dict(zip(aus, detector.thresholds.tolist(), strict=True))
-            page = out / "report.html"
+            page = out / REPORT
             report_page.write(table, page, sources, thresholds, check_interrupt)
     return summary
 
@@ -144,7 +149,7 @@ def predict(
         UserError: `out` holds results of other inputs, settings or another model.
     """
     out.mkdir(parents=True, exist_ok=True)
-    position, counts = _resume(detector, sources, out, options)
+    position, counts = resume(detector, sources, out, options)
     seconds, start, frames = Seconds(), time.perf_counter(), 0
     keep_pixels = show is not None
     results = search(detector, sources, position, options, seconds, keep_pixels)
@@ -157,12 +162,12 @@ def predict(
                 counts.update(map(rows.status_of, lines))
                 table.write(rows.to_text(lines))
                 table.flush()
-                _save_progress(out, chunk[-1].after, counts, table.tell())
+                save_progress(out, chunk[-1].after, counts, table.tell())
                 seconds.output += time.perf_counter() - clock
                 if show:
                     show(chunk[-1].frame, lines)
                 check_interrupt()
-        _save_progress(out, Position(len(sources)), counts, table.tell())
+        save_progress(out, Position(len(sources)), counts, table.tell())
     return Summary(dict(counts), frames, time.perf_counter() - start, seconds)
 
 
@@ -209,69 +214,3 @@ def _rows(
             lines.append(rows.empty_row(item.frame, detector.model.aus))
     seconds.output += time.perf_counter() - clock
     return lines
-
-
-def _save_progress(
-    out: Path, position: Position, counts: Counter[str], size: int
-) -> None:
-    """Record that the first `size` bytes of the table hold all before `position`."""
-    entry = dataclasses.asdict(position) | {"bytes": size, "rows": dict(counts)}
-    write_whole(out / PROGRESS, json.dumps(entry))
-
-
-def _resume(
-    detector: Detector, sources: Sequence[Source], out: Path, options: Options
-) -> tuple[Position, Counter[str]]:
-    """Return the position to resume from and the counts of the rows before it.
-
-    A new run writes the header and its settings. A resumed one truncates the table to
-    the rows that were recorded as complete.
-    """
-    settings = _settings(detector, sources, options)
-    path, table, progress = out / SETTINGS, out / TABLE, out / PROGRESS
-    if table.exists() and not (path.exists() and progress.exists()):
-        raise UserError(f"{table} was not written by au_jax; give another --out")
-    if path.exists():
-        before = json.loads(path.read_text())
-        changed = [key for key in settings if before.get(key) != settings[key]]
-        if changed:
-            raise UserError(
-                f"{out} holds results of other {', '.join(changed)}; give another --out"
-            )
-    if not progress.exists():
-        write_whole(path, json.dumps(settings, indent=2) + "\n")
-        card = cards.without_arrays(detector.model.card)
-        write_whole(out / CARD, json.dumps(card, indent=2) + "\n")
-        header = rows.to_text([rows.columns(detector.model.aus)])
-        table.write_bytes(header)
-        _save_progress(out, Position(), Counter(), len(header))
-    entry = json.loads(progress.read_text())
-    size = table.stat().st_size if table.exists() else 0
-    if size < entry["bytes"]:
-        raise UserError(
-            f"{table} is shorter than when it was written; remove {out} to start again"
-        )
-    with table.open("r+b") as file:
-        file.truncate(entry["bytes"])
-    position = Position(entry["source"], entry["frame"], entry["tracker"])
-    if sources[0].kind == "camera" and position != Position():
-        LOG.warning(
-            "%s already holds a recording; give another --out for a new one", out
-        )
-        position = Position(len(sources))
-    return position, Counter(entry["rows"])
-
-
-def _settings(
-    detector: Detector, sources: Sequence[Source], options: Options
-) -> dict[str, Any]:
-    """Return everything that the rows depend on; resuming requires the same."""
-    names = "\n".join(source.file for source in sources)
-    return {
-        "model": detector.model.card["sha256"],
-        "thresholds": detector.thresholds.tolist(),
-        "path": detector.path,
-        "options": dataclasses.asdict(options),
-        "inputs": len(sources),
-        "names of the inputs (SHA-256)": hashlib.sha256(names.encode()).hexdigest(),
-    }

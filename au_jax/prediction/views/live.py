@@ -88,7 +88,7 @@ class _Server(ThreadingHTTPServer):
                     return
                 seen, (frame, lines) = self._number, self._newest
             if frame.image is not None:
-                key = [frame.source.file, str(frame.index)]
+                key = [frame.source.name, str(frame.index)]
                 rows = [dict(zip(names, x, strict=True)) for x in lines if x[:2] == key]
                 picture = annotate(frame.image, rows, self._aus)
                 yield cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()

@@ -4,8 +4,10 @@ This is a second pass, after the table is complete. So an interruption of the fi
 cannot leave a half-written video.
 """
 
+import contextlib
 import csv
 import itertools
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -16,9 +18,14 @@ from jaxtyping import UInt8
 
 from au_jax.errors import UserError
 from au_jax.faces.landmarks import NUM_LANDMARKS
+from au_jax.media.images import UnusableImage
+from au_jax.media.videos import Video
 from au_jax.prediction.inputs import Source, read
+from au_jax.prediction.names import stem
 from au_jax.prediction.views.au_names import colour, in_words
 from au_jax.runtime.files import replacing, write_whole
+
+LOG = logging.getLogger(__name__)
 
 Row = dict[str, str]
 Image = UInt8[np.ndarray, "_ _ 3"]
@@ -26,6 +33,7 @@ Image = UInt8[np.ndarray, "_ _ 3"]
 # Sizes in pixels; they grow with pictures of more than 720 lines.
 _PANEL = 340  # width of a column of bars beside the picture
 _LINE = 22  # height of a line of text
+_LONGEST = 4096  # side of an annotated picture; it bounds the memory
 _COLUMNS = 8  # at most; further faces have only a box and a number
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARK, _RAIL, _WHITE = (30, 30, 30), (225, 225, 225), (255, 255, 255)
@@ -48,20 +56,23 @@ def write(
 ) -> None:
     """Write `folder/0000_NAME.jpg` or `.mp4` for each input except cameras."""
     folder.mkdir(exist_ok=True)
-    kinds = {source.file: source for source in sources}
+    kinds = {source.name: source for source in sources}
     most = {
         name: max(len(rows) for _, rows in frames) for name, frames in tables(table)
     }
     for number, (name, frames) in enumerate(tables(table)):
         source = kinds[name]
-        stem = f"{number:04d}_{Path(name).stem}"
+        path = folder / f"{number:04d}_{stem(name)}"
         pictures = _annotated(source, frames, aus, most[name], pause)
-        if source.kind == "image":
-            for picture in pictures:
-                data = cv2.imencode(".jpg", picture[..., ::-1])[1]
-                write_whole(folder / f"{stem}.jpg", data.tobytes())
-        elif source.kind == "video" and not (folder / f"{stem}.mp4").exists():
-            _write_video(folder, stem, source, pictures)
+        try:
+            if source.kind == "image":
+                for picture in pictures:
+                    data = cv2.imencode(".jpg", picture[..., ::-1])[1]
+                    write_whole(path.with_name(f"{path.name}.jpg"), data.tobytes())
+            elif source.kind == "video":
+                _write_video(path.with_name(f"{path.name}.mp4"), source, pictures)
+        except cv2.error as error:  # one input does not cost the others
+            LOG.warning("no overlay of %s: OpenCV: %s", name, error.err)
 
 
 def _annotated(
@@ -76,25 +87,73 @@ def _annotated(
         pause()
         assert frame.index == index
         if frame.image is not None:
-            yield annotate(frame.image, rows, aus, most)
+            yield annotate(*_reduced(frame.image, rows), aus, most)
 
 
-def _write_video(
-    folder: Path, stem: str, source: Source, pictures: Iterator[Image]
-) -> None:
-    """Write an MPEG-4 video at the frame rate of the input."""
+def _reduced(image: Image, rows: list[Row]) -> tuple[Image, list[Row]]:
+    """Shrink a picture of more than `_LONGEST` pixels a side, and its coordinates."""
+    scale = _LONGEST / max(image.shape[:2])
+    if scale >= 1:
+        return image, rows
+    size = [max(1, round(n * scale)) for n in image.shape[1::-1]]
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    moved = [f"face_{side}" for side in "xywh"]
+    points = [f"{axis}_{i}" for axis in "xy" for i in range(NUM_LANDMARKS)]
+    scaled = []
+    for row in rows:
+        boxes = {k: str(round(int(row[k]) * scale)) for k in moved if row[k]}
+        places = {k: str(float(row[k]) * scale) for k in points if row[k]}
+        scaled.append(row | boxes | places)
+    return small, scaled
+
+
+def _write_video(path: Path, source: Source, pictures: Iterator[Image]) -> None:
+    """Write an MPEG-4 video at the frame rate of the input, unless it exists."""
+    if path.exists():
+        return
     first = next(pictures, None)
     if first is None:
         return
-    rate = cv2.VideoCapture(source.file).get(cv2.CAP_PROP_FPS)
+    video = Video(Path(source.file))
+    rate = writable_rate(video.rate)
+    video.close()
     code = cv2.VideoWriter.fourcc(*"mp4v")
-    with replacing(folder / f"{stem}.mp4") as part:
-        writer = cv2.VideoWriter(str(part), code, rate or 25, first.shape[1::-1])
+    count = 0
+    with replacing(path) as part:
+        size = first.shape[1::-1]
+        # With the protocol, nobody takes the name for a URL or a pattern.
+        name = f"file:{part.absolute()}"
+        writer = cv2.VideoWriter(name, cv2.CAP_FFMPEG, code, rate, size)
         if not writer.isOpened():
-            raise UserError(f"{part} cannot be written by this OpenCV")
+            raise UserError(f"cannot write {path}: this OpenCV, or the disk, refuses")
         for picture in itertools.chain([first], pictures):
             writer.write(np.ascontiguousarray(picture[..., ::-1]))
+            count += 1
         writer.release()
+        _check_video(part, path, count)
+
+
+def _check_video(part: Path, path: Path, count: int) -> None:
+    """Raise a `UserError` unless a file holds so many frames: OpenCV tells no error."""
+    written = 0
+    with contextlib.suppress(UnusableImage):
+        video = Video(part)
+        written = video.num_frames
+        video.close()
+    if written < count:
+        raise UserError(f"cannot write {path}: incomplete; the disk may be full")
+
+
+def writable_rate(rate: float) -> float:
+    """Return the nearest frame rate that MPEG-4 can state, in frames per second."""
+    if not 0 < rate < float("inf"):
+        return 25.0
+    rate = min(max(rate, 0.01), 1000.0)
+    # OpenCV states it as a fraction of a power of ten; MPEG-4 has 16 bits for it.
+    for digits in (3, 2):
+        if round(rate, digits) * 10**digits < 1 << 16:
+            return round(rate, digits)
+    return round(rate, 1)
 
 
 def annotate(

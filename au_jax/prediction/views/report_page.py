@@ -41,7 +41,7 @@ def write(
         pause: Called often; an exception that it raises ends the work.
     """
     aus = list(thresholds)
-    kinds = {source.file: source for source in sources}
+    kinds = {source.name: source for source in sources}
     videos, cards, more, failed = [], [], 0, []
     for name, frames in tables(table):
         pause()

@@ -95,7 +95,7 @@ def section(
         f"{n} {status.replace('_', ' ')}" for status, n in counts.items()
     )
     parts = [
-        f"<h2>{escape(source.file)}</h2><p>{end:.1f} s; rows: {rows_by_status}. Each"
+        f"<h2>{escape(source.name)}</h2><p>{end:.1f} s; rows: {rows_by_status}. Each"
         " line is a probability from 0 (bottom) to 1 (top); its AU is active from the"
         " dashed line upwards.</p>"
     ]

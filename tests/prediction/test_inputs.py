@@ -1,0 +1,36 @@
+"""Expected: every picture of a folder is listed, whatever it is; names are checked."""
+
+import os
+
+import pytest
+
+from au_jax.errors import UserError
+from au_jax.prediction.inputs import expand, read
+
+
+def test_what_cannot_be_read_in_a_folder_is_a_row(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "gone.png").symlink_to("nowhere")
+    (tmp_path / "self").symlink_to(".")
+    (tmp_path / "a.gif").write_bytes(b"")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    sources = expand([str(tmp_path)])
+    ends = [source.file.rsplit("/")[-1] for source in sources]
+    assert ends == ["a.gif", "gone.png", "loop.jpg", "pipe.jpg"]
+    frames = [next(read(source)) for source in sources]
+    assert all(frame.image is None and frame.error for frame in frames)
+
+
+def test_the_results_inside_the_input_are_no_input(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"")
+    (tmp_path / "out/overlay").mkdir(parents=True)
+    (tmp_path / "out/overlay/0000_a.jpg").write_bytes(b"")
+    for name in (str(tmp_path), f"{tmp_path}/**"):
+        (source,) = expand([name], tmp_path / "out")
+        assert source.file.endswith("a.jpg")
+
+
+@pytest.mark.parametrize("name", ["", "9" * 20, "²", "x" * 300, "a\0b"])
+def test_a_name_that_cannot_be_is_one_line(name):
+    with pytest.raises(UserError):
+        expand([name])
