@@ -3,9 +3,6 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-# OpenCV reads it when it is loaded; Pillow refuses pictures from this size on, too.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(179_000_000))
-
 if TYPE_CHECKING:
     from au_jax.prediction.detector import Detector as Detector
 

@@ -1,20 +1,67 @@
 """Read the records of a prepared split as they are stored."""
 
 import functools
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
+from au_jax.runtime.files import read_regular
 from au_jax.types import Example
+
+FEATURES = frozenset(
+    f"tensorflow_datasets.core.features.{name}"
+    for name in (
+        "features_dict.FeaturesDict",
+        "image_feature.Image",
+        "scalar.Scalar",
+        "tensor_feature.Tensor",
+        "text_feature.Text",
+    )
+)
+"""The classes that `preparation/writer.py` describes a data set by."""
+
+_MAX_BYTES = 1 << 24  # of a file that describes a data set
+
+
+def open_builder(directory: Path) -> Any:
+    """Open a version folder with TFDS.
+
+    TFDS imports the classes that `features.json` names, and so would run the code of
+    any folder that Python can import. Only our own classes are let through.
+
+    Raises:
+        ValueError: another class is named, or a description is too large or damaged.
+        OSError: a description cannot be read.
+    """
+    read_regular(directory / "dataset_info.json", _MAX_BYTES)
+    features = json.loads(read_regular(directory / "features.json", _MAX_BYTES))
+    for name in _class_names(features):
+        if name not in FEATURES:
+            raise ValueError(f"features.json names the class {name!r}")
+    return tfds.builder_from_directory(directory)
+
+
+def _class_names(value: Any) -> Iterator[Any]:
+    """Yield every class that a description names, at any depth."""
+    if isinstance(value, dict):
+        for key, inside in value.items():
+            if key in ("pythonClassName", "python_class_name", "type"):
+                yield inside
+            yield from _class_names(inside)
+    elif isinstance(value, list):
+        for inside in value:
+            yield from _class_names(inside)
 
 
 @functools.lru_cache(maxsize=16)
 def open_records(directory: Path, split: str) -> Sequence[bytes]:
     """Open the serialised records of a split, once per process."""
-    builder = tfds.builder_from_directory(directory)
+    builder = open_builder(directory)
     raw = tfds.decode.DeserializeMethod.RAW_BYTES
     return builder.as_data_source(split, deserialize_method=raw)  # pyright: ignore
 

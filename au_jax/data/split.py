@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Bool, Float, Int
 
-from au_jax.data.reader import open_records, parse
+from au_jax.data.reader import open_builder, open_records, parse
 from au_jax.errors import UserError
 from au_jax.types import SIDE, Example
 
@@ -108,7 +108,7 @@ def open_split(
     """
     directory = _newest_version(Path(data_dir).expanduser(), name)
     try:
-        info = tfds.builder_from_directory(directory).info
+        info = open_builder(directory).info
         splits: Any = info.splits
         coded = tuple(int(au) for au in cast(Any, info.metadata)["aus"])
     except Exception as error:  # TFDS raises errors of many types

@@ -93,26 +93,18 @@ def write_results(
         UserError: see `predict`; or the port of the preview is taken.
         KeyboardInterrupt: Ctrl-C was pressed; the same call resumes.
     """
-    with locked(out, f"predicting into {out}"):
-        return _write_results(detector, sources, out, options, outputs)
-
-
-def _write_results(
-    detector: Detector,
-    sources: Sequence[Source],
-    out: Path,
-    options: Options,
-    outputs: Outputs,
-) -> Summary:
-    """Do the work of `write_results` in a locked folder."""
     aus = detector.model.aus
     with (
         signals.interrupt_noted() as check_interrupt,
         live.serve(outputs.live_port, aus) as show,
+        locked(out, f"predicting into {out}"),
     ):
         summary = predict(detector, sources, out, options, check_interrupt, show)
     # Ctrl-C may have ended the recording of a camera, so this listens afresh.
-    with signals.interrupt_noted() as check_interrupt:
+    with (
+        signals.interrupt_noted() as check_interrupt,
+        locked(out, f"predicting into {out}"),
+    ):
         table = out / TABLE
         rows.write_formats(out, aus, outputs.formats)
         if outputs.overlay:

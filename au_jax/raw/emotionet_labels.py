@@ -24,9 +24,13 @@ from au_jax.raw.label_table import (
     rows,
 )
 from au_jax.raw.row import Reject
+from au_jax.runtime.files import open_regular
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
+
+_MAX_ROWS = 1 << 20  # of a sheet, as in spreadsheet programs
+_MAX_BYTES = 1 << 29  # of an XLSX file, packed and unpacked
 
 Codes = Mapping[int, bool] | str
 """AU number -> active, or what is wrong with the codes."""
@@ -58,7 +62,7 @@ def tables(raw: Path, file: PurePosixPath) -> tuple[list[Table], list[Reject]]:
     """Return the usable tables of a CSV or XLSX file, and rejects for the others."""
     try:
         candidates = [Table(file, sheet) for sheet in _sheets(raw / file)]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError) as error:
         return [], [Reject(str(file), "bad_label_file", f"no XLSX file: {error}")]
     usable, rejects = [], []
     for table in candidates:
@@ -75,8 +79,18 @@ def tables(raw: Path, file: PurePosixPath) -> tuple[list[Table], list[Reject]]:
 
 
 def labelled(raw: Path, table: Table) -> Iterator[Entry]:
-    """Yield the rows of a table."""
-    lines = _lines(raw, table)
+    """Yield the rows of a table.
+
+    Raises:
+        UserError: a spreadsheet is damaged behind its first row.
+    """
+    try:
+        yield from _labelled(_lines(raw, table))
+    except ValueError as error:
+        raise UserError(f"{raw / table.file}: {error}") from None
+
+
+def _labelled(lines: Iterator[tuple[str, list[str]]]) -> Iterator[Entry]:
     at, columns, header = 0, {}, True
     for where, cells in lines:
         if not columns:
@@ -126,6 +140,8 @@ def _lines(raw: Path, table: Table) -> Iterator[tuple[str, list[str]]]:
         return
     with _open(raw / table.file) as book:
         for number, values in enumerate(book[table.sheet].values, start=1):
+            if number > _MAX_ROWS:  # empty ones fill the gap before a huge number
+                raise ValueError(f"more than {_MAX_ROWS:,} rows")
             cells = ["" if value is None else str(value) for value in values]
             if any(clean(cell) for cell in cells):
                 yield f"{table} row {number}", cells
@@ -141,19 +157,34 @@ def _sheets(file: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _open(file: Path) -> Iterator["Workbook"]:
-    """Open an XLSX file for its stored values; compute nothing, follow no link."""
+    """Open an XLSX file for its stored values; compute nothing, follow no link.
+
+    Raises:
+        ValueError: it is damaged, or a small file that unpacks to a huge one.
+        OSError: it cannot be read.
+    """
     try:
         import openpyxl  # imported here, because rendering needs no spreadsheets
     except ImportError:
         raise UserError(
             f"reading the spreadsheet {file} takes openpyxl: pip install openpyxl"
         ) from None
-    with warnings.catch_warnings():  # about unknown styles
-        warnings.simplefilter("ignore", UserWarning)
-        book = openpyxl.load_workbook(
-            file, read_only=True, data_only=True, keep_links=False
-        )
-    try:
-        yield book
-    finally:
-        book.close()
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(open_regular(file, _MAX_BYTES))
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > _MAX_BYTES:
+                raise ValueError(f"it unpacks to {unpacked / 1e6:,.0f} MB")
+            with warnings.catch_warnings():  # about unknown styles
+                warnings.simplefilter("ignore", UserWarning)
+                book = openpyxl.load_workbook(
+                    stream, read_only=True, data_only=True, keep_links=False
+                )
+            stack.callback(book.close)
+            yield book
+        except (OSError, UserError):
+            raise
+        except Exception as error:  # zipfile, XML and openpyxl raise many types
+            text = " ".join(str(error).split())[:150]
+            raise ValueError(f"{type(error).__name__}: {text}") from error

@@ -1,10 +1,13 @@
 """Read label tables; the header, never the position, names the AU of a column."""
 
 import csv
+import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
+
+from au_jax.runtime.files import open_regular
 
 LARGEST_AU = 99
 # An unclosed quote makes one cell of many lines. That shall be a bad row, no csv.Error.
@@ -63,20 +66,23 @@ def codes(
     return row
 
 
-def open_table(file: Path) -> TextIO:
+def open_table(file: Path) -> io.TextIOWrapper:
     """Open a table in UTF-8, or in UTF-16 with a byte-order mark; any line ends.
 
     Bytes of any other encoding are replaced.
 
     Raises:
         ValueError: the file is not text.
+        OSError: it cannot be read, or is no regular file.
     """
-    with file.open("rb") as stream:
-        start = stream.read(4096)
+    stream = open_regular(file)
+    start = stream.read(4096)
+    stream.seek(0)
     encoding = "utf-16" if start.startswith(_UTF16_MARKS) else "utf-8-sig"
     if encoding != "utf-16" and b"\0" in start:
+        stream.close()
         raise ValueError("not text, or UTF-16 without its mark; save it as UTF-8")
-    return file.open(newline="", encoding=encoding, errors="replace")
+    return io.TextIOWrapper(stream, encoding, "replace", newline="")
 
 
 def rows(file: Path) -> Iterator[tuple[int, list[str]]]:

@@ -21,6 +21,7 @@ from au_jax.faces.landmarks import FROM_68
 from au_jax.raw.label_table import clean
 from au_jax.raw.name_store import Names
 from au_jax.raw.row import Reject, Row
+from au_jax.runtime.files import open_regular
 
 _CHOSEN = {49: np.arange(49), 66: np.arange(17, 66), 68: FROM_68}
 _BREAK = re.compile(r"[,;\s]+")
@@ -49,7 +50,7 @@ def open_landmarks(file: Path, base: int) -> LandmarkFile:
         UserError: the file cannot be read, or its header cannot be used.
     """
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             first = stream.readline().decode("utf-8-sig", "replace")
             columns, separator = _header(first, file)
             offsets, lines = Names(), Names()
@@ -78,7 +79,7 @@ def attach(
 ) -> Iterator[Row | Reject]:
     """Yield the rows with their landmarks; reject rows that the file does not name."""
     used = Names()
-    with known.file.open("rb") as stream:
+    with open_regular(known.file) as stream:
         for item in items:
             used.add(item.path)
             if isinstance(item, Reject):

@@ -52,8 +52,15 @@ def _raise(error: OSError) -> None:
 def pictures(raw: Path, folder: PurePosixPath) -> list[str]:
     """Return the pictures directly in a folder, as sorted paths relative to `raw`."""
     with os.scandir(raw / folder) as entries:
-        names = [e.name for e in entries if is_picture(e.name) and not e.is_dir()]
+        names = [e.name for e in entries if is_picture(e.name) and not _is_dir(e)]
     return [str(folder / name) for name in sorted(names)]
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself; reading the picture will say so
+        return False
 
 
 def picture_finder(tree: Tree) -> Callable[[str, str], str | None]:

@@ -189,22 +189,29 @@ def forward(
     if "landmark_regression" in terms:
         outputs["landmarks"] = apply_in_training("landmark_detector", task, features[0])
 
-    # The pairs of the alignment.
-    def aligned(encoding: LandmarkEncoding) -> Array:
-        if aligned_landmarks == "features":
-            return encoding.features
-        return encoding.attention.sum(axis=-1, keepdims=True)
-
-    constants = Constants(sg(features), sg(aligned(landmarks)), sg(background), stats)
+    own, others = (
+        landmarks_to_align(encoding, aligned_landmarks)
+        for encoding in (landmarks, recombined_landmarks)
+    )
+    constants = Constants(sg(features), sg(own), sg(background), stats)
     pairs = {
         "feature": (reconstructed, constants.features),
-        "landmark": (aligned(recombined_landmarks)[::-1], constants.landmark_features),
+        "landmark": (others[::-1], constants.landmark_features),
         "background": (recombined_background, constants.background),
     }
     for kind in KINDS:
         if f"alignment_{kind}" in terms:
             outputs |= project(networks, generator, kind, *pairs[kind])
     return outputs, constants
+
+
+def landmarks_to_align(
+    encoding: LandmarkEncoding, kind: Literal["features", "attention"]
+) -> Float[Array, "d b f f c"]:
+    """Return what `alignment_landmark` compares: see `forward`."""
+    if kind == "features":
+        return encoding.features
+    return encoding.attention.sum(axis=-1, keepdims=True)
 
 
 def project(

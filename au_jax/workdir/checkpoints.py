@@ -115,6 +115,7 @@ def save(
     if processes.first():  # the others write no JSON
         stored |= {name: digests.of_arrays(tree) for name, tree in trees.items()}
         stored |= {name: digests.of_json(value) for name, value in text.items()}
+        stored["digests"] = digests.of_json(stored)
     items = ocp.args.Composite(
         notes=ocp.args.JsonSave(text["notes"]),
         digests=ocp.args.JsonSave(stored),
@@ -184,10 +185,18 @@ def _read_json(manager: ocp.CheckpointManager, step: int, name: str) -> dict[str
     return value
 
 
+def _read_digests(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
+    """The digests of a checkpoint, which have a digest of their own."""
+    stored = _read_json(manager, step, "digests")
+    if stored and stored.pop("digests", None) != digests.of_json(stored):
+        raise damaged(Path(manager.directory) / str(step), "its digests")
+    return stored
+
+
 def _compare_json(
     manager: ocp.CheckpointManager, step: int, name: str, value: Any
 ) -> None:
-    stored = _read_json(manager, step, "digests")
+    stored = _read_digests(manager, step)
     if stored and stored.get(name) != digests.of_json(value):
         raise damaged(Path(manager.directory) / str(step), f"its {name}")
 
@@ -226,7 +235,7 @@ def _restore(
 ) -> dict[str, Any]:
     """Restore some items of a checkpoint and compare them with their digests."""
     folder = Path(manager.directory) / str(step)
-    stored = _read_json(manager, step, "digests")
+    stored = _read_digests(manager, step)
     for name, tree in shapes.items() if stored else ():
         if not isinstance(stored.get(name), dict):
             raise damaged(folder, "its digests")

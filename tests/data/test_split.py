@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from au_jax.data import reader
+from au_jax.data.reader import forget_open_files
 from au_jax.data.split import labels, open_split
 from au_jax.errors import UserError
+from au_jax.preparation.checks.dataset import open_prepared
 from tests.prepared_sets import read_examples
 from tests.synthetic import write_prepared
 
@@ -141,3 +143,22 @@ def test_a_picture_that_cannot_be_decoded(data_dir: str, encoded: bytes, monkeyp
         UserError, match=rf"record 1 .* damaged .no picture, from {path}"
     ):
         split[1]
+
+
+def test_no_class_of_a_foreign_folder_is_imported(tmp_path, monkeypatch):
+    """TFDS would import it: the folder of the data is importable here."""
+    write_prepared(tmp_path, "bp4d")
+    folder = tmp_path / "bp4d" / "1.0.0"
+    evil = tmp_path / "evil_features.py"
+    evil.write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\nclass Tensor: pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    features = folder / "features.json"
+    ours = "tensorflow_datasets.core.features.tensor_feature.Tensor"
+    assert ours in features.read_text()
+    features.write_text(features.read_text().replace(ours, "evil_features.Tensor"))
+    forget_open_files()
+    with pytest.raises(UserError, match=r"names the class 'evil_features\.Tensor'"):
+        open_split(tmp_path, "bp4d", "train", (1, 2))
+    with pytest.raises(UserError, match=r"names the class 'evil_features\.Tensor'"):
+        open_prepared(folder)
+    assert not (tmp_path / "executed").exists()

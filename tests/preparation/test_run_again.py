@@ -187,7 +187,7 @@ def test_a_process_that_dies(raw, out):
 
 def test_two_runs_at_once(raw, out):
     def make():
-        with pytest.raises(UserError, match="another run"):
+        with pytest.raises(UserError, match="another program is preparing"):
             prepare(raw, out)
         return make_finder()
 

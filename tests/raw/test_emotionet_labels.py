@@ -1,9 +1,17 @@
 """Expected: the labels of the CSV file, and the columns of the release."""
 
+import contextlib
 import csv
+import zipfile
+from pathlib import PurePosixPath
 
 import openpyxl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from au_jax.errors import UserError
+from au_jax.raw.emotionet_labels import labelled, tables
 from tests.raw.test_emotionet import name, of, path, read
 from tests.raw_trees import emotionet_table, url, write_emotionet, write_picture
 
@@ -76,3 +84,61 @@ def test_pictures_coded_twice_and_differently_are_left_out(tmp_path):
         (path(2), "duplicate"),
         (path(6), "duplicate"),
     }
+
+
+def rezipped(file, change):
+    """Write an XLSX file again, with its members changed by `change(name, data)`."""
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, change(name, data))
+
+
+def spreadsheet(tmp_path):
+    file = tmp_path / "table.xlsx"
+    rows = (["URL", "'AU 1'"], ["http://a/N_1/N_1_2.jpg", 1])
+    as_sheets(file, {"Sheet1": rows})
+    return file
+
+
+def read_all(raw):
+    usable, rejects = tables(raw, PurePosixPath("table.xlsx"))
+    return [entry for table in usable for entry in labelled(raw, table)], rejects
+
+
+def test_spreadsheet_that_unpacks_to_gigabytes_is_refused(tmp_path):
+    file = spreadsheet(tmp_path)
+    assert len(read_all(tmp_path)[0]) == 1
+    rezipped(file, lambda name, data: data + bytes(10**9 * name.endswith("sheet1.xml")))
+    entries, rejects = read_all(tmp_path)
+    assert not entries
+    assert "it unpacks to 1,0" in rejects[0].detail
+
+
+def test_row_of_a_huge_number_is_refused(tmp_path):
+    rezipped(
+        spreadsheet(tmp_path), lambda _, data: data.replace(b'r="2"', b'r="999999999"')
+    )
+    with pytest.raises(UserError, match="more than 1,048,576 rows"):
+        read_all(tmp_path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0, 0.999), st.binary(min_size=1, max_size=8), st.booleans())
+def test_any_damage_to_a_spreadsheet_is_one_line(tmp_path_factory, place, new, inside):
+    """Change bytes of the packed file, or of the members inside it."""
+    folder = tmp_path_factory.mktemp("xlsx")
+    file = spreadsheet(folder)
+
+    def damaged(data):
+        at = int(place * len(data))
+        return data[:at] + new + data[at + len(new) :]
+
+    if inside:
+        rezipped(file, lambda _, data: damaged(data))
+    else:
+        file.write_bytes(damaged(file.read_bytes()))
+    with contextlib.suppress(UserError):
+        _, rejects = read_all(folder)
+        assert all("\n" not in reject.detail for reject in rejects)

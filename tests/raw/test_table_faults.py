@@ -5,12 +5,14 @@ that is not text, or names a column twice, gives no rows.
 """
 
 import functools
+import os
 import re
 
 import pytest
 
 from au_jax.errors import UserError
 from au_jax.raw import bp4d, disfa, emotionet, folder, lists, rafau
+from au_jax.raw.label_table import header_problem
 from au_jax.raw.row import Row
 from tests import raw_trees
 
@@ -129,3 +131,11 @@ def test_a_missing_column_is_an_uncoded_au(tmp_path, name):
         path: {au: on for au, on in aus.items() if au != 1}
         for path, aus in plain.items()
     }
+
+
+@pytest.mark.timeout(20)
+def test_pipe_or_device_is_no_table(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "zero.csv").symlink_to("/dev/zero")
+    for name in ("pipe.csv", "zero.csv"):
+        assert header_problem(tmp_path / name) == "not a regular file"

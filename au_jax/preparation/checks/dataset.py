@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import tensorflow_datasets as tfds
-
-from au_jax.data.reader import forget_open_files
+from au_jax.data.reader import forget_open_files, open_builder
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 
@@ -59,7 +57,7 @@ def open_prepared(directory: Path) -> Prepared:
     """
     forget_open_files()
     try:
-        info = tfds.builder_from_directory(directory).info
+        info = open_builder(directory).info
         aus = tuple(int(au) for au in cast(Any, info.metadata)["aus"])
         sizes = {name: split.num_examples for name, split in info.splits.items()}
         file = directory / "counts.json"
