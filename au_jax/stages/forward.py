@@ -126,8 +126,7 @@ def forward(
         batch_stats: Running statistics of the task group before the step.
         batch: Both domains, source first; images in -1..1.
         terms: The active loss terms. Outputs that only other terms need are omitted.
-        aligned_landmarks: The reading of "landmark features" in eq. 2: the 64-channel
-            features of E_l, or the attention that enters G_st.
+        aligned_landmarks: Which "landmark features" eq. 2 aligns.
     """
     task, generator = players["task"], players["generator"]
     stats = dict(batch_stats)
@@ -143,8 +142,9 @@ def forward(
     landmarks = encode_landmarks(networks, task["landmark_encoder"], features)
 
     # 2. Backgrounds B.
-    background_params = generator["background_generator"]
-    background = extract_background(networks, background_params, sg(features))
+    background = extract_background(
+        networks, generator["background_generator"], sg(features)
+    )
 
     # 3. Recombined features X: the other domain's landmarks, this domain's background.
     generator_params = generator["feature_generator"]
@@ -152,18 +152,9 @@ def forward(
         networks, generator_params, sg(landmarks.attention[::-1]), background
     )
 
-    # 4. Second round, with E_l frozen (E_l*). X_{d'} carries the landmarks of d, so
-    #    swapping its attention gives A'_d; G_st turns A' and B' into F'.
-    frozen = sg(task["landmark_encoder"])
-    recombined_landmarks = encode_landmarks(networks, frozen, recombined)
-    recombined_background = extract_background(
-        networks, background_params, sg(recombined)
-    )
-    reconstructed = generate(
-        networks,
-        generator_params,
-        sg(recombined_landmarks.attention[::-1]),
-        recombined_background,
+    # 4. Second round, with E_l frozen (E_l*): A', B' and F'.
+    recombined_landmarks, recombined_background, reconstructed = second_round(
+        networks, players, recombined
     )
 
     # 5. AU logits. All four applications update the running statistics, in this order;
@@ -189,20 +180,42 @@ def forward(
     if "landmark_regression" in terms:
         outputs["landmarks"] = apply_in_training("landmark_detector", task, features[0])
 
-    own, others = (
-        landmarks_to_align(encoding, aligned_landmarks)
-        for encoding in (landmarks, recombined_landmarks)
-    )
+    own = landmarks_to_align(landmarks, aligned_landmarks)
+    others = landmarks_to_align(recombined_landmarks, aligned_landmarks)
     constants = Constants(sg(features), sg(own), sg(background), stats)
-    pairs = {
-        "feature": (reconstructed, constants.features),
-        "landmark": (others[::-1], constants.landmark_features),
-        "background": (recombined_background, constants.background),
-    }
-    for kind in KINDS:
+    for kind, reconstruction, supervisor in (
+        ("feature", reconstructed, constants.features),
+        ("landmark", others[::-1], constants.landmark_features),
+        ("background", recombined_background, constants.background),
+    ):
         if f"alignment_{kind}" in terms:
-            outputs |= project(networks, generator, kind, *pairs[kind])
+            outputs |= project(networks, generator, kind, reconstruction, supervisor)
     return outputs, constants
+
+
+def second_round(
+    networks: Networks,
+    players: dict[str, Params],
+    recombined: Float[Array, "d b f f c"],
+) -> tuple[LandmarkEncoding, Float[Array, "d b f f c"], Float[Array, "d b f f c"]]:
+    """Separate and recombine X: return E_l*(X), B' = G_b(sg X), and F'.
+
+    X_{d'} carries the landmarks of d, so swapping its attention gives A'_d; G_st turns
+    A' and B' into F'.
+    """
+    generator = players["generator"]
+    frozen = sg(players["task"]["landmark_encoder"])
+    landmarks = encode_landmarks(networks, frozen, recombined)
+    background = extract_background(
+        networks, generator["background_generator"], sg(recombined)
+    )
+    reconstructed = generate(
+        networks,
+        generator["feature_generator"],
+        sg(landmarks.attention[::-1]),
+        background,
+    )
+    return landmarks, background, reconstructed
 
 
 def landmarks_to_align(

@@ -55,8 +55,7 @@ def open_manager(
         UserError: a checkpoint is damaged, or the folder cannot be read.
     """
     if read_only:
-        options = ocp.CheckpointManagerOptions(read_only=True)
-        return _open(directory, options)
+        return _open(directory, ocp.CheckpointManagerOptions(read_only=True))
     policies: list[Any] = [checkpoint_managers.LatestN(2)]
     for domain in domains:
         best = checkpoint_managers.BestN(
