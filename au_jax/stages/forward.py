@@ -142,9 +142,8 @@ def forward(
     landmarks = encode_landmarks(networks, task["landmark_encoder"], features)
 
     # 2. Backgrounds B.
-    background = extract_background(
-        networks, generator["background_generator"], sg(features)
-    )
+    background_params = generator["background_generator"]
+    background = extract_background(networks, background_params, sg(features))
 
     # 3. Recombined features X: the other domain's landmarks, this domain's background.
     generator_params = generator["feature_generator"]
