@@ -19,6 +19,7 @@ from au_jax.preparation.checks import plots
 from au_jax.preparation.checks.dataset import Prepared
 from au_jax.preparation.checks.findings import Finding
 from au_jax.preparation.checks.statistics import SplitStatistics
+from au_jax.raw.folder_table import path_problem
 
 SAMPLE = 24  # faces shown per split
 LISTED = 200  # rejected files listed per reason
@@ -177,6 +178,8 @@ def _rejected(
 def _thumbnails(raw: Path, paths: Sequence[str], show: drawing.Show) -> str:
     figures = []
     for path in paths:
+        if path_problem(path):  # it was refused because it leaves the folder
+            continue
         try:
             picture = drawing.draw_face(read_image(raw / path), show=show, side=160)
         except (UnusableImage, cv2.error, OSError, ValueError):
