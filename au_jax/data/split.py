@@ -18,6 +18,10 @@ from au_jax.types import SIDE, Example
 RENDERED = ("faces_lab", "faces_wild")  # these are made without a raw folder
 
 
+class NoSuchSplit(UserError):
+    """A data set lacks a split, or the split is empty."""
+
+
 @dataclasses.dataclass(frozen=True)
 class FaceSplit:
     """A split whose AU columns are the AUs of `aus`, in this order.
@@ -104,7 +108,8 @@ def open_split(
     """Open `split` ("train", "val[:80%]", ...) of the newest version of a data set.
 
     Raises:
-        UserError: no such data set, no such split in it, or no image in that.
+        NoSuchSplit: the data set lacks the split, or it has no image.
+        UserError: there is no such data set, or it is damaged.
     """
     directory = _newest_version(Path(data_dir).expanduser(), name)
     try:
@@ -120,12 +125,12 @@ def open_split(
     try:
         length = splits[split].num_examples
     except (KeyError, ValueError) as error:
-        raise UserError(
+        raise NoSuchSplit(
             f"{directory} has no split {split!r}; it has: {sizes}"
             " and parts of them, such as 'val[:80%]'"
         ) from error
     if not length:
-        raise UserError(f"{directory}: split {split!r} is empty; it has: {sizes}")
+        raise NoSuchSplit(f"{directory}: split {split!r} is empty; it has: {sizes}")
     return FaceSplit(directory, split, tuple(aus), coded, length)
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from au_jax.data.split import FaceSplit, open_split
-from au_jax.errors import UserError
+from au_jax.data.split import FaceSplit, NoSuchSplit, open_split
 from au_jax.evaluation import faces_png, metrics, report, tables
 from au_jax.evaluation.inference import load_best, predict_split, score_predictions
 from au_jax.evaluation.report import ModelReport, PathScores, Report
@@ -77,16 +76,17 @@ def open_splits(config: Config, split: str) -> dict[str, FaceSplit]:
     """Open the split of each domain that has it.
 
     Raises:
-        UserError: no domain has it.
+        NoSuchSplit: no domain has it.
+        UserError: a data set is absent or damaged.
     """
     found: dict[str, FaceSplit] = {}
-    errors: list[UserError] = []
+    errors: list[NoSuchSplit] = []
     for domain in DOMAINS:
         try:
             found[domain] = open_split(
                 config.data.data_dir, config.data[domain], split, config.data.aus
             )
-        except UserError as error:
+        except NoSuchSplit as error:
             errors.append(error)
     if not found:
         raise errors[0]
