@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 def start(
     workdir: Path, data_dir: str, *arguments: str, devices: int = 1
 ) -> subprocess.Popen[str]:
-    """Start the training program, with its messages in one pipe."""
+    """Start the training program, with stdout and stderr in one pipe."""
     command = [
         *(sys.executable, "-m", "au_jax.main"),
         f"--workdir={workdir}",

@@ -67,7 +67,7 @@ NUM_FACES: dict[str, Callable[[int], int]] = {
 
 
 def write_photographs(folder: Path, count: int) -> list[Path]:
-    """Write pictures of so many people."""
+    """Write a picture of each of the first people."""
     paths = [folder / f"person{i}.png" for i in range(count)]
     for i, path in enumerate(paths):
         cv2.imwrite(str(path), photo(i).image[..., ::-1])

@@ -72,7 +72,7 @@ def main():
     ("end", "said"),
     [("raise UserError('full')", ["error: full"]), ("", ["dropped", "callback"])],
 )
-def test_tracebacks_of_callbacks_appear_only_beside_a_good_end(end, said):
+def test_tracebacks_of_callbacks_are_held_back_after_a_failure(end, said):
     program = "import sys\nfrom au_jax.errors import *" + DROPPED.format(end)
     command = [sys.executable, "-c", program + "run_program(main)"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -101,7 +101,7 @@ def test_unforeseen_error_is_one_line_with_the_place_of_its_traceback(tmp_path):
     ("program", "code"),
     [("au_jax --help", 141), ("au_jax.predict --helpfull", 1)],  # absl's own code
 )
-def test_reader_of_the_output_that_ends_first_is_no_error(program, code):
+def test_a_closed_output_pipe_is_not_an_error(program, code):
     command = f"{sys.executable} -m {program} | true; echo ${{PIPESTATUS[0]}}"
     bash = ["bash", "-c", command]
     done = subprocess.run(bash, cwd=ROOT, capture_output=True, text=True)

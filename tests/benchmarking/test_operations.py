@@ -1,4 +1,4 @@
-"""Expected: operations counted by hand, and those of the paper's step."""
+"""Expected: operations counted by hand, and the number in a step of the paper."""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ def test_a_convolution_and_its_gradients() -> None:
         return (convolution.convolve(x, kernel) ** 2).sum()
 
     assert operations.count(jax.grad(loss, (0, 1)), x, kernel) == 3 * forward
-    # The gradient of the input alone: that of the kernel feeds nothing.
+    # Only the input's gradient: nothing uses the kernel's.
     assert operations.count(jax.grad(loss, 0), x, kernel) == 2 * forward
 
 

@@ -5,7 +5,7 @@ import sys
 
 from tests.programs import ROOT
 
-# A program of its own: the type checks in the tests refuse a state of shapes.
+# In its own process: the tests' type checks refuse a state of abstract shapes.
 SCRIPT = """
 import jax
 import jax.numpy as jnp

@@ -56,7 +56,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_batch_that_a_killed_worker_leaves_is_freed_in_silence(tmp_path):
+def test_a_batch_of_a_killed_worker_is_freed_silently(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(KILLED_WITH_A_BATCH)
     ended = subprocess.run(

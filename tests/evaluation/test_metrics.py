@@ -11,7 +11,7 @@ NAN = float("nan")
 
 
 def drawn(n: int = 60, unknown: float = 0.2) -> tuple[np.ndarray, ...]:
-    """Return probabilities with ties, labels, and which are known, for three AUs."""
+    """Return probabilities (with ties), labels and which are known, for three AUs."""
     rng = np.random.default_rng(0)
     probabilities = np.round(rng.random((n, 3)), 1)
     aus = (rng.random((n, 3)) < 0.2 + 0.6 * probabilities).astype(np.float32)

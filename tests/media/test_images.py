@@ -134,7 +134,7 @@ def test_what_follows_the_end_does_not_matter():
         (b"BM" + bytes(60), "unreadable"),
     ],
 )
-def test_what_is_no_picture(data, reason, tmp_path):
+def test_a_file_without_a_picture_is_refused(data, reason, tmp_path):
     file = tmp_path / "0001.jpg"
     file.write_bytes(data)
     with pytest.raises(UnusableImage) as error:
@@ -164,7 +164,7 @@ def png_of(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def test_bomb_is_refused_before_it_is_decoded():
+def test_a_bomb_is_refused_before_it_is_decoded():
     assert decode_image(png_of(3000, 2000)).shape == (2000, 3000, 3)
     data = png_of(32_000, 32_000)
     assert len(data) < 200_000

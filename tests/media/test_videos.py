@@ -51,7 +51,7 @@ def test_skipped_frames_are_counted(clip):
     assert abs(image.mean() - STEP * 4) < 3
 
 
-def test_a_file_that_is_no_video(tmp_path):
+def test_a_file_without_a_video_is_refused(tmp_path):
     (tmp_path / "text.mp4").write_text("text")
     with pytest.raises(UnusableImage, match="not a video that OpenCV can decode"):
         Video(tmp_path / "text.mp4")
@@ -61,7 +61,7 @@ NAMES = ["12:30.avi", "http:x.avi", "file:x.avi", "img_%03d.avi", "a%20b.avi", "
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_name_is_a_name_and_no_url_or_pattern(clip, tmp_path, monkeypatch, name):
+def test_a_name_is_not_read_as_a_url_or_pattern(clip, tmp_path, monkeypatch, name):
     shutil.copy(clip, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     video = Video(Path(name))
@@ -69,7 +69,7 @@ def test_name_is_a_name_and_no_url_or_pattern(clip, tmp_path, monkeypatch, name)
     video.close()
 
 
-def test_folder_named_like_a_server_is_not_asked(clip, tmp_path, monkeypatch):
+def test_a_folder_named_like_a_server_makes_no_request(clip, tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         folder = tmp_path / "http:" / f"127.0.0.1:{server.getsockname()[1]}"
@@ -89,7 +89,7 @@ def test_folder_named_like_a_server_is_not_asked(clip, tmp_path, monkeypatch):
         "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{clip}\n#EXT-X-ENDLIST\n",
     ],
 )
-def test_playlist_does_not_open_what_it_names(clip, tmp_path, text):
+def test_a_playlist_opens_no_other_file(clip, tmp_path, text):
     shutil.copy(clip, tmp_path / "clip.avi")
     playlist = tmp_path / "list.mp4"
     playlist.write_text(text.format(clip="clip.avi"))
@@ -98,7 +98,7 @@ def test_playlist_does_not_open_what_it_names(clip, tmp_path, text):
 
 
 @pytest.mark.timeout(20)
-def test_pipe_and_device_are_no_videos(tmp_path):
+def test_pipes_and_devices_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "zero.mp4").symlink_to("/dev/zero")
     for name in ("pipe.mp4", "zero.mp4"):

@@ -134,7 +134,8 @@ def test_files_that_are_not_models_are_refused(tmp_path):
     path.write_bytes(
         path.read_bytes().replace((50 << 20).to_bytes(4, "little"), b"2000")
     )
-    with pytest.raises(UserError, match="it is compressed"):  # whatever size it claims
+    # The size that the archive claims is not trusted.
+    with pytest.raises(UserError, match="it is compressed"):
         file.load(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("card.json", b" " * (2 << 20))
@@ -155,13 +156,13 @@ def test_finite_but_huge_weights_are_refused(path, value):
 
 
 @pytest.mark.timeout(20)
-def test_pipe_is_not_waited_for(tmp_path):
+def test_a_pipe_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UserError):
         file.load(tmp_path / "pipe")
 
 
-def test_file_that_may_not_be_read_is_not_called_damaged(path, monkeypatch):
+def test_an_unreadable_file_is_not_called_damaged(path, monkeypatch):
     def refuse(_):
         raise PermissionError(13, "Permission denied")
 

@@ -1,4 +1,4 @@
-"""Expected: every picture of a folder is listed, whatever it is; names are checked."""
+"""Expected: every picture in a folder is listed, readable or not; names are checked."""
 
 import os
 
@@ -8,7 +8,7 @@ from au_jax.errors import UserError
 from au_jax.prediction.inputs import expand, read
 
 
-def test_what_cannot_be_read_in_a_folder_is_a_row(tmp_path):
+def test_an_unreadable_entry_of_a_folder_is_a_row(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "gone.png").symlink_to("nowhere")
     (tmp_path / "self").symlink_to(".")
@@ -21,7 +21,7 @@ def test_what_cannot_be_read_in_a_folder_is_a_row(tmp_path):
     assert all(frame.image is None and frame.error for frame in frames)
 
 
-def test_the_results_inside_the_input_are_no_input(tmp_path):
+def test_results_inside_the_input_are_not_predicted(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
     (tmp_path / "out/overlay").mkdir(parents=True)
     (tmp_path / "out/overlay/0000_a.jpg").write_bytes(b"")
@@ -31,6 +31,6 @@ def test_the_results_inside_the_input_are_no_input(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", "9" * 20, "²", "x" * 300, "a\0b"])
-def test_a_name_that_cannot_be_is_one_line(name):
+def test_an_impossible_name_is_one_line(name):
     with pytest.raises(UserError):
         expand([name])

@@ -31,7 +31,7 @@ class Face:
         return self.damage in HARMLESS
 
     def picture(self) -> np.ndarray:
-        """Return the picture in BGR: black if the finder shall find no face."""
+        """Return the picture in BGR: black if the finder is to find no face."""
         rgb = [LEVELS[code] for code in self.codes]
         seen = self.damage != "no face"
         return np.full((60, 50, 3), rgb[::-1], np.uint8) * np.uint8(seen)
@@ -198,7 +198,7 @@ def as_lists(raw: Path, some: list[Face], order: tuple[int, ...]) -> dict[str, F
 
 
 def in_a_video(some: list[Face]) -> list[Face]:
-    """Make faces those of a video: none is absent, and each has a coded AU."""
+    """Turn faces into frames of a video: none is absent, and each has a coded AU."""
     changed = {"short row": "bad code", **dict.fromkeys(SPOILS_PICTURE[:-1], "")}
     return [
         Face(

@@ -46,7 +46,7 @@ def test_cut_keeps_every_item_in_order():
     assert [len(some) for some, _ in assemble.cut(rejects)] == [2048, 2048, 904]
 
 
-def test_each_rejection_is_named_whatever_its_name(tmp_path):
+def test_each_rejection_is_listed_under_any_name(tmp_path):
     odd = os.fsdecode(b"F001/\xff.jpg")
     items = [row(1), Reject(odd, "bad_name", 'a "quoted", word'), row(2), row(3)]
     actual = faces([("", ""), ("no_face", "none"), ("", "")])

@@ -47,7 +47,7 @@ def test_the_same_data_set(raw, tmp_path, options):
 
 
 def test_the_local_run_finds_beams_results(raw, tmp_path, monkeypatch):
-    """Otherwise the local run would do Beam's work, and the test above pass anyway."""
+    """If the local run redid Beam's work, the test above would pass anyway."""
     done = []
     find_faces = on_beam.find_faces
 

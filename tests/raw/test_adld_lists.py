@@ -146,7 +146,7 @@ def test_the_wild_photographs_by_lists(tmp_path):
     lists.mkdir()
     for split in ("val", "test"):
         paths = [item.path for item in items if item.split == split]
-        # Halves of both, so that tables do not decide.
+        # Half of each table, so that the lists decide, not the tables.
         other = [item.path for item in items if item.split not in (split, "train")]
         text = "\n".join((*paths[::2], *other[1::2]))
         (lists / f"emotioNet_{split}_path.txt").write_text(text)

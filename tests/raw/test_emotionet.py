@@ -44,7 +44,7 @@ def test_a_whole_tree(tmp_path):
     assert first.aus == {1: False, 12: True}  # 3 is 999 = not annotated
     assert second.aus == {1: True, 12: True}
     assert (first.subject, first.task, first.frame) == ("", "", 1)
-    # The lists hold a detector's codes, not those of human coders.
+    # The lists hold a detector's codes, not human coders'.
     assert all(row.aus == {} for row in rows if row.split == "train")
 
 

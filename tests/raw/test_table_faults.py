@@ -134,7 +134,7 @@ def test_a_missing_column_is_an_uncoded_au(tmp_path, name):
 
 
 @pytest.mark.timeout(20)
-def test_pipe_or_device_is_no_table(tmp_path):
+def test_pipes_and_devices_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "zero.csv").symlink_to("/dev/zero")
     for name in ("pipe.csv", "zero.csv"):

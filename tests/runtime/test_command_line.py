@@ -1,3 +1,5 @@
+"""Flags and config overrides. Expected: the values given, or one line."""
+
 import pathlib
 from typing import Any
 
@@ -17,7 +19,7 @@ def _in_the_checkout(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
 
 
-def parse(*arguments: str) -> Any:  # a ConfigDict, whose types are those of one level
+def parse(*arguments: str) -> Any:  # a ConfigDict, typed for one level only
     argv = ["main", *arguments]
     values = flags.FlagValues()
     config_flags.DEFINE_config_file(

@@ -67,7 +67,7 @@ def test_folder_that_does_not_exist(tmp_path):
 
 
 def irregular(tmp_path: Path) -> dict[str, Path]:
-    """Return paths that are no regular files, or cannot be opened, by what they are."""
+    """Return, by kind, paths that are not regular files or cannot be opened."""
     pipe, link, server = (tmp_path / name for name in ("pipe", "link", "socket"))
     os.mkfifo(pipe)
     link.symlink_to(link)
@@ -84,7 +84,7 @@ def irregular(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.mark.timeout(20)
-def test_only_regular_files_are_opened_and_none_is_waited_for(tmp_path):
+def test_only_regular_files_are_opened_and_pipes_never_block(tmp_path):
     for said, path in irregular(tmp_path).items():
         match = said if said[0].isupper() else "not a regular file"
         with pytest.raises(OSError, match=match):

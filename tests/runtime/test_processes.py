@@ -52,7 +52,7 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(tmp_path):
     for process in start_two(both, data, *flags):
         finish(process)
 
-    # Each device has the same rows, and two numbers have only one sum: equal bits.
+    # Each device has the same rows, and two numbers add up in one way only: equal bits.
     one = tmp_path / "one"
     finish(start(one, data, *flags, devices=2))
     assert metrics(both) == metrics(one)

@@ -217,7 +217,7 @@ def test_unused_terms_and_networks_are_omitted():
     }
     assert set(state.params["generator"]) == GENERATORS
     step = joint.make_train_step(config, optimizers, ONES)
-    # Only the terms: the type checks would refuse a state of shapes.
+    # Only the terms: the tests' type checks refuse a state of abstract shapes.
     terms = jax.eval_shape(lambda *x: step(*x)[1], state, random_batch(config))
     assert "landmark_regression" not in terms
     assert "alignment_feature" in terms

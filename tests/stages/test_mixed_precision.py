@@ -17,7 +17,7 @@ JAXPRS = (core.ClosedJaxpr, core.Jaxpr)  # pyright: ignore[reportPrivateImportUs
 
 
 def equations(jaxpr: Any) -> Iterator[Any]:
-    """Return all equations, of nested programs too, except those only CPUs run."""
+    """Return all equations, nested ones too, except those that only CPUs run."""
     for equation in jaxpr.eqns:
         nested = list(equation.params.values())
         if equation.primitive.name == "cond":

@@ -1,3 +1,5 @@
+"""Values of a config. Expected: what the networks and the loop accept, or one line."""
+
 import pathlib
 from typing import Any
 
@@ -13,7 +15,7 @@ from au_jax.training.config_checks import check_values
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def tiny() -> Any:  # a ConfigDict, whose types are those of one level
+def tiny() -> Any:  # a ConfigDict, typed for one level only
     config = load_config(["main", f"--config={ROOT / 'configs' / 'joint.py'}:tiny"])
     assert config is not None
     return config

@@ -3,9 +3,9 @@
 Each layout repeats itself bit for bit. Layouts sum over devices in different orders:
 the last digits differ, and training amplifies that. Gradient norms and Adam's moments
 differ more than losses and parameters, probably because gradients jump where a rounding
-changes a maximum of CBAM's pooling or a sign at a PReLU. Decisions jump, too. The
-largest measured differences on two kinds of CPU, relative to the value or the norm (the
-tolerances are about ten times as large):
+changes a maximum of CBAM's pooling or a sign at a PReLU. Decisions, and so scores, jump
+as well. The largest measured differences on two kinds of CPU, relative to the value or
+the norm (the tolerances are about ten times as large):
 
     landmarks   losses 3e-7   gradient norms 3e-3   parameters 2e-7   moments 8e-4
     joint       losses 3e-4   gradient norms 4e-3   parameters 3e-5   moments 2e-3
@@ -98,7 +98,7 @@ def assert_same_run(actual, expected, stage):
 def distance(actual, expected):
     """Return the norm of all differences, relative to the norm of all numbers.
 
-    A single number may differ: Adam's steps have the sign of gradients of noise.
+    Single numbers may differ: where a gradient is noise, Adam steps by its sign.
     """
     one, other = (
         np.concatenate([np.ravel(leaf).astype(float) for leaf in jax.tree.leaves(tree)])

@@ -48,7 +48,7 @@ def guarded(monkeypatch):
 
 
 @pytest.mark.usefixtures("guarded")
-def test_steps_logs_validation_and_checkpoints_transfer_nothing_in_secret(
+def test_steps_logs_validation_and_checkpoints_make_no_implicit_transfer(
     config, tmp_path
 ):
     run_stage(config, tmp_path)

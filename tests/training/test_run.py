@@ -136,7 +136,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(data_dir, tmp_path):
 
 
 class Met(Exception):
-    """Raised where the processes of a run meet."""
+    """Raised at the point where all processes of a run wait for each other."""
 
 
 def test_all_processes_open_the_same_checkpoints(data_dir, tmp_path, monkeypatch):

@@ -37,7 +37,7 @@ def supervised(other, init_from):
 
 
 @pytest.mark.parametrize("stage", ["", "landmarks"])
-def test_a_stage_starts_from_what_it_has_in_common(other, stage, tmp_path, caplog):
+def test_a_stage_starts_from_the_networks_it_shares(other, stage, tmp_path, caplog):
     _, run = other
     config = supervised(other, run / stage)
     with caplog.at_level(logging.INFO, "au_jax"):

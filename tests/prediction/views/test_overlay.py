@@ -1,4 +1,4 @@
-"""Expected: an overlay that is not whole is an error; odd rates and sizes are none."""
+"""Expected: an incomplete overlay is an error; unusual rates and sizes are not."""
 
 import cv2
 import numpy as np

@@ -129,16 +129,16 @@ def test_faces_are_sorted_by_the_keyboard(session, run):
 
 
 def test_faces_are_selected_by_the_keyboard(session, run):
-    told = "return document.getElementById('count').textContent"
+    count = "return document.getElementById('count').textContent"
     _press(session, TAB + TAB + SPACE)
     assert _shown(run) == ["b.png", "c.png"]
-    assert run(told) == "2 of 3 shown"
+    assert run(count) == "2 of 3 shown"
     _press(session, SPACE)
     assert _shown(run) == list(FACES)
-    assert run(told) == "3 of 3 shown"
+    assert run(count) == "3 of 3 shown"
     _press(session, SPACE + TAB + SPACE)  # both AUs
     assert _shown(run) == ["c.png"]
-    assert run(told) == "1 of 3 shown"
+    assert run(count) == "1 of 3 shown"
 
 
 def test_the_focus_is_visible(session, run):
