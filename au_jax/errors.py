@@ -119,6 +119,13 @@ def _save_traceback(error: Exception) -> str:
 
 def _tell(line: str, code: int) -> int:
     """Print one line on stderr, without control characters; return the exit code."""
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-    sys.stderr.write(shown + "\n")
+    sys.stderr.write(printable(line) + "\n")
     return code
+
+
+def printable(text: str) -> str:
+    """Return the text with escapes for what a terminal would obey or cannot print.
+
+    A byte that is no UTF-8 becomes `\\udcXX`, a control character `\\r` or `\\x1b`.
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -95,6 +95,7 @@ def _load_model() -> "Model":
     """Load the one model that the flags name."""
     from au_jax.model_file import file as model_file
     from au_jax.model_file import from_adld, from_run
+    from au_jax.training.config_checks import check_values
 
     given = [flag for flag in (WORKDIR, MODEL, ADLD) if flag.value]
     if len(given) != 1:
@@ -104,6 +105,7 @@ def _load_model() -> "Model":
     if (ADLD.value is None) != (CONFIG.value is None):
         raise UserError("--adld=DIR needs --config=configs/adld.py, and vice versa")
     if ADLD.value:
+        check_values(CONFIG.value)
         return from_adld.load(Path(ADLD.value), CONFIG.value)
     assert WORKDIR.value is not None
     assert DOMAIN.value is not None

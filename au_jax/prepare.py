@@ -32,7 +32,13 @@ DATASET = flags.DEFINE_string("dataset", None, "The raw set; folder is any folde
 RAW = flags.DEFINE_string("raw", None, "The folder of the raw set, as released.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "The folder for prepared sets.")
 WORKERS = flags.DEFINE_integer("workers", 0, "Processes; 0 means one per core.")
-SEED = flags.DEFINE_integer("seed", 0, "The seed of draws and unpublished splits.")
+SEED = flags.DEFINE_integer(
+    "seed",
+    0,
+    "The seed of draws and unpublished splits.",
+    lower_bound=0,
+    upper_bound=2**32 - 1,
+)
 CHECK = flags.DEFINE_string("check", None, "Only check the prepared sets in here.")
 LANDMARKS = flags.DEFINE_string("landmarks", None, "A file of known landmarks.")
 BASE = flags.DEFINE_enum(

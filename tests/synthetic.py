@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
+from au_jax.data.reader import ALIGNMENT
+
 SIDE = 200
 CROP_MARGIN = 26  # every random crop keeps the pixels from here to SIDE - 26
 DEFAULT_SIZES = {"train": 24, "val": 8, "test": 8}
@@ -134,7 +136,7 @@ def _builder(name, aus, examples, data_dir):
             return tfds.core.DatasetInfo(
                 builder=self,
                 features=tfds.features.FeaturesDict(features),
-                metadata=tfds.core.MetadataDict(aus=list(aus)),
+                metadata=tfds.core.MetadataDict(aus=list(aus), align=dict(ALIGNMENT)),
             )
 
         def _split_generators(self, dl_manager) -> dict[str, Iterator]:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
+from au_jax.faces import align
 from au_jax.runtime.files import read_regular
 from au_jax.types import Example
 
@@ -25,6 +27,9 @@ FEATURES = frozenset(
 )
 """The classes that `preparation/writer.py` describes a data set by."""
 
+ALIGNMENT = {"size": align.SIZE, "enlarge": align.ENLARGE}
+"""How faces are aligned, as the metadata of a data set state it."""
+
 _MAX_BYTES = 1 << 24  # of a file that describes a data set
 
 
@@ -35,15 +40,25 @@ def open_builder(directory: Path) -> Any:
     any folder that Python can import. Only our own classes are let through.
 
     Raises:
-        ValueError: another class is named, or a description is too large or damaged.
-        OSError: a description cannot be read.
+        ValueError: another class is named, a description is too large or damaged, or
+            the faces are aligned in another way.
+        OSError: a description or a file of records cannot be read.
     """
     read_regular(directory / "dataset_info.json", _MAX_BYTES)
     features = json.loads(read_regular(directory / "features.json", _MAX_BYTES))
     for name in _class_names(features):
         if name not in FEATURES:
             raise ValueError(f"features.json names the class {name!r}")
-    return tfds.builder_from_directory(directory)
+    builder: Any = tfds.builder_from_directory(directory)
+    aligned = builder.info.metadata["align"]
+    if aligned != ALIGNMENT:
+        raise ValueError(f"its faces are aligned with {aligned}, not {ALIGNMENT}")
+    for name, split in builder.info.splits.items():
+        # A number of examples that no file can hold would keep loops busy for ever.
+        size = sum(os.path.getsize(directory / file) for file in split.filenames)
+        if not 0 <= split.num_examples <= size:
+            raise ValueError(f"{name}: {split.num_examples} examples in {size} bytes")
+    return builder
 
 
 def _class_names(value: Any) -> Iterator[Any]:

@@ -17,6 +17,9 @@ from au_jax.types import SIDE, Example
 
 RENDERED = ("faces_lab", "faces_wild")  # these are made without a raw folder
 
+MAJOR_VERSION = 1
+"""The first number of the version of the records that this program reads."""
+
 
 class NoSuchSplit(UserError):
     """A data set lacks a split, or the split is empty."""
@@ -176,7 +179,11 @@ def _columns(
 
 
 def _newest_version(data_dir: Path, name: str) -> Path:
-    """Return DATA_DIR/NAME/VERSION of the highest version that is complete."""
+    """Return DATA_DIR/NAME/VERSION of the highest version that is complete.
+
+    Raises:
+        UserError: there is none, or its major version is another than ours.
+    """
     versions = sorted(
         (tfds.core.Version(path.parent.name), path.parent)
         for path in (data_dir / name).glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json")
@@ -189,4 +196,10 @@ def _newest_version(data_dir: Path, name: str) -> Path:
             f"no data set {name!r} in {data_dir.absolute()}; make it with: python -m"
             f" au_jax.{command} --data_dir={data_dir}"
         )
-    return versions[-1][1]
+    version, folder = versions[-1]
+    if version.major != MAJOR_VERSION:
+        raise UserError(
+            f"{folder} has records of version {version}, and this au_jax reads"
+            f" {MAJOR_VERSION}.x.x; prepare the set again, or move that folder away"
+        )
+    return folder

@@ -14,8 +14,8 @@ from jaxtyping import UInt8
 from au_jax.errors import UserError
 from au_jax.media.formats import is_picture, is_video
 from au_jax.media.images import UnusableImage, read_image
+from au_jax.media.names import shown
 from au_jax.media.videos import Video
-from au_jax.prediction.names import shown
 
 _MAX_CAMERA = 999
 _GUESSED = 2  # frames by which a count estimated from the duration may be off

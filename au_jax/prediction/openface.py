@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from au_jax.faces.landmarks import FROM_68
-from au_jax.prediction.names import stem
+from au_jax.media.names import stem
 from au_jax.runtime.files import replacing
 
 _Row = dict[str, str]

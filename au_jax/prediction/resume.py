@@ -18,7 +18,7 @@ from au_jax.prediction.detector import Detector
 from au_jax.prediction.inputs import Source
 from au_jax.prediction.rows import TABLE
 from au_jax.prediction.search import Options, Position
-from au_jax.runtime.files import read_regular, write_whole
+from au_jax.runtime.files import open_regular, read_regular, write_whole
 
 LOG = logging.getLogger(__name__)
 
@@ -28,24 +28,71 @@ REPORT, OVERLAY = "report.html", "overlay"
 _MAX_OWN = 1 << 26  # bytes of a file of ours that is read back
 
 
-def save_progress(
-    out: Path, position: Position, counts: Counter[str], size: int
-) -> None:
-    """Record that the first `size` bytes of the table hold all before `position`."""
-    entry = dataclasses.asdict(position) | {"bytes": size, "rows": dict(counts)}
-    write_whole(out / PROGRESS, json.dumps(entry))
+@dataclasses.dataclass
+class Progress:
+    """How far a run is; the table holds the rows of everything before `position`."""
+
+    position: Position
+    counts: Counter[str]
+    """Rows by status."""
+    size: int = 0
+    """Bytes of the table."""
+    digest: Any = dataclasses.field(default_factory=hashlib.sha256)
+    """The running SHA-256 of these bytes."""
+
+    def add(self, rows: bytes) -> None:
+        """Count bytes that were appended to the table."""
+        self.size += len(rows)
+        self.digest.update(rows)
+
+    def save(self, out: Path) -> None:
+        """Write it into the folder of the run."""
+        entry = dataclasses.asdict(self.position) | {
+            "bytes": self.size,
+            "rows": dict(self.counts),
+            "table (SHA-256)": self.digest.hexdigest(),
+        }
+        write_whole(out / PROGRESS, json.dumps(entry | {"sha256": _digest(entry)}))
+
+
+def _load(out: Path) -> Progress:
+    """Read the progress of a run, and cut its table to the rows that were recorded.
+
+    Raises:
+        UserError: the progress or the table is damaged.
+    """
+    entry = _read_own(out / PROGRESS, ("sha256",))
+    if entry.pop("sha256") != _digest(entry):
+        raise _damaged(out / PROGRESS)
+    position = Position(entry["source"], entry["frame"], entry["tracker"])
+    progress = Progress(position, Counter(entry["rows"]))
+    table = out / TABLE
+    try:
+        with open_regular(table) as file:
+            while part := file.read(min(1 << 20, entry["bytes"] - progress.size)):
+                progress.add(part)
+        if progress.digest.hexdigest() != entry["table (SHA-256)"]:
+            raise _damaged(table)
+        with table.open("r+b") as file:
+            file.truncate(progress.size)
+    except OSError:
+        raise _damaged(table) from None
+    return progress
 
 
 def resume(
     detector: Detector, sources: Sequence[Source], out: Path, options: Options
-) -> tuple[Position, Counter[str]]:
-    """Return the position to resume from and the counts of the rows before it.
+) -> Progress:
+    """Return the progress of the run in a folder.
 
     A new run writes the header and its settings. A resumed one truncates the table to
     the rows that were recorded as complete.
+
+    Raises:
+        UserError: the folder holds something else, other results, or damaged ones.
     """
     settings = _settings(detector, sources, options)
-    path, table, progress = out / SETTINGS, out / TABLE, out / PROGRESS
+    path = out / SETTINGS
     foreign = [out / n for n in (TABLE, CARD, REPORT, OVERLAY) if (out / n).exists()]
     if foreign and not path.exists():
         raise UserError(f"{foreign[0]} was not written by au_jax; give another --out")
@@ -56,28 +103,22 @@ def resume(
             raise UserError(
                 f"{out} holds results of other {', '.join(changed)}; give another --out"
             )
-    if not progress.exists():
+    if not (out / PROGRESS).exists():
         write_whole(path, json.dumps(settings, indent=2) + "\n")
         card = cards.without_arrays(detector.model.card)
         write_whole(out / CARD, json.dumps(card, indent=2) + "\n")
         header = rows.to_text([rows.columns(detector.model.aus)])
-        table.write_bytes(header)
-        save_progress(out, Position(), Counter(), len(header))
-    entry = _read_own(progress, ("source", "frame", "bytes", "rows"))
-    size = table.stat().st_size if table.exists() else 0
-    if size < entry["bytes"]:
-        raise UserError(
-            f"{table} is shorter than when it was written; remove {out} to start again"
-        )
-    with table.open("r+b") as file:
-        file.truncate(entry["bytes"])
-    position = Position(entry["source"], entry["frame"], entry["tracker"])
-    if sources[0].kind == "camera" and position != Position():
+        (out / TABLE).write_bytes(header)
+        first = Progress(Position(), Counter())
+        first.add(header)
+        first.save(out)
+    progress = _load(out)
+    if sources[0].kind == "camera" and progress.position != Position():
         LOG.warning(
             "%s already holds a recording; give another --out for a new one", out
         )
-        position = Position(len(sources))
-    return position, Counter(entry["rows"])
+        progress.position = Position(len(sources))
+    return progress
 
 
 def _read_own(path: Path, keys: Iterable[str]) -> dict[str, Any]:
@@ -92,8 +133,20 @@ def _read_own(path: Path, keys: Iterable[str]) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         entry, intact = {}, False
     if not intact:
-        raise UserError(f"{path} is damaged; remove {path.parent} to start again")
+        raise _damaged(path)
     return entry
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(
+        f"{path} is damaged, or was changed after it was written; remove {path.parent}"
+        " to start again"
+    )
+
+
+def _digest(entry: dict[str, Any]) -> str:
+    """Return the SHA-256 of a JSON object, which does not depend on its order."""
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
 
 
 def _states(sources: Sequence[Source]) -> str:
@@ -114,9 +167,11 @@ def _settings(
     detector: Detector, sources: Sequence[Source], options: Options
 ) -> dict[str, Any]:
     """Return everything that the rows depend on; resuming requires the same."""
+    card = cards.without_arrays(detector.model.card)
     names = "\n".join(source.file for source in sources)
     return {
         "model": detector.model.card["sha256"],
+        "card of the model (SHA-256)": _digest(card),
         "thresholds": detector.thresholds.tolist(),
         "path": detector.path,
         "options": dataclasses.asdict(options),

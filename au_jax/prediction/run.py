@@ -11,7 +11,7 @@ from au_jax.model_file import file as model_file
 from au_jax.prediction import rows
 from au_jax.prediction.detector import BATCH, Detector
 from au_jax.prediction.inputs import Source
-from au_jax.prediction.resume import OVERLAY, REPORT, resume, save_progress
+from au_jax.prediction.resume import OVERLAY, REPORT, resume
 from au_jax.prediction.rows import TABLE
 from au_jax.prediction.search import FrameFaces, Options, Position, Seconds, search
 from au_jax.prediction.views import live, overlay, report_page
@@ -141,26 +141,31 @@ def predict(
         UserError: `out` holds results of other inputs, settings or another model.
     """
     out.mkdir(parents=True, exist_ok=True)
-    position, counts = resume(detector, sources, out, options)
+    progress = resume(detector, sources, out, options)
     seconds, start, frames = Seconds(), time.perf_counter(), 0
     keep_pixels = show is not None
-    results = search(detector, sources, position, options, seconds, keep_pixels)
+    start_at = progress.position
+    results = search(detector, sources, start_at, options, seconds, keep_pixels)
     with (out / TABLE).open("ab") as table:
         with _recording(sources), contextlib.closing(results):
             for chunk in _chunks(results):
                 frames += len(chunk)
                 lines = _rows(detector, chunk, seconds)
                 clock = time.perf_counter()
-                counts.update(map(rows.status_of, lines))
-                table.write(rows.to_text(lines))
+                progress.counts.update(map(rows.status_of, lines))
+                text = rows.to_text(lines)
+                table.write(text)
                 table.flush()
-                save_progress(out, chunk[-1].after, counts, table.tell())
+                progress.add(text)
+                progress.position = chunk[-1].after
+                progress.save(out)
                 seconds.output += time.perf_counter() - clock
                 if show:
                     show(chunk[-1].frame, lines)
                 check_interrupt()
-        save_progress(out, Position(len(sources)), counts, table.tell())
-    return Summary(dict(counts), frames, time.perf_counter() - start, seconds)
+        progress.position = Position(len(sources))
+        progress.save(out)
+    return Summary(dict(progress.counts), frames, time.perf_counter() - start, seconds)
 
 
 def _recording(sources: Sequence[Source]) -> contextlib.AbstractContextManager[None]:

@@ -12,8 +12,10 @@ from typing import Any
 from rich import progress
 from rich.console import Console
 
-from au_jax.errors import UserError
+from au_jax.errors import UserError, printable
+from au_jax.media.names import shown
 from au_jax.preparation import chunks, counts, writer
+from au_jax.preparation.checks.dataset import read_counts
 from au_jax.preparation.chunks import Faces
 from au_jax.raw.row import Reject, Row
 
@@ -80,10 +82,7 @@ def write(
     tally = counts.Counts(survey.aus)
     records = writer.Writer(folder, name, survey.aus)
     first, seen = "", 0
-    # Bytes of file names that are no text are written as backslash escapes.
-    rejected = (folder / "rejected.csv").open(
-        "w", newline="", encoding="utf-8", errors="backslashreplace"
-    )
+    rejected = (folder / "rejected.csv").open("w", newline="", encoding="utf-8")
     with rejected as stream, _bar() as bar:
         lines = csv.writer(stream, lineterminator="\n")
         lines.writerow(("path", "reason", "detail"))
@@ -98,7 +97,8 @@ def write(
                 else:
                     first = first or f"; {item.path}: {item.reason}, {item.detail}"
                     tally.reject(item)
-                    lines.writerow((item.path, item.reason, item.detail))
+                    detail = printable(item.detail)
+                    lines.writerow((shown(item.path), item.reason, detail))
             records.add(examples)
             bar.advance(task, len(faces.jpegs))
             seen += len(faces.jpegs)
@@ -109,7 +109,8 @@ def write(
         )
     report = tally.report()
     if not report["kept"]:
-        raise UserError(f"none of the {report['read']} files can be used{first}")
+        read = f"none of the {report['read']} files can be used"
+        raise UserError(read + printable(first))
     records.close()
     report = {"dataset": name, "fingerprint": survey.fingerprint} | report
     (folder / "counts.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -125,14 +126,15 @@ def stored_report(folder: Path) -> dict[str, Any] | None:
     if not folder.exists():
         return None
     try:
-        report = json.loads((folder / "counts.json").read_text())
-        if not report.keys() >= {"fingerprint", "splits"}:
-            raise ValueError("some other file")
-    except (OSError, ValueError, AttributeError):
+        report = read_counts(folder)
+        intact = bool(report and isinstance(report.get("fingerprint"), str))
+    except (OSError, ValueError, RecursionError):
+        report, intact = None, False
+    if not intact:
         raise UserError(
-            f"{folder} was not written by this program (no counts.json); "
-            "move it away or choose another --data_dir"
-        ) from None
+            f"{folder} was not written by this program, or its counts.json is damaged;"
+            " move it away or choose another --data_dir"
+        )
     return report
 
 

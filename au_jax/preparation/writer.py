@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 from jaxtyping import Float32
 from tensorflow_datasets.core import dataset_info, example_serializer
 
+from au_jax.data.reader import ALIGNMENT
 from au_jax.faces import align
 from au_jax.raw.row import Row
 
@@ -76,7 +77,7 @@ class Writer:
             features=features(len(aus)),
             metadata=tfds.core.MetadataDict(
                 aus=list(aus),
-                align={"size": align.SIZE, "enlarge": align.ENLARGE},
+                align=dict(ALIGNMENT),
             ),
         )
         self._writer = tfds.core.SequentialWriter(

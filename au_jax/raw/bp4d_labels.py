@@ -14,6 +14,7 @@ from au_jax.raw.label_table import (
     au_columns,
     clean,
     codes,
+    frame_number,
     header_problem,
     number,
     rows,
@@ -87,7 +88,7 @@ def read_labels(raw: Path, file: Path) -> Labels:
             continue
         where = f"{path} line {line}"
         try:
-            frame = int(number(cells[at]))
+            frame = frame_number(cells[at])
         except (ValueError, IndexError):
             rejects.append(Reject(path, "bad_label", f"{where}: no frame number"))
             continue

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from au_jax.errors import UserError
 from au_jax.raw import splits
-from au_jax.raw.label_table import header_problem, number, open_table
+from au_jax.raw.label_table import frame_number, header_problem, number, open_table
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.tree import walk
 
@@ -64,6 +64,14 @@ def read(raw: Path, seed: int, threshold: int = 2) -> Iterator[Row | Reject]:
                 yield Row(path, split[subject], subject, "", frame, aus, video=video)
 
 
+def _frame(cell: str) -> int:
+    """Return the number of a frame, counted from 1, or 0 if it is none."""
+    try:
+        return frame_number(cell)
+    except ValueError:
+        return 0
+
+
 def _chosen(cameras: Mapping[str, PurePosixPath]) -> PurePosixPath:
     return cameras.get("left") or cameras["right"]
 
@@ -91,11 +99,10 @@ def _intensities(
                     continue
                 where = f"{file} line {at}"
                 cells = [number(cell) for cell in re.split(r"[,;\t ]+", line.strip())]
-                if len(cells) != 2 or not (cells[0].isdigit() and int(cells[0])):
+                if len(cells) != 2 or not (frame := _frame(cells[0])):
                     detail = f"{where}: {line.strip()[:40]!r} is not frame,intensity"
                     rejects.append(Reject(str(file), "bad_label", detail))
                     continue
-                frame = int(cells[0])
                 if cells[1] not in ("0", "1", "2", "3", "4", "5"):
                     problems[frame] = f"{where}: intensity {cells[1]!r} is not 0 to 5"
                 elif frames[frame].setdefault(au, int(cells[1])) != int(cells[1]):

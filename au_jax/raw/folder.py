@@ -6,19 +6,22 @@ and frames are unlabelled. Without a column `split`, subjects are divided 70, 10
 20 %; without subjects, pictures and whole videos are.
 """
 
+import contextlib
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-import cv2
-
 from au_jax.errors import UserError
 from au_jax.media.formats import is_picture, is_video
+from au_jax.media.images import UnusableImage
+from au_jax.media.videos import Video
 from au_jax.raw import splits
 from au_jax.raw.folder_table import Entry, entries, path_problem
 from au_jax.raw.name_store import Names
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.tree import pictures, walk
+
+_MAX_FRAMES = 10_000_000  # in a video: a hundred hours
 
 
 def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
@@ -66,9 +69,14 @@ def _frames(raw: Path, video: str, seed: int) -> Iterator[Row | Reject]:
     if not _is_text(video):
         yield Reject(video, "bad_name", "rename it to plain text")
         return
-    count = int(cv2.VideoCapture(str(raw / video)).get(cv2.CAP_PROP_FRAME_COUNT))
-    if count < 1:
-        yield Reject(video, "unreadable", "not a video that OpenCV can decode")
+    try:
+        with contextlib.closing(Video(raw / video)) as opened:
+            count = opened.num_frames
+        if not 0 < count <= _MAX_FRAMES:
+            raise UnusableImage("unreadable", f"it states {count} frames")
+    except UnusableImage as error:
+        yield Reject(video, error.reason, error.detail)
+        return
     split = splits.by_name(video, seed)
     for frame in range(1, count + 1):
         yield Row(f"{video}#{frame:04d}", split, frame=frame, video=video)

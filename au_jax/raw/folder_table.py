@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from au_jax.errors import UserError
-from au_jax.raw.label_table import au_columns, clean, codes, number, rows
+from au_jax.raw.label_table import au_columns, clean, codes, frame_number, rows
 
 COLUMNS = ("path", "subject", "split", "task", "frame")
 SPLITS = ("train", "val", "test")
@@ -103,7 +103,7 @@ def _entry(where: str, cells: list[str], header: Header) -> Entry:
         problem = f"split {split!r} is not train, val or test"
     try:
         aus = codes(cells, header.aus, _UNKNOWN)
-        frame = int(number(cell("frame")) or 0)
+        frame = frame_number(cell("frame") or "0")
     except ValueError as error:
         problem = problem or str(error)
     if len(cells) > header.width and any(clean(c) for c in cells[header.width :]):

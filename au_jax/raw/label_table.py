@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from au_jax.errors import UserError
 from au_jax.runtime.files import open_regular
 
 LARGEST_AU = 99
-# An unclosed quote makes one cell of many lines. That shall be a bad row, no csv.Error.
-csv.field_size_limit(2**31 - 1)
+MAX_BYTES = 1 << 30
+"""The largest table that is read."""
+# An unclosed quote makes one cell of many lines. Up to this size that is a bad row.
+csv.field_size_limit(1 << 24)
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _AU = re.compile(r"(?:AU)?\s*_?0*(\d+)", re.IGNORECASE)
 
@@ -24,6 +27,18 @@ def clean(cell: str) -> str:
 def number(cell: str) -> str:
     """Return the text of an integer; spreadsheets and pandas write 7 as 7.0."""
     return clean(cell).removesuffix(".0")
+
+
+def frame_number(cell: str) -> int:
+    """Return the number of a frame.
+
+    Raises:
+        ValueError: the cell is no whole number from 0 to 2^31 - 1.
+    """
+    text = number(cell)
+    if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) >= 2**31:
+        raise ValueError(f"{text[:40]!r} is no frame number")
+    return int(text)
 
 
 def au_columns(header: Sequence[str]) -> dict[int, int]:
@@ -73,9 +88,9 @@ def open_table(file: Path) -> io.TextIOWrapper:
 
     Raises:
         ValueError: the file is not text.
-        OSError: it cannot be read, or is no regular file.
+        OSError: it cannot be read, is no regular file, or is larger than `MAX_BYTES`.
     """
-    stream = open_regular(file)
+    stream = open_regular(file, MAX_BYTES)
     start = stream.read(4096)
     stream.seek(0)
     encoding = "utf-16" if start.startswith(_UTF16_MARKS) else "utf-8-sig"
@@ -93,6 +108,7 @@ def rows(file: Path) -> Iterator[tuple[int, list[str]]]:
 
     Raises:
         ValueError: the file is not text.
+        UserError: a cell is too large.
     """
     with open_table(file) as stream:
         first = stream.readline()
@@ -101,8 +117,12 @@ def rows(file: Path) -> Iterator[tuple[int, list[str]]]:
             next(csv.reader([first], delimiter=separator), [])
         )
         lines = csv.reader(stream, delimiter=max(",;\t", key=count))
-        for cells in lines:
-            yield lines.line_num, cells
+        try:
+            for cells in lines:
+                yield lines.line_num, cells
+        except csv.Error as error:
+            at = f"{file} line {lines.line_num}"
+            raise UserError(f"{at}: {error}; is a quote not closed?") from None
 
 
 def header_problem(

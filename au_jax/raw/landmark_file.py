@@ -24,6 +24,7 @@ from au_jax.raw.row import Reject, Row
 from au_jax.runtime.files import open_regular
 
 _CHOSEN = {49: np.arange(49), 66: np.arange(17, 66), 68: FROM_68}
+_MAX_LINE = 1 << 16  # bytes; 68 points take 2 KB
 _BREAK = re.compile(r"[,;\s]+")
 
 
@@ -51,13 +52,19 @@ def open_landmarks(file: Path, base: int) -> LandmarkFile:
     """
     try:
         with open_regular(file) as stream:
-            first = stream.readline().decode("utf-8-sig", "replace")
+            first = stream.readline(_MAX_LINE)
+            if len(first) == _MAX_LINE or b"\r" in first.rstrip(b"\r\n"):
+                raise UserError(
+                    f"--landmarks={file}: its lines do not end in LF; save it as text"
+                    " with the line ends of Linux or Windows"
+                )
+            first = first.decode("utf-8-sig", "replace")
             columns, separator = _header(first, file)
             offsets, lines = Names(), Names()
             contradicted = set()
             at = stream.tell() if columns else 0
             stream.seek(at)
-            for line in stream:
+            while line := stream.readline(_MAX_LINE):
                 path = _split(_text(line), columns, separator)[0]
                 if path:
                     if lines.setdefault(path, hash(line.strip())) != hash(line.strip()):
@@ -92,7 +99,8 @@ def attach(
                 yield Reject(item.path, "bad_landmarks", detail)
             else:
                 stream.seek(at)
-                yield _with_points(item, _text(stream.readline()), known)
+                line = _text(stream.readline(_MAX_LINE))
+                yield _with_points(item, line, known)
     for path in known.offsets:
         if path not in used:
             detail = f"in {known.file.name}, but there is no such picture"

@@ -86,5 +86,5 @@ def assign(
         elif item.subject in split_of:
             yield replace(item, split=split_of[item.subject])
         else:
-            who = item.subject or "a picture without a subject"
-            yield Reject(item.path, "not_in_split", f"{who} is not in the split")
+            who = f"subject {item.subject}" if item.subject else "it has no subject"
+            yield Reject(item.path, "not_in_split", who)

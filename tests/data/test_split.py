@@ -1,20 +1,25 @@
 """Splits of prepared sets: what is read, and what the errors say."""
 
+import json
 import pickle
 import shutil
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from au_jax.data import reader
 from au_jax.data.reader import forget_open_files
 from au_jax.data.split import labels, open_split
 from au_jax.errors import UserError
 from au_jax.preparation.checks.dataset import open_prepared
+from tests.mistakes import attempt
 from tests.prepared_sets import read_examples
 from tests.synthetic import write_prepared
 
 AUS = (1, 2, 4, 6, 12, 17)
+KEYS = ("splits", "shardLengths", "name", "aus", "align", "type", "featuresDict")
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +167,54 @@ def test_no_class_of_a_foreign_folder_is_imported(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"names the class 'evil_features\.Tensor'"):
         open_prepared(folder)
     assert not (tmp_path / "executed").exists()
+
+
+DESCRIPTIONS = ("dataset_info.json", "features.json", "metadata.json")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(DESCRIPTIONS),
+    content=st.binary(max_size=100)
+    | st.recursive(
+        st.none() | st.integers() | st.text(max_size=5),
+        lambda x: st.lists(x) | st.dictionaries(st.sampled_from(KEYS), x),
+        max_leaves=6,
+    ).map(lambda value: json.dumps(value).encode()),
+)
+def test_any_description_is_read_or_one_line(data_dir, tmp_path_factory, name, content):
+    folder = tmp_path_factory.mktemp("damaged")
+    shutil.copytree(f"{data_dir}/lab", folder / "lab")
+    (folder / "lab/1.0.0" / name).write_bytes(content)
+    reader.forget_open_files()
+    split, message = attempt(open_split, folder, "lab", "train", AUS)
+    assert message or len(split) == 6
+
+
+@pytest.mark.timeout(60)
+def test_more_examples_than_the_files_can_hold_are_one_line(data_dir, tmp_path):
+    shutil.copytree(f"{data_dir}/lab", tmp_path / "lab")
+    file = tmp_path / "lab/1.0.0/dataset_info.json"
+    info = json.loads(file.read_text())
+    for split in info["splits"]:
+        split["shardLengths"] = ["1000000000000"]
+    file.write_text(json.dumps(info))
+    with pytest.raises(UserError, match=r"1000000000000 examples in .* bytes"):
+        open_split(tmp_path, "lab", "train", AUS)
+
+
+def test_another_alignment_is_refused(data_dir, tmp_path):
+    shutil.copytree(f"{data_dir}/lab", tmp_path / "lab")
+    file = tmp_path / "lab/1.0.0/metadata.json"
+    metadata = json.loads(file.read_text())
+    metadata["align"]["enlarge"] = 2.0
+    file.write_text(json.dumps(metadata))
+    with pytest.raises(UserError, match=r"aligned with .*'enlarge': 2"):
+        open_split(tmp_path, "lab", "train", AUS)
+
+
+def test_records_of_another_major_version_are_refused(data_dir, tmp_path):
+    for version in ("1.0.0", "2.0.0"):
+        shutil.copytree(f"{data_dir}/lab/1.0.0", tmp_path / "lab" / version)
+    with pytest.raises(UserError, match=r"records of version 2\.0\.0"):
+        open_split(tmp_path, "lab", "train", AUS)

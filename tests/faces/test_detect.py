@@ -93,3 +93,19 @@ def test_the_model_is_missing(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"model.*-r requirements/faces\.txt"):
         detect.predictor_path()
+
+
+def test_a_huge_picture_is_searched_at_a_bounded_size(monkeypatch):
+    """Expected: what a detector that finds nothing is asked to search."""
+    sizes = []
+
+    class Detector:
+        def run(self, grey, upsample, threshold):
+            sizes.append(grey.shape)
+            return [], [], []
+
+    assert detect.detect_faces(Detector(), np.zeros((9000, 12000), np.uint8)) == []
+    sides = [max(size) for size in sizes]
+    assert sides[:4] == [640, 1280, 2560, 5120 if sides[-1] > 5120 else sides[-1]]
+    assert sizes[-1][0] * sizes[-1][1] > 0.99 * detect.MAX_SEARCHED
+    assert sizes[-1][0] * sizes[-1][1] < 1.01 * detect.MAX_SEARCHED

@@ -1,17 +1,22 @@
 """Expected: all rendered faces; a result does not depend on the other inputs."""
 
+import contextlib
 import csv
+import dataclasses
 import shutil
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from au_jax import Detector
 from au_jax.errors import UserError
 from au_jax.media.images import read_image
 from au_jax.prediction import openface, rows, run
 from au_jax.prediction.inputs import Source, expand
+from tests.mistakes import attempt
 from tests.prediction.models import small_model
 from tests.rendered import CLIP_FRAMES, CLIPS, NUM_FACES, write_clip
 
@@ -207,3 +212,58 @@ def test_a_camera_is_the_only_input(tmp_path):
         expand(["0", str(tmp_path / "a.jpg")])
     with pytest.raises(UserError, match="camera 0 has no end"):
         expand(["0", "1"])
+
+
+@pytest.mark.parametrize("name", ["progress.json", "settings.json", run.TABLE])
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_a_damaged_file_of_a_run_is_one_line(name, data, tmp_path_factory):
+    """Expected: the message, and that the damaged file stays as it is."""
+    folder = tmp_path_factory.mktemp("run")
+    cv2.imwrite(str(folder / "a.png"), np.full((64, 64, 3), 90, np.uint8))
+    detector = Detector(small_model(), path="direct")
+    inputs, out = [folder / "a.png"], folder / "out"
+    _predict(detector, inputs, out, whole=True)
+    whole = (out / name).read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    new = data.draw(st.binary(max_size=3).filter(lambda b: b != whole[at : at + 1]))
+    damaged = whole[:at] + new + whole[at + 1 :]
+    (out / name).write_bytes(damaged)
+    options = run.Options(whole=True)
+    _, message = attempt(run.predict, detector, expand([str(inputs[0])]), out, options)
+    if message:
+        assert "is damaged" in message or "results of other" in message
+        assert (out / name).read_bytes() == damaged
+    else:  # a blank in the JSON
+        assert (out / run.TABLE).read_bytes().count(b"\n") == 2
+
+
+def test_models_that_differ_only_in_the_card_do_not_share_results(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((64, 64, 3), 90, np.uint8))
+    model = small_model()
+    networks = model.card["networks"]
+    loss = networks["loss"] | {"alignment_landmark_on": "attention"}
+    other = dataclasses.replace(
+        model, card=model.card | {"networks": networks | {"loss": loss}}
+    )
+    for name, changed in (("same", model), ("other", other)):
+        _predict(Detector(model, path="direct"), [tmp_path / "a.png"], tmp_path / name)
+        again = Detector(changed, path="direct")
+        with (
+            pytest.raises(UserError, match="other card of the model")
+            if changed is other
+            else contextlib.nullcontext()
+        ):
+            _predict(again, [tmp_path / "a.png"], tmp_path / name)
+
+
+def test_names_that_differ_only_in_an_escape_stay_apart(tmp_path):
+    names = ["a\r.png", "a\\r.png"]
+    for name in names:
+        cv2.imwrite(str(tmp_path / name), np.full((64, 64, 3), 90, np.uint8))
+    detector = Detector(small_model(), path="direct")
+    inputs = [tmp_path / name for name in names]
+    _, rows = _predict(detector, inputs, tmp_path / "out", whole=True)
+    assert len({row["file"] for row in rows}) == 2
+    openface.write(tmp_path / "out" / run.TABLE, tmp_path / "o", detector.model.aus)
+    assert len(list((tmp_path / "o").iterdir())) == 2

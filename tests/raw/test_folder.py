@@ -198,3 +198,19 @@ def test_videos_without_a_table(tmp_path):
     assert list(actual) == [f"one.avi#{frame:04d}" for frame in range(1, 5)]
     assert len({row.split for row in actual.values()}) == 1
     assert rejects(tmp_path) == {"bad.mp4": "unreadable"}
+
+
+def test_a_video_that_states_endless_frames_is_one_reason(raw, monkeypatch):
+    (raw / "clip.avi").write_bytes(b"x")
+
+    class Endless:
+        num_frames = 10**12
+
+        def __init__(self, path):
+            assert path == raw / "clip.avi"
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(folder, "Video", Endless)
+    assert rejects(raw)["clip.avi"] == "unreadable"

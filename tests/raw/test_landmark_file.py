@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from au_jax.errors import UserError
 from au_jax.raw.landmark_file import attach, open_landmarks
 from au_jax.raw.row import Reject, Row
+from tests.mistakes import attempt
 
 POINTS = np.arange(136, dtype=np.float32).reshape(68, 2) + 0.5
 KEPT = POINTS[[*range(17, 60), 61, 62, 63, 65, 66, 67]]
@@ -89,3 +92,35 @@ def test_unusable_files(tmp_path):
     (tmp_path / "short.csv").write_text("path,x1,y1,x2,y2\na.jpg,1,2,3,4\n")
     with pytest.raises(UserError, match="49, 66 or 68"):
         open_landmarks(tmp_path / "short.csv", 0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"a.jpg 1 2\rb.jpg 1 2\r", b"a.jpg " + b"1 " * 100_000],
+    ids=["CR only", "one endless line"],
+)
+def test_lines_without_an_end_are_one_line(tmp_path, data):
+    (tmp_path / "land.txt").write_bytes(data)
+    with pytest.raises(UserError, match="its lines do not end in LF"):
+        open_landmarks(tmp_path / "land.txt", 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.binary(max_size=40)
+        | st.just(line(POINTS, " ").encode())
+        | st.just(line(POINTS[:49], ",").encode() + b",x"),
+        max_size=6,
+    ).map(b"\n".join)
+)
+def test_any_content_gives_points_or_a_reason(tmp_path_factory, content):
+    file = tmp_path_factory.mktemp("any") / "land.txt"
+    file.write_bytes(content)
+    known, message = attempt(open_landmarks, file, 0)
+    if message:
+        return
+    items = list(attach([Row(PATH, "train")], known))
+    assert [item.path for item in items].count(PATH) == 1
+    for item in items:
+        assert isinstance(item, Reject) or len(item.landmarks) == 49 * 2 * 4

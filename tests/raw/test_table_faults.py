@@ -9,12 +9,14 @@ import os
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from au_jax.errors import UserError
 from au_jax.raw import bp4d, disfa, emotionet, folder, lists, rafau
 from au_jax.raw.label_table import header_problem
-from au_jax.raw.row import Row
+from au_jax.raw.row import Reject, Row
 from tests import raw_trees
+from tests.mistakes import attempt
 
 READERS = {
     "bp4d": (raw_trees.write_bp4d, bp4d.read, "AUCoding/AU_OCC/*.csv"),
@@ -33,10 +35,8 @@ READERS = {
 
 def outcome(read):
     """Return the items, or the line that ends the run."""
-    try:
-        return list(read()), ""
-    except UserError as error:
-        return [], str(error)
+    items, message = attempt(lambda: list(read()))
+    return items or [], message
 
 
 SAVED = {
@@ -139,3 +139,66 @@ def test_pipes_and_devices_are_refused(tmp_path):
     (tmp_path / "zero.csv").symlink_to("/dev/zero")
     for name in ("pipe.csv", "zero.csv"):
         assert header_problem(tmp_path / name) == "not a regular file"
+
+
+NUMBERS = st.sampled_from(["0", "1", "9", "2", "", "NA", "1e400", "-1", "0" * 400])
+NAMES = st.sampled_from(["path", "AU1", "AU 2", "frame", "URL", "http://x/N_1/1.jpg"])
+CELLS = NUMBERS | NAMES | st.sampled_from(['"', "'", "\u0000", "é", "a.jpg"])
+TABLE = st.lists(st.lists(CELLS, max_size=6).map(",".join), max_size=6)
+CONTENT = st.binary(max_size=300) | TABLE.map("\n".join).map(str.encode)
+
+
+@settings(max_examples=150, deadline=None)
+@given(name=st.sampled_from(sorted(READERS)), content=CONTENT, keep=st.booleans())
+def test_any_content_gives_rows_and_reasons_or_one_line(
+    tmp_path_factory, name, content, keep
+):
+    """Expected of each row: labels of known AUs, a split, a frame that fits int32."""
+    raw = tmp_path_factory.mktemp("raw")
+    write, read, pattern = READERS[name]
+    write(raw)
+    file = sorted(raw.glob(pattern))[0]
+    file.write_bytes(file.read_bytes() + content if keep else content)
+    items, _ = outcome(functools.partial(read, raw, 0))
+    for item in items:
+        if isinstance(item, Row):
+            assert item.split in ("train", "val", "test")
+            assert 0 <= item.frame < 2**31
+            assert all(type(on) is bool and 0 < au < 100 for au, on in item.aus.items())
+
+
+@pytest.mark.parametrize("frame", ["100000000000000000000000", "2147483648", "-1", "x"])
+@pytest.mark.parametrize("name", ["bp4d", "disfa", "folder"])
+def test_a_frame_that_no_record_can_hold_is_a_reason(tmp_path, name, frame):
+    write, read, pattern = READERS[name]
+    write(tmp_path)
+    file = sorted(tmp_path.glob(pattern))[0]
+    lines = file.read_text().splitlines()
+    cells = lines[-1].split(",")
+    if name == "folder":
+        lines = [f"{line},{'frame' if i == 0 else 1}" for i, line in enumerate(lines)]
+        cells = lines[-1].split(",")
+        cells[-1] = frame
+    else:
+        cells[0] = frame
+    file.write_text("\n".join([*lines[:-1], ",".join(cells)]) + "\n")
+    items, message = outcome(functools.partial(read, tmp_path, 0))
+    assert not message
+    rejects = [item for item in items if isinstance(item, Reject)]
+    assert any("frame" in item.detail for item in rejects)
+    assert all(item.frame < 2**31 for item in items if isinstance(item, Row))
+
+
+def test_a_cell_of_many_megabytes_is_one_line(tmp_path):
+    raw_trees.write_folder(tmp_path)
+    table = tmp_path / "labels.csv"
+    table.write_text(table.read_text() + '"' + "x" * (1 << 25))
+    _, message = outcome(functools.partial(folder.read, tmp_path, 0))
+    assert "is a quote not closed?" in message
+
+
+def test_a_table_larger_than_any_release_is_one_line(tmp_path):
+    raw_trees.write_folder(tmp_path)
+    os.truncate(tmp_path / "labels.csv", 40 << 30)  # a sparse file
+    _, message = outcome(functools.partial(folder.read, tmp_path, 0))
+    assert "42,950 MB, and at most 1,074 MB are read" in message

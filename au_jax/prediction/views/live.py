@@ -5,7 +5,9 @@ fewer frames, and the run neither waits nor stores any.
 """
 
 import contextlib
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -26,6 +28,8 @@ _KINDS = {
     "/": "text/html; charset=utf-8",
     "/stream": "multipart/x-mixed-replace; boundary=frame",
 }
+_MAX_BROWSERS = 32
+_FAREWELL = 1.0  # seconds
 _BOUNDARY = b"--frame\r\n"
 _PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -55,18 +59,18 @@ def serve(port: int, aus: Sequence[int]) -> Iterator[Show | None]:
     try:
         yield server.show
     finally:
-        with server.changed:
-            server.ended = True
-            server.changed.notify_all()
-        server.shutdown()
-        server.server_close()
+        server.end()
 
 
 class _Server(ThreadingHTTPServer):
     """A server with a thread per browser, and the frame that all of them show."""
 
+    # Threads that still encode pictures while Python ends would abort the program.
+    daemon_threads = False
+
     def __init__(self, port: int, aus: Sequence[int]):
         super().__init__((_HOST, port), _Handler)
+        self._sockets: set[socket.socket] = set()
         self.changed, self.ended = threading.Condition(), False
         self._aus, self._number = aus, 0
         self._newest: tuple[Frame, Lines] | None = None
@@ -76,6 +80,34 @@ class _Server(ThreadingHTTPServer):
         with self.changed:
             self._number, self._newest = self._number + 1, (frame, lines)
             self.changed.notify_all()
+
+    def end(self) -> None:
+        """Let browsers get the last frame, for a second; then wait for all threads."""
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+        self.shutdown()
+        late = time.monotonic() + _FAREWELL
+        while self._sockets and time.monotonic() < late:
+            time.sleep(0.01)
+        for connection in list(self._sockets):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Refuse further browsers once there are many."""
+        return len(self._sockets) < _MAX_BROWSERS
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread of its own."""
+        self._sockets.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection."""
+        self._sockets.discard(request)
+        super().shutdown_request(request)
 
     def jpegs(self) -> Iterator[bytes]:
         """Yield the newest frame as an annotated JPEG whenever there is a new one."""

@@ -19,9 +19,9 @@ from jaxtyping import UInt8
 from au_jax.errors import UserError
 from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.media.images import UnusableImage
+from au_jax.media.names import stem
 from au_jax.media.videos import Video
 from au_jax.prediction.inputs import Source, read
-from au_jax.prediction.names import stem
 from au_jax.prediction.views.au_names import colour, in_words
 from au_jax.runtime.files import replacing, write_whole
 

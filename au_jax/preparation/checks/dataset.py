@@ -1,6 +1,7 @@
 """A prepared data set that is opened for a check: splits, AUs, rejected files."""
 
 import csv
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, cast
 from au_jax.data.reader import forget_open_files, open_builder
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
+from au_jax.runtime.files import open_regular, read_regular
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,23 @@ class Prepared:
     def rejected(self) -> Iterator[dict[str, str]]:
         """Yield the rows of `rejected.csv` (path, reason, detail), if it exists."""
         file = self.directory / "rejected.csv"
-        if file.is_file():
-            with file.open(newline="", encoding="utf-8") as stream:
-                yield from csv.DictReader(stream)
+        if not file.exists():
+            return
+        try:
+            with io.TextIOWrapper(open_regular(file), "utf-8", newline="") as stream:
+                for row in csv.DictReader(stream):
+                    if any(not isinstance(row.get(key), str) for key in _REJECTED):
+                        raise ValueError("a line without path, reason and detail")
+                    yield row
+        except (OSError, ValueError, csv.Error) as error:
+            raise UserError(
+                f"{file} is damaged ({error}); prepare the set again, or delete it"
+            ) from None
+
+
+_MAX_COUNTS = 1 << 24  # bytes of counts.json
+_SPLIT = ("images", "subjects")
+_REJECTED = ("path", "reason", "detail")
 
 
 def find(folder: Path) -> list[Path]:
@@ -60,8 +76,7 @@ def open_prepared(directory: Path) -> Prepared:
         info = open_builder(directory).info
         aus = tuple(int(au) for au in cast(Any, info.metadata)["aus"])
         sizes = {name: split.num_examples for name, split in info.splits.items()}
-        file = directory / "counts.json"
-        counts = json.loads(file.read_text()) if file.is_file() else None
+        counts = read_counts(directory)
     except Exception as error:  # TFDS raises errors of many types
         raise UserError(
             f"{directory} is not a data set of au_jax.prepare, or is damaged"
@@ -72,6 +87,38 @@ def open_prepared(directory: Path) -> Prepared:
         for split, size in sorted(sizes.items(), key=lambda item: _place(item[0]))
     }
     return Prepared(directory, directory.parent.name, aus, splits, counts)
+
+
+def read_counts(directory: Path) -> dict[str, Any] | None:
+    """Return the content of `counts.json`, or None if there is no such file.
+
+    Raises:
+        ValueError: it is damaged, or another program wrote it.
+        OSError: it cannot be read.
+    """
+    file = directory / "counts.json"
+    if not file.exists():
+        return None
+    counts = json.loads(read_regular(file, _MAX_COUNTS))
+    try:
+        cells = [
+            (name, cell["known"], cell["active"])
+            for split in counts["splits"].values()
+            for name, cell in split["aus"].items()
+        ]
+        numbers = [
+            counts["read"],
+            *counts["rejected"].values(),
+            *(split[key] for split in counts["splits"].values() for key in _SPLIT),
+            *(number for cell in cells for number in cell[1:]),
+        ]
+        intact = all(type(number) is int and number >= 0 for number in numbers)
+        intact &= all(name.isdecimal() for name, *_ in cells)
+    except (KeyError, TypeError, AttributeError):
+        intact = False
+    if not intact:
+        raise ValueError("counts.json does not hold the counts of a preparation")
+    return counts
 
 
 def _place(split: str) -> tuple[int, str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from au_jax.errors import printable
 from au_jax.faces import drawing
 from au_jax.preparation import counts
 from au_jax.preparation.checks import dataset, report_page
@@ -77,7 +78,7 @@ def _print(results: Sequence[Finding]) -> None:
     for finding in results:
         print(f"{'error' if finding.error else 'warning'}: {finding.text}")
         for place in finding.where[:3]:
-            print(f"    {place}")
+            print(f"    {printable(place)}")
         if len(finding.where) > 3:
             print("    ... more in report.html")
 

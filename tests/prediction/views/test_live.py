@@ -1,8 +1,12 @@
 """The preview. Expected: decodable pictures; the same table as without it."""
 
 import http.client
+import pathlib
 import socket
+import subprocess
+import sys
 import threading
+import time
 
 import cv2
 import numpy as np
@@ -14,6 +18,8 @@ from au_jax.prediction import run
 from au_jax.prediction.inputs import Source
 from au_jax.prediction.views import live
 from tests.prediction.models import small_model
+
+ROOT = pathlib.Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -128,3 +134,32 @@ def test_without_a_port_there_is_no_preview(capsys):
     with live.serve(0, (1,)) as show:
         assert show is None
     assert capsys.readouterr().out == ""
+
+
+# In a program of its own: the failure was an abort when Python ended.
+MANY_BROWSERS = """
+import socket, sys
+import numpy as np
+from au_jax.prediction.inputs import Frame, Source
+from au_jax.prediction.views import live
+
+port, picture = int(sys.argv[1]), np.zeros((480, 640, 3), np.uint8)
+browsers = []
+with live.serve(port, (1, 2)) as show:
+    for _ in range(100):
+        browser = socket.create_connection(("127.0.0.1", port), timeout=60)
+        request = f"GET /stream HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n\\r\\n"
+        browser.sendall(request.encode())
+        browsers.append(browser)
+    for index in range(20):
+        show(Frame(Source("a.mp4", "video"), index, 0.0, picture), [])
+"""
+
+
+def test_many_browsers_neither_delay_nor_abort_the_end(port):
+    program = [sys.executable, "-c", MANY_BROWSERS, str(port)]
+    start = time.monotonic()
+    ended = subprocess.run(program, cwd=ROOT, capture_output=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert b"Traceback" not in ended.stderr
+    assert time.monotonic() - start < 60

@@ -4,6 +4,7 @@ import functools
 import json
 import shutil
 import subprocess
+import time
 import urllib.request
 
 import cv2
@@ -145,12 +146,17 @@ def test_the_focus_is_visible(session, run):
     reached = []
     for _ in range(1 + len(LIMITS)):
         _press(session, TAB)
-        name, style, width = run(
-            "const x = document.activeElement, style = getComputedStyle(x);"
-            "return [x.id || x.value, style.outlineStyle, style.outlineWidth]"
-        )
-        reached.append(name)
-        assert (style, width) == ("solid", "3px")
+        outline, late = ("", "", ""), time.monotonic() + 5
+        # A busy machine draws the outline a little after the focus has moved.
+        while outline[1:] != ("solid", "3px") and time.monotonic() < late:
+            outline = tuple(
+                run(
+                    "const x = document.activeElement, style = getComputedStyle(x);"
+                    "return [x.id || x.value, style.outlineStyle, style.outlineWidth]"
+                )
+            )
+        assert outline[1:] == ("solid", "3px")
+        reached.append(outline[0])
     assert reached == ["order", "AU01", "AU12"]
 
 

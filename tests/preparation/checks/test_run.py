@@ -2,9 +2,12 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from au_jax.errors import UserError
 from au_jax.preparation import writer as records
@@ -12,6 +15,7 @@ from au_jax.preparation.checks import run
 from au_jax.preparation.checks.statistics import landmark_faults
 from au_jax.preparation.chunks import encode
 from au_jax.raw.row import Row
+from tests.mistakes import attempt
 from tests.raw_trees import FACE, picture
 
 AUS = (1, 12)
@@ -38,6 +42,14 @@ def good(splits=("train", "val", "test"), images=24):
     ]
 
 
+KEYS = ("read", "kept", "rejected", "splits", "train", "images", "aus", "1")
+
+
+@pytest.fixture(scope="module")
+def good_set(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("good"), good()) / "faces_lab"
+
+
 def test_a_good_set(tmp_path, capsys):
     folder = write(tmp_path, good())
     assert run.check(folder) == 0
@@ -57,7 +69,10 @@ def test_label_files_that_cannot_be_read_are_named(tmp_path, capsys):
         split: {
             "images": 24,
             "subjects": 2,
-            "aus": {"1": {"active": 12}, "12": {"active": 0}},
+            "aus": {
+                "1": {"known": 24, "active": 12},
+                "12": {"known": 0, "active": 0},
+            },
         }
         for split in ("train", "val", "test")
     }
@@ -178,3 +193,27 @@ def test_the_page_loads_nothing_and_hides_licensed_faces(tmp_path, name, faces, 
     assert (
         len(re.findall("<img ", page)) == len(re.findall('<img alt="[^"]', page)) == 72
     )
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=3),
+    lambda x: st.lists(x) | st.dictionaries(st.sampled_from(KEYS), x),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()),
+    st.binary(max_size=60) | st.text('path,reson\n"\x00', max_size=60).map(str.encode),
+)
+def test_any_counts_and_rejects_are_shown_or_one_line(
+    good_set, tmp_path_factory, counts, rejects
+):
+    folder = tmp_path_factory.mktemp("damaged")
+    shutil.copytree(good_set, folder / "faces_lab")
+    version = folder / "faces_lab" / "1.0.0"
+    (version / "counts.json").write_bytes(counts)
+    (version / "rejected.csv").write_bytes(rejects)
+    code, message = attempt(run.check, folder)
+    assert "damaged" in message if message else code in (0, 1)

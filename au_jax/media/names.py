@@ -2,15 +2,18 @@
 
 from pathlib import PurePath
 
+from au_jax.errors import printable
+
 _LONGEST = 180  # bytes of a stem; 255 are allowed, and endings are added
 
 
 def shown(file: str) -> str:
     """Return a path as printable text that spreadsheets do not take for a formula.
 
-    A byte that is no UTF-8 becomes `\\udcXX`, a control character `\\r` or `\\x1b`.
+    Backslashes are doubled, so different paths have different texts. The escapes are
+    those of `printable`.
     """
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in file)
+    text = printable(file.replace("\\", "\\\\"))
     return f"./{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from au_jax.prediction import names
+from au_jax.media import names
 
 
 @given(st.binary(min_size=1, max_size=300))
@@ -13,3 +13,12 @@ def test_any_bytes_become_a_printable_name(data):
     assert not shown.startswith(("=", "+", "-", "@"))
     shown.encode()
     assert len(names.stem(shown).encode()) <= 180
+
+
+PATHS = st.text(alphabet="\\rn\r\n\x1bx1a./=", max_size=6)
+
+
+@given(PATHS, PATHS)
+def test_different_paths_have_different_names(path, other):
+    same = path.removeprefix("./") == other.removeprefix("./")
+    assert same or names.shown(path) != names.shown(other)
