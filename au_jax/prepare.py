@@ -75,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
     logging.set_verbosity(logging.WARNING)  # TFDS logs every file that it opens
     try:
         with signals.interrupt_noted() as pause:
-            return _check(pause) if CHECK.value else _prepare(pause)
+            return _prepare(pause) if CHECK.value is None else _check(pause)
     except KeyboardInterrupt:
         print("interrupted; run the same command again to resume", file=sys.stderr)
         return 130
@@ -84,8 +84,9 @@ def main(argv: Sequence[str]) -> int:
 def _check(pause: Callable[[], None]) -> int:
     from au_jax.preparation.checks.run import check
 
+    folder = Path(_required(CHECK, "a folder of prepared sets"))
     raw = Path(RAW.value) if RAW.value else None
-    return check(Path(CHECK.value or ""), raw, FACES.value, pause)
+    return check(folder, raw, FACES.value, pause)
 
 
 def _prepare(pause: Callable[[], None]) -> int:

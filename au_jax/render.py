@@ -34,9 +34,11 @@ def main(argv: list[str]) -> int:
             # Imported here, because workers import this module too and need no TFDS.
             from au_jax.rendering import sets
 
+            known = " and ".join(sets.PLANS)
+            if not SETS.value:
+                raise UserError(f"--sets= is empty; there are {known}")
             for name in SETS.value:
                 if name not in sets.PLANS:
-                    known = " and ".join(sets.PLANS)
                     raise UserError(f"--sets={name} is not known; there are {known}")
             if not 0 < SIZE.value <= 1000 or SEED.value < 0 or workers < 0:
                 raise UserError(

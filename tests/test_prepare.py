@@ -67,6 +67,8 @@ def program(*arguments, **options):
         (["--datset=bp4d"], "Did you mean: dataset"),
         (["dataset=bp4d"], "'dataset=bp4d' is not a flag"),
         (["--workers=two"], "two"),
+        (["--check="], "--check=... is missing"),
+        (["--seed=-1"], "--seed=-1"),
     ],
 )
 def test_mistakes_on_the_command_line(arguments, message):

@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).parents[1]
     ("arguments", "message"),
     [
         (("--sets=faces_lap",), "there are faces_lab and faces_wild"),
+        (("--sets=",), "--sets= is empty"),
         (("--size=0",), "--size must be above 0"),
         (("size=3",), "write flags as --size=VALUE"),
     ],

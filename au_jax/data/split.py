@@ -122,7 +122,8 @@ def open_split(
     except Exception as error:  # TFDS raises errors of many types
         raise UserError(
             f"{directory} is not a data set of au_jax.prepare, or is damaged"
-            f" ({type(error).__name__}: {' '.join(str(error).split())})"
+            f" ({type(error).__name__}: {' '.join(str(error).split())[:300]}); move it"
+            " away and prepare the set again"
         ) from error
     sizes = ", ".join(f"{key} ({splits[key].num_examples:,})" for key in splits)
     try:

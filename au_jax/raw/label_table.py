@@ -16,7 +16,7 @@ MAX_BYTES = 1 << 30
 # An unclosed quote makes one cell of many lines. Up to this size that is a bad row.
 csv.field_size_limit(1 << 24)
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_AU = re.compile(r"(?:AU)?\s*_?0*(\d+)", re.IGNORECASE)
+_AU = re.compile(r"(?:AU)?\s*_?0*(\d{1,4})", re.IGNORECASE)
 
 
 def clean(cell: str) -> str:

@@ -80,7 +80,8 @@ def open_prepared(directory: Path) -> Prepared:
     except Exception as error:  # TFDS raises errors of many types
         raise UserError(
             f"{directory} is not a data set of au_jax.prepare, or is damaged"
-            f" ({type(error).__name__}: {' '.join(str(error).split())})"
+            f" ({type(error).__name__}: {' '.join(str(error).split())[:300]}); move it"
+            " away and prepare the set again"
         ) from error
     splits = {
         split: FaceSplit(directory, split, aus, aus, size)
