@@ -9,9 +9,12 @@ import zipfile
 import jax
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from au_jax.errors import UserError
 from au_jax.model_file import file
+from tests.mistakes import attempt
 from tests.prediction.models import small_model
 
 
@@ -20,6 +23,13 @@ def path(tmp_path):
     path = tmp_path / "model.aujax"
     file.save(path, small_model())
     return path
+
+
+@pytest.fixture(scope="module")
+def model_bytes(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.aujax"
+    file.save(path, small_model())
+    return path.read_bytes()
 
 
 def test_a_saved_model_is_read_back(path):
@@ -169,3 +179,51 @@ def test_an_unreadable_file_is_not_called_damaged(path, monkeypatch):
     monkeypatch.setattr(file, "open_regular", refuse)
     with pytest.raises(UserError, match=r"cannot read .*: Permission denied"):
         file.load(path)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=4), x),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), value=VALUES)
+def test_a_card_with_any_value_loads_or_is_one_line(
+    model_bytes, tmp_path_factory, data, value
+):
+    path = tmp_path_factory.mktemp("forged") / "m.aujax"
+    path.write_bytes(model_bytes)
+
+    def change(card):
+        place = card
+        while True:
+            key = data.draw(st.sampled_from(sorted(place)))
+            if (
+                not isinstance(place[key], dict)
+                or not place[key]
+                or data.draw(st.booleans())
+            ):
+                place[key] = value
+                return
+            place = place[key]
+
+    _rewrite(path, change)
+    model, message = attempt(file.load, path)
+    assert message or np.isfinite(model.card["thresholds"]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 0.999), st.binary(max_size=3)), max_size=4))
+def test_any_damage_to_a_model_file_is_one_line(model_bytes, tmp_path_factory, changes):
+    path = tmp_path_factory.mktemp("damaged") / "m.aujax"
+    damaged = model_bytes
+    for place, new in changes:
+        at = int(place * len(damaged))
+        damaged = damaged[:at] + new + damaged[at + 1 :]
+    path.write_bytes(damaged)
+    model, message = attempt(file.load, path)
+    if not message:  # a byte that only dates the archive's members
+        expected = small_model().variables
+        jax.tree.map(np.testing.assert_array_equal, model.variables, expected)

@@ -3,10 +3,13 @@
 import collections
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from au_jax.errors import UserError
 from au_jax.raw import adld_lists, emotionet
 from au_jax.raw.row import Reject, Row
+from tests.mistakes import attempt
 from tests.raw_trees import emotionet_table, url, write_emotionet
 from tests.shared_data import SHARED, needs_shared_data
 
@@ -158,3 +161,25 @@ def test_the_wild_photographs_by_lists(tmp_path):
     }
     assert aus == {item.path: item.aus for item in items}
     assert not rejects
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["train", "val", "test"]),
+    st.binary(max_size=80)
+    | st.lists(st.sampled_from([path(1), "../" + path(2), "", "\x00", "N_1_1.jpg"]))
+    .map("\n".join)
+    .map(str.encode),
+)
+def test_any_list_gives_rows_and_reasons_or_one_line(tmp_path_factory, split, content):
+    folder = tmp_path_factory.mktemp("any")
+    raw = write_emotionet(folder / "raw")
+    lists = folder / "lists"
+    write_list(lists, "val", [1, 5])
+    write_list(lists, "test", [2, 8, 4])
+    (lists / f"emotioNet_{split}_path.txt").write_bytes(content)
+    items, _ = attempt(lambda: list(emotionet.read(raw, 0, lists=lists)))
+    rows = [item for item in items or () if isinstance(item, Row)]
+    assert {row.split for row in rows} <= {"train", "val", "test"}
+    assert all(row.path in map(path, range(1, 13)) for row in rows)
+    assert len({row.path for row in rows}) == len(rows)

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ml_collections import ConfigDict
 
 from au_jax.errors import UserError
 from au_jax.runtime import config_files
+from tests.mistakes import attempt
 from tests.programs import ROOT
 
 NAMES = sorted(path.stem for path in (ROOT / "configs").glob("*.py"))
@@ -205,3 +209,31 @@ def test_programs_name_the_configs_in_their_error(arguments, tmp_path):
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: --config=jont: there is no config named 'jont';")
     assert not any(tmp_path.iterdir())
+
+
+LINES = st.sampled_from(
+    [
+        "from configs import joint",
+        "from ml_collections import ConfigDict",
+        "def get_config(variant=''):",
+        "    return joint.get_config(variant)",
+        "    return ConfigDict({'a': 1})",
+        "    raise OSError(28, 'No space left on device')",
+        "get_config = 3",
+        "raise StopIteration",
+        "\x00",
+        "é = '\udcff'",
+        "assert False",
+        "   x",
+        "if True:",
+    ]
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(LINES, max_size=5).map("\n".join))
+def test_any_config_file_is_a_config_or_one_line(tmp_path_factory, text):
+    file = tmp_path_factory.mktemp("configs") / "mine.py"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    config, message = attempt(load, str(file))
+    assert message.startswith(f"--config={file}: ") or isinstance(config, ConfigDict)
