@@ -44,7 +44,8 @@ def open_builder(directory: Path) -> Any:
             the faces are aligned in another way.
         OSError: a description or a file of records cannot be read.
     """
-    read_regular(directory / "dataset_info.json", _MAX_BYTES)
+    for name in ("dataset_info.json", "metadata.json"):
+        read_regular(directory / name, _MAX_BYTES)  # TFDS would wait for a pipe
     features = json.loads(read_regular(directory / "features.json", _MAX_BYTES))
     for name in _class_names(features):
         if name not in FEATURES:

@@ -1,6 +1,7 @@
 """Splits of prepared sets: what is read, and what the errors say."""
 
 import json
+import os
 import pickle
 import shutil
 
@@ -218,3 +219,14 @@ def test_records_of_another_major_version_are_refused(data_dir, tmp_path):
         shutil.copytree(f"{data_dir}/lab/1.0.0", tmp_path / "lab" / version)
     with pytest.raises(UserError, match=r"records of version 2\.0\.0"):
         open_split(tmp_path, "lab", "train", AUS)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("pattern", [*DESCRIPTIONS, "*train*"])
+def test_a_pipe_in_place_of_any_file_is_one_line(data_dir, tmp_path, pattern):
+    shutil.copytree(f"{data_dir}/lab", tmp_path / "lab")
+    (file,) = (tmp_path / "lab/1.0.0").glob(pattern)
+    file.unlink()
+    os.mkfifo(file)
+    _, message = attempt(open_split, tmp_path, "lab", "train", AUS)
+    assert "not a regular file" in message or "6 examples in 0 bytes" in message
