@@ -24,6 +24,14 @@ Array = jax.Array | np.ndarray
 SIDE = 200
 """Side of an aligned face in pixels (method.md section 6)."""
 
+AU_PATHS = ("reconstructed", "direct")
+"""The features that AUs can be predicted from (method.md section 7).
+
+"reconstructed" is AU(G_st(A, B)), the target's own separated features, by which ADLD
+tests the target; "direct" is AU(E_f(I)), the features of the image itself. The paper
+names neither.
+"""
+
 Example = dict[str, Any]
 """One face of a data set; `FaceSplit.__getitem__` documents its entries."""
 

@@ -7,22 +7,14 @@ from ml_collections import ConfigDict
 from au_jax.errors import UserError
 from au_jax.models.au_detector import Pooling
 from au_jax.stages.networks import PROJECTORS
-from au_jax.types import Config
+from au_jax.types import AU_PATHS, Config
 from au_jax.workdir.config import upgraded
-from au_jax.workdir.target_path import PATHS
 
 FORMAT = 1
 """Version of the file format; readers refuse versions that they do not know."""
 
 PREDICTORS = ("joint", "finetune", "supervised")
 """Stages whose networks predict AUs (method.md section 7)."""
-
-AU_PATHS = PATHS
-"""The features that AUs can be predicted from.
-
-"reconstructed" uses the target's own separated features, as ADLD's tests do; "direct"
-uses the features of the image itself.
-"""
 
 _WIDTHS = (0.01, 8.0)
 _LARGEST_CROP = 1024

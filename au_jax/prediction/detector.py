@@ -25,11 +25,12 @@ from au_jax.model_file import file as model_file
 from au_jax.model_file.programs import predict_aus
 from au_jax.prediction.crop import Cropper
 
-BATCH = 16
-"""Crops per call of the network.
+BATCHES = {"cpu": 4, "gpu": 16}
+"""Crops per call of the network, by JAX's name of the kind of device.
 
-It is constant, so that every face goes through the same XLA program, and no result
-depends on how many faces are predicted together.
+It is constant on a machine, so that every face goes through the same XLA program, and
+no result depends on how many faces are predicted together. More crops per call make a
+CPU no faster, and would keep a single face waiting.
 """
 
 
@@ -54,15 +55,16 @@ class Network:
         predict = jax.jit(predict_aus(model.card, au_path))
         self._predict = functools.partial(predict, jax.device_put(model.variables))
         self._shape, self._num_aus = (model.crop, model.crop, 3), len(model.aus)
+        self._batch = BATCHES.get(jax.default_backend(), BATCHES["gpu"])
 
     def __call__(
         self, crops: Sequence[UInt8[np.ndarray, "c c 3"]]
     ) -> Float[np.ndarray, "n a"]:
         """Return the probabilities of n crops; they travel to the device as bytes."""
         results = [np.zeros((0, self._num_aus), np.float32)]
-        for first in range(0, len(crops), BATCH):
-            part = crops[first : first + BATCH]
-            batch = np.zeros((BATCH, *self._shape), np.uint8)
+        for first in range(0, len(crops), self._batch):
+            part = crops[first : first + self._batch]
+            batch = np.zeros((self._batch, *self._shape), np.uint8)
             batch[: len(part)] = part
             results.append(np.asarray(self._predict(batch))[: len(part)])
         return np.concatenate(results)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from au_jax.model_file import file as model_file
 from au_jax.prediction import rows
-from au_jax.prediction.detector import BATCH, Detector
+from au_jax.prediction.detector import Detector
 from au_jax.prediction.inputs import Source
 from au_jax.prediction.resume import OVERLAY, REPORT, resume
 from au_jax.prediction.rows import TABLE
@@ -20,7 +20,8 @@ from au_jax.runtime.files import locked
 
 LOG = logging.getLogger(__name__)
 
-_MAX_FRAMES = 32  # in a chunk, for stretches in which few frames have a face
+# In a chunk, after which the progress is saved; few frames may have a face.
+_MAX_FACES, _MAX_FRAMES = 16, 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,14 +178,14 @@ def _recording(sources: Sequence[Source]) -> contextlib.AbstractContextManager[N
 
 
 def _chunks(results: Iterator[FrameFaces]) -> Iterator[list[FrameFaces]]:
-    """Group frames until their faces fill a batch; a camera's frames stay single."""
+    """Group frames by their number of faces; a camera's frames stay single."""
     chunk: list[FrameFaces] = []
     for item in results:
         if chunk:  # only the last frame of a chunk may be shown
             chunk[-1] = chunk[-1].without_pixels()
         chunk.append(item)
         camera = item.frame.source.kind == "camera"
-        full = sum(len(other.crops) for other in chunk) >= BATCH
+        full = sum(len(other.crops) for other in chunk) >= _MAX_FACES
         if camera or full or len(chunk) >= _MAX_FRAMES:
             yield chunk
             chunk = []

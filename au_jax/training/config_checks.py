@@ -13,7 +13,7 @@ from au_jax.models.au_detector import Pooling
 from au_jax.runtime.command_line import flatten
 from au_jax.stages import STAGES
 from au_jax.stages.networks import PROJECTORS
-from au_jax.types import DOMAINS
+from au_jax.types import AU_PATHS, DOMAINS
 from au_jax.workdir import target_path
 
 Check = tuple[Callable[[Any], bool], str]
@@ -79,7 +79,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "model.projector": tuple(PROJECTORS),
     "model.au_pooling": get_args(Pooling),
     "loss.alignment_landmark_on": ("features", "attention"),
-    "eval.target_path": (*target_path.PATHS, target_path.BEST),
+    "eval.target_path": (*AU_PATHS, target_path.BEST),
     "supervised.domain": DOMAINS,
 }
 

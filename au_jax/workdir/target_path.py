@@ -5,13 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from au_jax.errors import UserError
-from au_jax.types import Config
+from au_jax.types import AU_PATHS, Config
 from au_jax.workdir.best_networks import FLOOR
 from au_jax.workdir.metrics_log import read_metrics
-
-PATHS = ("reconstructed", "direct")
-"""AU(G_st(A, B)), by which ADLD tests the target, and AU(E_f(I)); the paper names none
-(method.md section 7)."""
 
 BEST = "best"
 """The value of the key that chooses by validation."""
@@ -27,9 +23,9 @@ def rank(f1: float, average_precision: float) -> float:
 
 
 def best_path(ranks: Mapping[str, float]) -> str:
-    """The path with the highest rank; the first of `PATHS` if none has a rank."""
-    known = [path for path in PATHS if not math.isnan(ranks.get(path, math.nan))]
-    return max(known, key=lambda path: ranks[path], default=PATHS[0])
+    """The path with the highest rank; the first of `AU_PATHS` if none has a rank."""
+    known = [path for path in AU_PATHS if not math.isnan(ranks.get(path, math.nan))]
+    return max(known, key=lambda path: ranks[path], default=AU_PATHS[0])
 
 
 def target_path(config: Config, workdir: Path, stage: str, step: int) -> str:
@@ -63,6 +59,6 @@ def target_path(config: Config, workdir: Path, stage: str, step: int) -> str:
     return best_path(
         {
             path: rank(value(path, "f1"), value(path, "average_precision"))
-            for path in PATHS
+            for path in AU_PATHS
         }
     )
