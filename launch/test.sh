@@ -7,4 +7,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/environment.sh
 use_environment requirements/test.txt editable
 # At most four workers: each keeps the programs that it compiles in memory.
-exec "$python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal "$@"
+exec "$python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile "$@"

@@ -1,17 +1,14 @@
 """Rematerialisation saves memory, adds little work and leaves gradients unchanged."""
 
 import jax
-import numpy as np
 import pytest
 
 from au_jax.benchmarking import operations
 from au_jax.models import remat
 from au_jax.stages import STAGES, forward
 from au_jax.stages.networks import make_networks
-from tests.stages.small import build, random_batch, small_config
+from tests.stages.small import AU_WEIGHT, build, random_batch, small_config
 from tests.trees import assert_trees_close
-
-ONES = np.ones(6, np.float32)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +20,7 @@ def test_step_is_the_same_with_hardly_more_work(stage):
     batch = random_batch(config)
     steps = []
     for config.model.remat in (False, True):
-        steps.append(STAGES[stage].make_train_step(config, optimizers, ONES))
+        steps.append(STAGES[stage].make_train_step(config, optimizers, AU_WEIGHT))
     plain, short = (operations.count(step, state, batch) for step in steps)
     assert plain <= short < 1.002 * plain  # dense layers, CBAM's gate
     expected, actual = (jax.jit(step)(state, batch) for step in steps)

@@ -10,10 +10,8 @@ from au_jax.errors import UserError
 from au_jax.runtime import devices
 from au_jax.stages import STAGES
 from au_jax.training.step import compile_train_step
-from tests.stages.small import build, random_batch, small_config
+from tests.stages.small import AU_WEIGHT, build, random_batch, small_config
 from tests.trees import assert_trees_close
-
-ONES = np.ones(6, np.float32)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +25,7 @@ def test_step_on_two_devices_equals_step_on_one(stage):
 
     def run(step, place):
         state, optimizers = build(stage, config)
-        step = step(STAGES[stage].make_train_step(config, optimizers, ONES))
+        step = step(STAGES[stage].make_train_step(config, optimizers, AU_WEIGHT))
         for _ in range(2):
             state, terms = step(place(state), batch_on(batch))
         return state, terms

@@ -10,10 +10,17 @@ from au_jax.training import optimizers as optim
 from au_jax.types import Batch
 from configs import joint as joint_config
 
+AUS = (1, 12)
+AU_WEIGHT = np.ones(len(AUS), np.float32)
+
 
 def small_config(**loss: float) -> Any:
-    """Return the paper's model at an eighth of its width, with other loss weights."""
+    """Return the paper's model at an eighth of its width, with other loss weights.
+
+    Two AUs compile in three quarters of the time that six take.
+    """
     config = joint_config.get_config("tiny")
+    config.data.aus = AUS
     config.loss.update(loss)
     return config
 

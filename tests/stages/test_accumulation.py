@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from au_jax.stages import STAGES, accumulation
-from tests.stages.small import build, random_batch, small_config
+from tests.stages.small import AU_WEIGHT, build, random_batch, small_config
 from tests.trees import assert_trees_close
-
-ONES = np.ones(6, np.float32)
 
 
 def test_microbatches_take_every_nth_row():
@@ -59,10 +57,10 @@ def test_two_equal_microbatches_step_like_one(stage):
     batch = random_batch(config, batch_size=2)
     state, optimizers = build(stage, config)
     make = STAGES[stage].make_train_step
-    single, terms = jax.jit(make(config, optimizers, ONES))(state, batch)
+    single, terms = jax.jit(make(config, optimizers, AU_WEIGHT))(state, batch)
     config.accumulation = 2
     doubled = jax.tree.map(lambda x: np.repeat(x, 2, axis=1), batch)
-    actual, mean_terms = jax.jit(make(config, optimizers, ONES))(state, doubled)
+    actual, mean_terms = jax.jit(make(config, optimizers, AU_WEIGHT))(state, doubled)
     # Adam's first moments show the gradients; the programs round differently.
     for group in state.params:
         moments = (s.opt_state[group][0].mu for s in (actual, single))

@@ -11,10 +11,8 @@ import pytest
 from au_jax.stages import forward as separation
 from au_jax.stages import joint, joint_terms, losses
 from au_jax.stages.networks import make_networks
-from tests.stages.small import build, random_batch, small_config
+from tests.stages.small import AU_WEIGHT, build, random_batch, small_config
 from tests.trees import assert_trees_close
-
-ONES = np.ones(6, np.float32)
 
 # The table of method.md section 3.
 GENERATORS = {"background_generator", "feature_generator"}
@@ -55,7 +53,7 @@ def gradients():
             outputs,
             constants,
             batch,
-            ONES,
+            AU_WEIGHT,
             GRADIENTS,
         )
 
@@ -116,7 +114,7 @@ def textbook_step(config, optimizers):
                 outputs,
                 constants,
                 batch,
-                ONES,
+                AU_WEIGHT,
                 weights,
             )
             return losses.total(terms, weights), constants
@@ -135,7 +133,7 @@ def small():
     """Return the small model and its step, compiled once for this file."""
     config = small_config()
     state, optimizers = build("joint", config)
-    step = jax.jit(joint.make_train_step(config, optimizers, ONES))
+    step = jax.jit(joint.make_train_step(config, optimizers, AU_WEIGHT))
     return config, state, optimizers, step
 
 
@@ -178,7 +176,7 @@ def test_finite_in_bfloat16_with_float32_state():
     config = small_config()
     config.model.dtype = "bfloat16"
     state, optimizers = build("joint", config)
-    train_step = jax.jit(joint.make_train_step(config, optimizers, ONES))
+    train_step = jax.jit(joint.make_train_step(config, optimizers, AU_WEIGHT))
     for seed in range(2):
         state, terms = train_step(state, random_batch(config, seed))
     assert all(np.isfinite(value) for value in jax.tree.leaves(terms))
@@ -216,7 +214,7 @@ def test_unused_terms_and_networks_are_omitted():
         "au_detector",
     }
     assert set(state.params["generator"]) == GENERATORS
-    step = joint.make_train_step(config, optimizers, ONES)
+    step = joint.make_train_step(config, optimizers, AU_WEIGHT)
     # Only the terms: the tests' type checks refuse a state of abstract shapes.
     terms = jax.eval_shape(lambda *x: step(*x)[1], state, random_batch(config))
     assert "landmark_regression" not in terms
@@ -251,7 +249,13 @@ def test_alignment_compares_what_the_config_asks_for(projector):
     assert constants.landmark_features.shape[-1] == channels
     names = [f"alignment_{kind}" for kind in separation.KINDS]
     actual = joint_terms.player_terms(
-        networks, state.params["discriminator"], outputs, constants, batch, ONES, names
+        networks,
+        state.params["discriminator"],
+        outputs,
+        constants,
+        batch,
+        AU_WEIGHT,
+        names,
     )
     recombined = separation.encode_landmarks(
         networks, state.params["task"]["landmark_encoder"], outputs["recombined"]

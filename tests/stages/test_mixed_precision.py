@@ -10,9 +10,8 @@ import pytest
 from jax.extend import core
 
 from au_jax.stages import STAGES
-from tests.stages.small import build, random_batch, small_config
+from tests.stages.small import AU_WEIGHT, build, random_batch, small_config
 
-ONES = np.ones(6, np.float32)
 JAXPRS = (core.ClosedJaxpr, core.Jaxpr)  # pyright: ignore[reportPrivateImportUsage]
 
 
@@ -32,7 +31,7 @@ def prepared(stage: str, dtype: str, width: float):
     config = small_config()
     config.model.dtype, config.model.width = dtype, width
     state, optimizers = build(stage, config)
-    step = STAGES[stage].make_train_step(config, optimizers, ONES)
+    step = STAGES[stage].make_train_step(config, optimizers, AU_WEIGHT)
     return step, state, random_batch(config, batch_size=2)
 
 

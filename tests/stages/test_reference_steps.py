@@ -20,6 +20,7 @@ from au_jax.stages.networks import Networks, make_networks
 from au_jax.stages.state import TrainState
 from au_jax.training import optimizers as optim
 from au_jax.types import Variables
+from au_jax.workdir.best_networks import network_shapes
 from configs import adld as adld_config
 from configs import joint as joint_config
 from tests import reference_models as reference
@@ -53,8 +54,12 @@ def run(path: Path) -> Run:
     config = (joint_config if is_joint else adld_config).get_config()
     config.data.crop = case.crop
     config.joint.decay = (1.0,)
-    params, batch_stats = jax.jit(lambda: joint.init(config, jax.random.key(0)))()
-    params = jax.tree.map(np.asarray, params)
+    # Drawing the networks would compile for seconds, and `fill` replaces every number.
+    shapes = network_shapes("joint", config)
+    params = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes.params)
+    batch_stats = jax.tree_util.tree_map_with_path(
+        _fresh_statistics, shapes.batch_stats
+    )
     leaves = (reference.joint_leaves if is_joint else reference.adld_leaves)(
         len(config.data.aus)
     )
@@ -70,6 +75,11 @@ def run(path: Path) -> Run:
         states.append(state)
         terms.append(jax.device_get(actual))
     return Run(numbers, config, leaves, batch, states, terms)
+
+
+def _fresh_statistics(path: tuple[Any, ...], shape: jax.ShapeDtypeStruct) -> np.ndarray:
+    """Return the running mean 0 or the running variance 1 of a norm."""
+    return np.full(shape.shape, {"mean": 0, "var": 1}[path[-1].key], shape.dtype)
 
 
 def close(actual, expected, relative: float, what: str) -> None:
