@@ -6,5 +6,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/environment.sh
 use_environment requirements/test.txt editable
-# At most four workers: each keeps the programs that it compiles in memory.
+# At most four workers: each keeps the programs that it compiles in memory. A file stays
+# with one worker, because its tests share what they compile and train.
 exec "$python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile "$@"
