@@ -188,7 +188,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data(), value=VALUES)
 def test_a_card_with_any_value_loads_or_is_one_line(
     model_bytes, tmp_path_factory, data, value
@@ -214,7 +214,7 @@ def test_a_card_with_any_value_loads_or_is_one_line(
     assert message or np.isfinite(model.card["thresholds"]).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 0.999), st.binary(max_size=3)), max_size=4))
 def test_any_damage_to_a_model_file_is_one_line(model_bytes, tmp_path_factory, changes):
     path = tmp_path_factory.mktemp("damaged") / "m.aujax"

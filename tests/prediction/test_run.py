@@ -165,7 +165,9 @@ def test_whole_pictures_need_no_dlib(tmp_path, monkeypatch):
     noise = np.random.default_rng(0).integers(0, 256, (90, 80, 3), np.uint8)
     ((face,),) = detector([noise], whole=True)
     assert face.face.box == (0, 0, 79, 89)
-    assert face.probabilities.shape == face.decisions.shape == (6,)
+    assert (
+        face.probabilities.shape == face.decisions.shape == (len(detector.model.aus),)
+    )
     with pytest.raises(UserError, match=r"uint8 array.*give \[picture\]"):
         detector(noise)
 
@@ -214,23 +216,32 @@ def test_a_camera_is_the_only_input(tmp_path):
         expand(["0", "1"])
 
 
-@pytest.mark.parametrize("name", ["progress.json", "settings.json", run.TABLE])
-@settings(max_examples=30, deadline=None)
-@given(data=st.data())
-def test_a_damaged_file_of_a_run_is_one_line(name, data, tmp_path_factory):
-    """Expected: the message, and that the damaged file stays as it is."""
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory):
+    """Return a detector, a picture, the folder of its results, and the files there."""
     folder = tmp_path_factory.mktemp("run")
     cv2.imwrite(str(folder / "a.png"), np.full((64, 64, 3), 90, np.uint8))
     detector = Detector(small_model(), path="direct")
-    inputs, out = [folder / "a.png"], folder / "out"
-    _predict(detector, inputs, out, whole=True)
-    whole = (out / name).read_bytes()
+    _predict(detector, [folder / "a.png"], folder / "out", whole=True)
+    files = {p.name: p.read_bytes() for p in (folder / "out").iterdir()}
+    return detector, folder / "a.png", folder / "out", files
+
+
+@pytest.mark.parametrize("name", ["progress.json", "settings.json", run.TABLE])
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_a_damaged_file_of_a_run_is_one_line(name, data, finished_run):
+    """Expected: the message, and that the damaged file stays as it is."""
+    detector, picture, out, files = finished_run
+    for file, content in files.items():
+        (out / file).write_bytes(content)
+    whole = files[name]
     at = data.draw(st.integers(0, len(whole) - 1))
     new = data.draw(st.binary(max_size=3).filter(lambda b: b != whole[at : at + 1]))
     damaged = whole[:at] + new + whole[at + 1 :]
     (out / name).write_bytes(damaged)
     options = run.Options(whole=True)
-    _, message = attempt(run.predict, detector, expand([str(inputs[0])]), out, options)
+    _, message = attempt(run.predict, detector, expand([str(picture)]), out, options)
     if message:
         assert "is damaged" in message or "results of other" in message
         assert (out / name).read_bytes() == damaged

@@ -67,6 +67,7 @@ class _Server(ThreadingHTTPServer):
 
     # Threads that still encode pictures while Python ends would abort the program.
     daemon_threads = False
+    request_queue_size = 128  # with the 5 of the base class, the sixth waits a second
 
     def __init__(self, port: int, aus: Sequence[int]):
         super().__init__((_HOST, port), _Handler)

@@ -143,7 +143,7 @@ import numpy as np
 from au_jax.prediction.inputs import Frame, Source
 from au_jax.prediction.views import live
 
-port, picture = int(sys.argv[1]), np.zeros((480, 640, 3), np.uint8)
+port, picture = int(sys.argv[1]), np.zeros((48, 64, 3), np.uint8)
 browsers = []
 with live.serve(port, (1, 2)) as show:
     for _ in range(100):
@@ -151,7 +151,7 @@ with live.serve(port, (1, 2)) as show:
         request = f"GET /stream HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n\\r\\n"
         browser.sendall(request.encode())
         browsers.append(browser)
-    for index in range(20):
+    for index in range(8):
         show(Frame(Source("a.mp4", "video"), index, 0.0, picture), [])
 """
 
