@@ -2,12 +2,14 @@
 
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
+from jaxtyping import Bool, Float
 
 from au_jax.data.split import FaceSplit, labels
 from au_jax.errors import UserError
@@ -74,7 +76,9 @@ def run_stage(
         if plan.validation_is_due:
             notes = {"config": as_json(config), **log.notes()}
             checkpoints.save(manager, state, validate(plan.done, state), notes)
-        au_weight = losses.au_weights(*labels(plan.streams[0]))
+        aus, known = labels(plan.streams[0])
+        warn_of_constant_labels(config.data.aus, aus, known)
+        au_weight = losses.au_weights(aus, known)
         train_step = compile_train_step(
             mesh, build_train_step(plan.name, config, optimizers, au_weight)
         )
@@ -189,3 +193,17 @@ def make_log(
         paths=lambda step: image_paths(plan, step),
         notes=checkpoints.read_notes(plan.folder, plan.done) if plan.position else {},
     )
+
+
+def warn_of_constant_labels(
+    names: Sequence[int],
+    aus: Float[np.ndarray, "n a"],
+    known: Bool[np.ndarray, "n a"],
+) -> None:
+    """Warn of AUs of which every label is active, or none: nothing can be learned."""
+    count, active = known.sum(axis=0), (aus * known).sum(axis=0)
+    for state, constant in (("active", active == count), ("inactive", active == 0)):
+        found = zip(names, constant, count, strict=True)
+        if wrong := ", ".join(str(au) for au, c, n in found if c and n):
+            text = "every training label of AU %s is %s; is the table right?"
+            LOG.warning(text, wrong, state)

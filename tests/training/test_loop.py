@@ -3,6 +3,7 @@
 import signal
 
 import jax
+import numpy as np
 import pytest
 
 from au_jax.runtime.signals import Requests, Stopped
@@ -109,3 +110,14 @@ def test_a_signal_to_save_saves_the_step_and_training_continues(
     run_stage(config, tmp_path, requests)
     assert checkpoint_steps(tmp_path) == [1, 2]
     assert not requests.save
+
+
+def test_labels_that_never_change_are_a_warning(caplog):
+    """Expected: AU 2 active, AU 4 inactive, AU 6 without a label, AU 1 as it should."""
+    aus = np.array([[1, 1, 0, 0], [0, 1, 1, 0]], np.float32)
+    known = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], bool)
+    loop.warn_of_constant_labels((1, 2, 4, 6), aus, known)
+    assert [record.getMessage() for record in caplog.records] == [
+        "every training label of AU 2 is active; is the table right?",
+        "every training label of AU 4 is inactive; is the table right?",
+    ]
