@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
+from au_jax.errors import UserError
 from au_jax.faces import align
 from au_jax.runtime.files import read_regular
 from au_jax.types import Example
@@ -26,6 +27,9 @@ FEATURES = frozenset(
     )
 )
 """The classes that `preparation/writer.py` describes a data set by."""
+
+VERSION = "1.0.0"
+"""The version of the records; increase it when they change."""
 
 ALIGNMENT = {"size": align.SIZE, "enlarge": align.ENLARGE}
 """How faces are aligned, as the metadata of a data set state it."""
@@ -60,6 +64,15 @@ def open_builder(directory: Path) -> Any:
         if not 0 <= split.num_examples <= size:
             raise ValueError(f"{name}: {split.num_examples} examples in {size} bytes")
     return builder
+
+
+def not_prepared(directory: Path, error: Exception) -> UserError:
+    """Return the error for a folder that `open_builder` or TFDS cannot open."""
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    return UserError(
+        f"{directory} is not a data set of au_jax.prepare, or is damaged ({reason});"
+        " move it away and prepare the set again"
+    )
 
 
 def _class_names(value: Any) -> Iterator[Any]:

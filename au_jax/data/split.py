@@ -11,14 +11,17 @@ import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Bool, Float, Int
 
-from au_jax.data.reader import open_builder, open_records, parse
+from au_jax.data.reader import (
+    VERSION,
+    not_prepared,
+    open_builder,
+    open_records,
+    parse,
+)
 from au_jax.errors import UserError
 from au_jax.types import SIDE, Example
 
 RENDERED = ("faces_lab", "faces_wild")  # these are made without a raw folder
-
-MAJOR_VERSION = 1
-"""The first number of the version of the records that this program reads."""
 
 
 class NoSuchSplit(UserError):
@@ -120,11 +123,7 @@ def open_split(
         splits: Any = info.splits
         coded = tuple(int(au) for au in cast(Any, info.metadata)["aus"])
     except Exception as error:  # TFDS raises errors of many types
-        raise UserError(
-            f"{directory} is not a data set of au_jax.prepare, or is damaged"
-            f" ({type(error).__name__}: {' '.join(str(error).split())[:300]}); move it"
-            " away and prepare the set again"
-        ) from error
+        raise not_prepared(directory, error) from error
     sizes = ", ".join(f"{key} ({splits[key].num_examples:,})" for key in splits)
     try:
         length = splits[split].num_examples
@@ -198,9 +197,10 @@ def _newest_version(data_dir: Path, name: str) -> Path:
             f" au_jax.{command} --data_dir={data_dir}"
         )
     version, folder = versions[-1]
-    if version.major != MAJOR_VERSION:
+    major = tfds.core.Version(VERSION).major
+    if version.major != major:
         raise UserError(
             f"{folder} has records of version {version}, and this au_jax reads"
-            f" {MAJOR_VERSION}.x.x; prepare the set again, or move that folder away"
+            f" {major}.x.x; prepare the set again, or move that folder away"
         )
     return folder

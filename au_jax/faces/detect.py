@@ -28,11 +28,10 @@ They are x, y in pixels of the picture; the result is None if no face is found.
 # pixels, and its time grows with the area.
 LONG_SIDE = 640
 # The most pixels that are searched; a face of 1/50 of the side of a square picture is
-# still found. dlib takes some 11 bytes and .35 us for each.
+# still found. dlib takes some 11 bytes of memory for each.
 MAX_SEARCHED = 1 << 24
-METHOD = (
-    f"dlib at {LONG_SIDE}, then doubled to {MAX_SEARCHED}"  # change it with the method
-)
+# Prepared sets depend on this text; change it with the method.
+METHOD = f"dlib at {LONG_SIDE}, then doubled to {MAX_SEARCHED}"
 
 INSTALL = "install it with `pip install -r requirements/faces.txt`"
 

@@ -15,7 +15,6 @@ from rich.console import Console
 from au_jax.errors import UserError, printable
 from au_jax.media.names import shown
 from au_jax.preparation import chunks, counts, writer
-from au_jax.preparation.checks.dataset import read_counts
 from au_jax.preparation.chunks import Faces
 from au_jax.raw.row import Reject, Row
 
@@ -126,7 +125,7 @@ def stored_report(folder: Path) -> dict[str, Any] | None:
     if not folder.exists():
         return None
     try:
-        report = read_counts(folder)
+        report = counts.read_counts(folder)
         intact = bool(report and isinstance(report.get("fingerprint"), str))
     except (OSError, ValueError, RecursionError):
         report, intact = None, False

@@ -1,13 +1,18 @@
 """Counts of a preparation: images read, kept and rejected, and AUs by split."""
 
 import collections
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from au_jax.raw.row import Reject, Row
+from au_jax.runtime.files import read_regular
 
 SPLITS = ("train", "val", "test")
+_OF_SPLIT = ("images", "subjects")  # the counts of a split beside those of its AUs
+_MAX_BYTES = 1 << 24  # of counts.json
 
 
 @dataclass
@@ -57,6 +62,38 @@ class Counts:
                 if split in self.images
             },
         }
+
+
+def read_counts(directory: Path) -> dict[str, Any] | None:
+    """Return the content of `counts.json`, or None if there is no such file.
+
+    Raises:
+        ValueError: it is damaged, or another program wrote it.
+        OSError: it cannot be read.
+    """
+    file = directory / "counts.json"
+    if not file.exists():
+        return None
+    counts = json.loads(read_regular(file, _MAX_BYTES))
+    try:
+        cells = [
+            (name, cell["known"], cell["active"])
+            for split in counts["splits"].values()
+            for name, cell in split["aus"].items()
+        ]
+        numbers = [
+            counts["read"],
+            *counts["rejected"].values(),
+            *(split[key] for split in counts["splits"].values() for key in _OF_SPLIT),
+            *(number for cell in cells for number in cell[1:]),
+        ]
+        intact = all(type(number) is int and number >= 0 for number in numbers)
+        intact &= all(name.isdecimal() for name, *_ in cells)
+    except (KeyError, TypeError, AttributeError):
+        intact = False
+    if not intact:
+        raise ValueError("counts.json does not hold the counts of a preparation")
+    return counts
 
 
 def table(report: dict[str, Any]) -> str:

@@ -10,11 +10,10 @@ import tensorflow_datasets as tfds
 from jaxtyping import Float32
 from tensorflow_datasets.core import dataset_info, example_serializer
 
-from au_jax.data.reader import ALIGNMENT
+from au_jax.data.reader import ALIGNMENT, VERSION
 from au_jax.faces import align
 from au_jax.raw.row import Row
 
-VERSION = "1.0.0"  # increase it when the records change
 EXAMPLES_PER_FILE = 10_000  # about 150 MB
 
 

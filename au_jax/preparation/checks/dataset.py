@@ -2,16 +2,18 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from au_jax.data.reader import forget_open_files, open_builder
+from au_jax.data.reader import forget_open_files, not_prepared, open_builder
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
-from au_jax.runtime.files import open_regular, read_regular
+from au_jax.preparation.counts import read_counts
+from au_jax.runtime.files import open_regular
+
+_REJECTED = ("path", "reason", "detail")  # the columns of rejected.csv
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,6 @@ class Prepared:
             raise UserError(
                 f"{file} is damaged ({error}); prepare the set again, or delete it"
             ) from None
-
-
-_MAX_COUNTS = 1 << 24  # bytes of counts.json
-_SPLIT = ("images", "subjects")
-_REJECTED = ("path", "reason", "detail")
 
 
 def find(folder: Path) -> list[Path]:
@@ -78,48 +75,12 @@ def open_prepared(directory: Path) -> Prepared:
         sizes = {name: split.num_examples for name, split in info.splits.items()}
         counts = read_counts(directory)
     except Exception as error:  # TFDS raises errors of many types
-        raise UserError(
-            f"{directory} is not a data set of au_jax.prepare, or is damaged"
-            f" ({type(error).__name__}: {' '.join(str(error).split())[:300]}); move it"
-            " away and prepare the set again"
-        ) from error
+        raise not_prepared(directory, error) from error
     splits = {
         split: FaceSplit(directory, split, aus, aus, size)
         for split, size in sorted(sizes.items(), key=lambda item: _place(item[0]))
     }
     return Prepared(directory, directory.parent.name, aus, splits, counts)
-
-
-def read_counts(directory: Path) -> dict[str, Any] | None:
-    """Return the content of `counts.json`, or None if there is no such file.
-
-    Raises:
-        ValueError: it is damaged, or another program wrote it.
-        OSError: it cannot be read.
-    """
-    file = directory / "counts.json"
-    if not file.exists():
-        return None
-    counts = json.loads(read_regular(file, _MAX_COUNTS))
-    try:
-        cells = [
-            (name, cell["known"], cell["active"])
-            for split in counts["splits"].values()
-            for name, cell in split["aus"].items()
-        ]
-        numbers = [
-            counts["read"],
-            *counts["rejected"].values(),
-            *(split[key] for split in counts["splits"].values() for key in _SPLIT),
-            *(number for cell in cells for number in cell[1:]),
-        ]
-        intact = all(type(number) is int and number >= 0 for number in numbers)
-        intact &= all(name.isdecimal() for name, *_ in cells)
-    except (KeyError, TypeError, AttributeError):
-        intact = False
-    if not intact:
-        raise ValueError("counts.json does not hold the counts of a preparation")
-    return counts
 
 
 def _place(split: str) -> tuple[int, str]:
