@@ -13,7 +13,15 @@ FILES = sorted(
 )
 
 
-@pytest.mark.parametrize("tool", ["ruff check", "ruff format --check", "pyright"])
+# pyright takes half a minute; pre-commit runs it, too.
+@pytest.mark.parametrize(
+    "tool",
+    [
+        "ruff check",
+        "ruff format --check",
+        pytest.param("pyright", marks=pytest.mark.slow),
+    ],
+)
 def test_tool_has_no_complaint(tool: str):
     command = [sys.executable, "-m", *tool.split()]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -7,15 +7,13 @@ import jax
 
 from au_jax.model_file import card as cards
 from au_jax.model_file.file import Model, prune, with_digest
-from au_jax.stages import STAGES
-from tests.stages.small import small_config
+from tests.stages.small import draw, small_config
 
 
 @functools.cache
 def small_model(stage: str = "joint") -> Model:
     config = small_config()
-    init = jax.jit(lambda key: STAGES[stage].init(config, key))
-    variables = jax.device_get(init(jax.random.key(0)))
+    variables = jax.device_get(draw(stage, config))
     card: dict[str, Any] = {
         "format": cards.FORMAT,
         "stage": stage,

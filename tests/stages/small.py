@@ -5,9 +5,10 @@ from typing import Any, cast
 import jax
 import numpy as np
 
-from au_jax.stages import STAGES, state
+from au_jax.stages import networks, state
 from au_jax.training import optimizers as optim
-from au_jax.types import Batch
+from au_jax.types import Batch, Variables
+from au_jax.workdir.best_networks import network_shapes
 from configs import joint as joint_config
 
 AUS = (1, 12)
@@ -44,9 +45,39 @@ def random_batch(
     return cast(Batch, batch)
 
 
+def draw(stage: str, config) -> Variables:
+    """Return the networks of a stage with random kernels; projectors as they start.
+
+    A stage's own `init` takes seconds to compile.
+    """
+    # A gate of CBAM has one hidden unit at this width, dead in half of all draws.
+    rng = np.random.default_rng(3)
+
+    def draw_leaf(path: tuple[Any, ...], leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+        name, shape = path[-1].key, leaf.shape
+        if name == "kernel":
+            spread = 1 / np.sqrt(np.prod(shape[:-1]))
+            return rng.normal(0, spread, shape).astype(leaf.dtype)
+        values = {"bias": 0, "scale": 1, "negative_slope": 0.25, "mean": 0, "var": 1}
+        return np.full(shape, values[name], leaf.dtype)
+
+    drawn = jax.tree_util.tree_map_with_path(draw_leaf, network_shapes(stage, config))
+    projector = networks.make_networks(config).projector
+    if stage == "joint" and projector is not None:
+        width = drawn.params["discriminator"]["landmark"]["ConvBlock_0"]["conv"]
+        on_attention = config.loss.alignment_landmark_on == "attention"
+        for name in drawn.params["generator"]:
+            if name.startswith("projector"):
+                one = name == "projector_landmark" and on_attention
+                x = np.zeros((1, 2, 2, 1 if one else width["kernel"].shape[2]))
+                drawn.params["generator"][name] = projector.init(
+                    jax.random.key(0), x.astype(np.float32)
+                )["params"]
+    return jax.device_put(drawn)
+
+
 def build(stage: str, config, num_steps: int = 100):
     """Return a fresh state of a stage, and its optimizers."""
-    init = jax.jit(lambda key: STAGES[stage].init(config, key))
-    variables = init(jax.random.key(0))
+    variables = draw(stage, config)
     optimizers = optim.make_optimizers(config, stage, variables.params, num_steps)
     return state.create(variables, optimizers), optimizers

@@ -62,7 +62,10 @@ def test_state_and_terms_are_float32_and_close_to_those_of_float32(stage):
     terms = {}
     for dtype in ("float32", "bfloat16"):
         step, state, batch = prepared(stage, dtype, width=0.125)
-        state, terms[dtype] = jax.jit(step)(state, batch)
+        step = jax.jit(step)
+        state, terms[dtype] = step(state, batch)
+        later, _ = step(state, batch)
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(later.params))
         leaves = jax.tree.leaves((state.params, state.batch_stats, terms[dtype]))
         assert {leaf.dtype for leaf in leaves} == {jnp.dtype("float32")}
         moments = [leaf for leaf in jax.tree.leaves(state.opt_state) if leaf.ndim]

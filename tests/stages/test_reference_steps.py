@@ -162,20 +162,26 @@ def predict(config: ConfigDict, state: TrainState, images) -> dict[str, np.ndarr
 
 
 FILES = reference_files("*_seed*_crop*_b*.npz")
-every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
 
 def files_with(prefix: str):
-    """Parametrise a test by the files that store numbers under `prefix/`."""
+    """Parametrise a test by the files that store numbers under `prefix/`.
+
+    A step at full width takes half a minute to compile and run, so ADLD's is slow.
+    """
     stored = [
-        path
+        pytest.param(
+            path,
+            id=path.stem,
+            marks=[pytest.mark.slow] if path.name.startswith("adld") else [],
+        )
         for path in FILES
         if any(key.startswith(f"{prefix}/") for key in np.load(path).files)
     ]
-    return pytest.mark.parametrize("path", stored, ids=lambda path: path.stem)
+    return pytest.mark.parametrize("path", stored)
 
 
-@every_file
+@files_with("eval")
 def test_reference_forward(path: Path):
     case = run(path)
     images = case.batch["image"]
@@ -193,7 +199,7 @@ def test_reference_forward(path: Path):
 CHAOTIC = {"feature_adv", "domain_disc"}
 
 
-@every_file
+@files_with("loss")
 def test_reference_losses(path: Path):
     case = run(path)
     for name, expected in part(case.numbers, "loss").items():
@@ -203,7 +209,7 @@ def test_reference_losses(path: Path):
         np.testing.assert_allclose(actual[1:], expected[1:], rtol=later, err_msg=name)
 
 
-@every_file
+@files_with("grad_norm")
 def test_reference_gradient_norms(path: Path):
     case = run(path)
     compared = 0

@@ -15,6 +15,7 @@ from tests.trees import assert_trees_equal
 
 SHORT = (
     "--config=configs/supervised.py:tiny",
+    "--config.data.aus=(1,12)",
     "--config.supervised.epochs=2",
     "--config.checkpoint_every=3",
     "--config.log_every=4",

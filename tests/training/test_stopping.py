@@ -11,6 +11,7 @@ from au_jax.workdir import checkpoints
 from au_jax.workdir.checkpoints import Position
 from configs import supervised as supervised_config
 from tests.programs import arrays, metrics
+from tests.stages.small import AUS
 from tests.synthetic import write_prepared
 from tests.trees import assert_trees_equal
 
@@ -21,6 +22,7 @@ def test_a_run_stopped_in_validation_validates_when_it_resumes(tmp_path, monkeyp
     config = supervised_config.get_config("tiny")
     config.data.data_dir = str(tmp_path / "prepared")
     config.max_steps_per_epoch = 2
+    config.data.aus = AUS
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     train(config, whole)
     assert checkpoints.position(whole / "supervised") == Position(2, validated=True)

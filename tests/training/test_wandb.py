@@ -15,6 +15,7 @@ from au_jax.workdir import metrics_log
 from au_jax.workdir.checkpoints import Position
 from au_jax.workdir.metrics_log import MetricsLog, read_metrics
 from configs import supervised as supervised_config
+from tests.stages.small import AUS
 from tests.synthetic import write_prepared
 
 
@@ -56,6 +57,7 @@ def config(tmp_path_factory):
     config = supervised_config.get_config("tiny")
     config.data.data_dir = str(folder)
     config.max_steps_per_epoch = 2
+    config.data.aus = AUS
     config.wandb = "aus"
     return config
 

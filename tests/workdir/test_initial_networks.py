@@ -11,6 +11,7 @@ from au_jax.workdir.config import read_config
 from au_jax.workdir.initial_networks import initial_networks
 from configs import joint as joint_config
 from configs import supervised as supervised_config
+from tests.stages.small import AUS
 from tests.synthetic import write_prepared
 from tests.trees import assert_trees_equal
 
@@ -32,6 +33,7 @@ def other(tmp_path_factory):
 def supervised(other, init_from):
     config = supervised_config.get_config("tiny")
     config.data.data_dir = str(other[0])
+    config.data.aus = AUS
     config.init_from = str(init_from)
     return config
 
