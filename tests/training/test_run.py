@@ -15,6 +15,7 @@ from au_jax.evaluation import calibration, faces_png, inference, metrics
 from au_jax.evaluation.run import evaluate
 from au_jax.faces import drawing
 from au_jax.runtime import processes
+from au_jax.stages import joint
 from au_jax.training.run import train
 from au_jax.workdir import best_networks as best_networks_module
 from au_jax.workdir import checkpoints
@@ -67,8 +68,8 @@ def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
     lines = read_metrics(tmp_path)
     assert {line["stage"] for line in lines} == set(config.stages)
     assert all(line["step"] == 2 for line in lines)
-    joint = next(line for line in lines if line["stage"] == "joint")
-    assert {name for name, weight in config.loss.items() if weight} <= set(joint)
+    logged = next(line for line in lines if line["stage"] == "joint")
+    assert set(joint.active_weights(config)) <= set(logged)
 
     evaluate(tmp_path, "test", None)
     result = json.loads((tmp_path / "eval.json").read_text())
