@@ -17,6 +17,9 @@ from au_jax.media.images import UnusableImage, read_image
 from au_jax.media.names import shown
 from au_jax.media.videos import Video
 
+OVERLAY = "overlay"
+"""The folder of annotated pictures and videos in the folder of the results."""
+
 _MAX_CAMERA = 999
 _GUESSED = 2  # frames by which a count estimated from the duration may be off
 
@@ -56,7 +59,7 @@ def expand(names: Sequence[str], out: Path | None = None) -> list[Source]:
     Args:
         names: Files, folders (searched at any depth), glob patterns, or the number of
             a camera.
-        out: The folder of the results, which is not searched.
+        out: The folder of the results, whose overlays are not searched for.
 
     Raises:
         UserError: a name matches nothing, or a camera is not the only input.
@@ -87,11 +90,11 @@ def _expand_one(name: str, out: Path | None) -> list[Source]:
         return [Source(name, "camera")]
     if glob.has_magic(name):
         paths = (Path(p) for p in sorted(glob.glob(name, recursive=True)))
-        hidden = out.resolve() if out else None
+        hidden = _overlays(out)
         files = [
             Source(str(p), _kind(p) or "image")
             for p in paths
-            if not p.is_dir() and hidden not in p.resolve().parents
+            if not p.is_dir() and not hidden.intersection(p.resolve().parents)
         ]
         if not files:
             raise UserError(f"{name}: no file matches this pattern")
@@ -111,11 +114,9 @@ def _inside(folder: Path, out: Path | None) -> list[Source]:
     def note(error: OSError) -> None:
         found.append(Source(str(error.filename), "image"))
 
-    seen = {os.path.realpath(out)} if out else set()  # links may lead in a circle
-    if os.path.realpath(folder) in seen:
-        seen.clear()
+    seen = _overlays(out) - {folder.resolve()}  # links may lead in a circle
     for at, folders, files in os.walk(folder, onerror=note, followlinks=True):
-        real = os.path.realpath(at)
+        real = Path(at).resolve()
         if real in seen:
             folders.clear()
             continue
@@ -123,6 +124,11 @@ def _inside(folder: Path, out: Path | None) -> list[Source]:
         paths = (Path(at, name) for name in files)
         found += [Source(str(p), kind) for p in paths if (kind := _kind(p))]
     return sorted(found, key=lambda source: Path(source.file))
+
+
+def _overlays(out: Path | None) -> set[Path]:
+    """Return the folder of a run's annotated pictures and videos: no inputs of it."""
+    return {(out / OVERLAY).resolve()} if out else set()
 
 
 def _kind(path: Path) -> Literal["image", "video"] | None:

@@ -15,7 +15,7 @@ from au_jax.errors import UserError
 from au_jax.model_file import card as cards
 from au_jax.prediction import rows
 from au_jax.prediction.detector import Detector
-from au_jax.prediction.inputs import Source
+from au_jax.prediction.inputs import OVERLAY, Source
 from au_jax.prediction.rows import TABLE
 from au_jax.prediction.search import Options, Position
 from au_jax.runtime.files import open_regular, read_regular, write_whole
@@ -23,7 +23,7 @@ from au_jax.runtime.files import open_regular, read_regular, write_whole
 LOG = logging.getLogger(__name__)
 
 CARD, PROGRESS, SETTINGS = "model.json", "progress.json", "settings.json"
-REPORT, OVERLAY = "report.html", "overlay"
+REPORT = "report.html"
 
 _MAX_OWN = 1 << 26  # bytes of a file of ours that is read back
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from au_jax.model_file import file as model_file
 from au_jax.prediction import rows
 from au_jax.prediction.detector import Detector
-from au_jax.prediction.inputs import Source
-from au_jax.prediction.resume import OVERLAY, REPORT, resume
+from au_jax.prediction.inputs import OVERLAY, Source
+from au_jax.prediction.resume import REPORT, resume
 from au_jax.prediction.rows import TABLE
 from au_jax.prediction.search import FrameFaces, Options, Position, Seconds, search
 from au_jax.prediction.views import live, overlay, report_page

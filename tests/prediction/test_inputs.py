@@ -28,6 +28,11 @@ def test_results_inside_the_input_are_not_predicted(tmp_path):
     for name in (str(tmp_path), f"{tmp_path}/**"):
         (source,) = expand([name], tmp_path / "out")
         assert source.file.endswith("a.jpg")
+    # The input may be the folder of the results itself.
+    (tmp_path / "out/b.jpg").write_bytes(b"")
+    for name in (f"{tmp_path}/out", f"{tmp_path}/out/*", f"{tmp_path}/out/**"):
+        (source,) = expand([name], tmp_path / "out")
+        assert source.file.endswith("b.jpg")
 
 
 @pytest.mark.parametrize("name", ["", "9" * 20, "²", "x" * 300, "a\0b"])

@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 
 import cv2
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,8 +15,10 @@ from hypothesis import strategies as st
 from au_jax import Detector
 from au_jax.errors import UserError
 from au_jax.media.images import read_image
-from au_jax.prediction import openface, rows, run
+from au_jax.prediction import openface, resume, rows, run
 from au_jax.prediction.inputs import Source, expand
+from au_jax.prediction.views import overlay
+from tests.disk import files_up_to
 from tests.mistakes import attempt
 from tests.prediction.models import small_model
 from tests.rendered import CLIP_FRAMES, CLIPS, NUM_FACES, write_clip
@@ -214,6 +217,70 @@ def test_a_camera_is_the_only_input(tmp_path):
         expand(["0", str(tmp_path / "a.jpg")])
     with pytest.raises(UserError, match="camera 0 has no end"):
         expand(["0", "1"])
+
+
+@pytest.mark.parametrize("out", ["results", "."])
+def test_results_among_the_inputs_resume_after_ctrl_c(tmp_path, out, monkeypatch):
+    """The overlays written before Ctrl-C do not become inputs."""
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((64, 64, 3), 90, np.uint8))
+    detector, options = Detector(small_model(), path="direct"), run.Options(whole=True)
+
+    def write():
+        sources = expand([str(tmp_path)], tmp_path / out)
+        outputs = run.Outputs(overlay=True)
+        run.write_results(detector, sources, tmp_path / out, options, outputs)
+
+    annotate, drawn = overlay.annotate, []
+
+    def interrupted(*arguments):
+        drawn.append(arguments)
+        if len(drawn) == 2:
+            raise KeyboardInterrupt
+        return annotate(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(overlay, "annotate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            write()
+    files = [path.name for path in (tmp_path / out / "overlay").iterdir()]
+    assert files == ["0000_a.jpg"]
+    write()
+    files = [path.name for path in (tmp_path / out / "overlay").iterdir()]
+    assert sorted(files) == ["0000_a.jpg", "0001_b.jpg"]
+
+
+@pytest.mark.parametrize("full", ["settings.json", "model.json", "progress.json"])
+def test_a_disk_that_is_full_at_the_start_costs_nothing(tmp_path, full, monkeypatch):
+    """Expected: one line; with room, the same call gives an undisturbed run's table."""
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((64, 64, 3), 90, np.uint8))
+    detector = Detector(small_model(), path="direct")
+    write_whole = resume.write_whole
+
+    def refusing(path, data):
+        with files_up_to(10) if path.name == full else contextlib.nullcontext():
+            write_whole(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(resume, "write_whole", refusing)
+        with pytest.raises(UserError, match=f"cannot write .*{full}"):
+            _predict(detector, [tmp_path / "a.png"], tmp_path / "out", whole=True)
+    for out in ("out", "fresh"):
+        _predict(detector, [tmp_path / "a.png"], tmp_path / out, whole=True)
+    tables = [(tmp_path / out / run.TABLE).read_bytes() for out in ("out", "fresh")]
+    assert tables[0] == tables[1]
+
+
+def test_answers_that_are_not_finite_are_no_results(tmp_path):
+    """A model file with such weights is refused; a model in memory is not."""
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    model = small_model()
+    huge = jax.tree.map(lambda x: np.float32(1e30) * x, model.variables)
+    detector = Detector(dataclasses.replace(model, variables=huge), path="direct")
+    with pytest.raises(UserError, match="its weights are damaged"):
+        _predict(detector, [tmp_path / "a.png"], tmp_path / "out", whole=True)
+    assert (tmp_path / "out" / run.TABLE).read_bytes().count(b"\n") == 1
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation import calibration, faces_png, inference, metrics
 from au_jax.evaluation.run import evaluate
 from au_jax.faces import drawing
+from au_jax.model_file import from_run
 from au_jax.runtime import processes
 from au_jax.stages import joint
 from au_jax.training.run import train
@@ -23,6 +24,7 @@ from au_jax.workdir.best_networks import best_networks, best_stage
 from au_jax.workdir.initial_networks import initial_networks
 from configs import joint as joint_config
 from configs import supervised as supervised_config
+from tests.disk import files_up_to
 from tests.stages.small import AUS
 from tests.synthetic import write_prepared
 from tests.trees import assert_trees_equal
@@ -196,8 +198,16 @@ def test_supervised_learns_from_the_chosen_domain(data_dir, tmp_path):
     config = tiny(data_dir, supervised_config.get_config, "target,tiny")
     train(config, tmp_path)
     evaluate(tmp_path, "test", None)
-    result = json.loads((tmp_path / "eval.json").read_text())
+    before = (tmp_path / "eval.json").read_bytes()
+    result = json.loads(before)
     assert len(result["sections"]) == 2  # there is no reconstructed path
+    with files_up_to(100), pytest.raises(UserError, match=r"cannot write .*eval\.json"):
+        evaluate(tmp_path, "test", None)
+    assert (tmp_path / "eval.json").read_bytes() == before
+    assert from_run.load(tmp_path, "target").card["stage"] == "supervised"
+    (tmp_path / "eval.json").write_bytes(b"")
+    with pytest.raises(UserError, match=r"eval\.json"):
+        from_run.load(tmp_path, "target")
     assert result["landmark_error_percent"] == {}
 
 

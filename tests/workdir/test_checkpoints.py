@@ -1,7 +1,6 @@
 """Checkpoints: which are kept; expected: the saved values."""
 
 import math
-import resource
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +12,7 @@ from au_jax.stages import state as train_state
 from au_jax.types import Variables
 from au_jax.workdir import checkpoints
 from au_jax.workdir.checkpoint_errors import OtherNetworks
+from tests.disk import files_up_to
 from tests.trees import assert_trees_equal
 
 DOMAINS = ("source", "target")
@@ -125,14 +125,8 @@ def save_and_wait(directory, notes):
 
 def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint(tmp_path):
     save_all(tmp_path, [(0.5, 0.5)])
-    # Files may not exceed 1 KB: for orbax the disk is full.
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        with pytest.raises(UserError) as caught:
-            save_and_wait(tmp_path, {"window": "x" * 5000})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with files_up_to(1000), pytest.raises(UserError) as caught:
+        save_and_wait(tmp_path, {"window": "x" * 5000})
     message = str(caught.value)
     assert message.startswith(f"cannot write a checkpoint to {tmp_path}: ")
     assert message.endswith("run the same command again to resume from step 1")

@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 
 from au_jax.errors import UserError
+from au_jax.media.videos import Video
 from au_jax.prediction.inputs import Source
 from au_jax.prediction.views import overlay
+from tests.disk import files_up_to
+from tests.rendered import write_clip
 
 
 @pytest.mark.parametrize("rate", [119.957, 299.086, 120000.0, 0.0, float("nan"), 29.97])
@@ -23,6 +26,23 @@ def test_a_cut_video_is_an_error(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"half")
     with pytest.raises(UserError, match="disk may be full"):
         overlay._check_video(tmp_path / "a.mp4", tmp_path / "b.mp4", 3)
+
+
+def test_a_disk_that_fills_up_leaves_no_video(tmp_path):
+    """The same command writes the video when there is room again."""
+    random = np.random.default_rng(0)
+    pictures = [random.integers(0, 256, (128, 128, 3), np.uint8) for _ in range(20)]
+    clip, path = tmp_path / "clip.avi", tmp_path / "overlay.mp4"
+    write_clip(clip, pictures, "FFV1")
+    source = Source(str(clip), "video")
+    with files_up_to(50_000), pytest.raises(UserError, match="cannot write"):
+        overlay._write_video(path, source, iter(pictures))
+    assert list(tmp_path.iterdir()) == [clip]
+    overlay._write_video(path, source, iter(pictures))
+    assert path.stat().st_size > 50_000
+    video = Video(path)
+    assert video.num_frames == 20
+    video.close()
 
 
 @pytest.mark.parametrize("shape", [(100_000, 1), (1, 100_000), (8, 65_600)])
