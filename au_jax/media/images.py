@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from au_jax.media import decoder_lines
 from au_jax.runtime.files import read_regular
 
 MAX_BYTES = 1 << 29
@@ -47,7 +48,8 @@ def decode_image(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
     if is_truncated(data):
         raise UnusableImage("truncated", f"ends after {len(data)} bytes")
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        image = _decode(data)
+        cut = image is not None and _is_cut(data, image)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in error.err:
             most = f"{int(os.environ['OPENCV_IO_MAX_IMAGE_PIXELS']):,}"
@@ -57,7 +59,31 @@ def decode_image(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
         raise UnusableImage("too_large", "out of memory") from None
     if image is None:
         raise UnusableImage("unreadable", "not a picture that OpenCV can decode")
+    if cut:
+        raise UnusableImage("truncated", "an end marker follows a part of the picture")
     return image
+
+
+def _decode(data: bytes) -> UInt8[np.ndarray, "h w 3"] | None:
+    with decoder_lines.held_back():
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+
+
+def _is_cut(data: bytes, image: UInt8[np.ndarray, "h w 3"]) -> bool:
+    """Return whether a part of a JPEG is missing in front of its end marker.
+
+    libjpeg fills such a part with grey. A grey edge can also be in the picture: then,
+    more bytes in front of the marker change nothing. Of a progressive JPEG, this finds
+    a missing part only if nothing is known of it; otherwise the picture is whole, but
+    of less detail.
+    """
+    edges = (image[0], image[-1], image[:, 0], image[:, -1])  # EXIF may turn the last
+    if not data.startswith(b"\xff\xd8") or not any((e == 128).all() for e in edges):
+        return False
+    end = _jpeg_end(data)
+    noise = np.random.default_rng(0).integers(0, 255, 512, np.uint8).tobytes()
+    other = _decode(data[:end] + noise + data[end:])
+    return other is None or not np.array_equal(image, other)
 
 
 def is_truncated(data: bytes) -> bool:
@@ -67,11 +93,11 @@ def is_truncated(data: bytes) -> bool:
     """
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return b"IEND" not in data[-4096:] and b"IEND" not in data
-    return data.startswith(b"\xff\xd8") and not _jpeg_ends(data)
+    return data.startswith(b"\xff\xd8") and _jpeg_end(data) < 0
 
 
-def _jpeg_ends(data: bytes) -> bool:
-    """Return whether a JPEG ends with its end marker.
+def _jpeg_end(data: bytes) -> int:
+    """Return the place of a JPEG's end marker, or -1 if it has none.
 
     The segments are walked one by one, because an embedded thumbnail has an end marker,
     too.
@@ -81,15 +107,15 @@ def _jpeg_ends(data: bytes) -> bool:
         if data[at] != 0xFF:  # inside a scan, or garbage between segments
             at = data.find(b"\xff", at)
             if at < 0:
-                return False
+                return -1
             continue
         marker = data[at + 1]
         if marker == 0xD9:
-            return True
+            return at
         if marker == 0xFF:  # a fill byte
             at += 1
         elif marker == 0x00 or marker == 0x01 or 0xD0 <= marker <= 0xD8:
             at += 2  # a stuffed byte or a marker without a length
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return False
+    return -1

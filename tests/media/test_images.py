@@ -113,6 +113,27 @@ def test_a_jpeg_filled_up_with_zeros_is_truncated():
         decode_image(data[: len(data) // 2] + bytes(len(data) // 2))
 
 
+@pytest.mark.parametrize("option", [(), (cv2.IMWRITE_JPEG_RST_INTERVAL, 2)])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_cut_jpeg_with_an_end_marker_is_truncated(option, orientation):
+    data = encoded(".jpg", picture(0, 90, 70), *option)
+    data = data[:2] + exif(orientation) + data[2:]
+    decode_image(data)
+    for tenths in (3, 5, 7):
+        with pytest.raises(UnusableImage, match="truncated"):
+            decode_image(data[: len(data) * tenths // 10] + b"\xff\xd9")
+
+
+def test_a_grey_edge_is_no_missing_part():
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    half = grey.copy()
+    half[:32] = picture(0, 32, 64)
+    for image in (grey, half, half[::-1], half.swapaxes(0, 1)):
+        for progressive in (0, 1):
+            option = (cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
+            decode_image(encoded(".jpg", np.ascontiguousarray(image), *option))
+
+
 def test_a_cut_png_is_truncated():
     data = encoded(".png")
     with pytest.raises(UnusableImage, match="truncated"):
