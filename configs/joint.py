@@ -17,11 +17,17 @@ from ml_collections import ConfigDict
 Config = Any
 
 
+# The weight of a method's own terms, by method.
+METHODS = {"dann": 1.0, "coral": 1.0, "mmd": 1.0, "entropy": 0.1}
+STAGES = ("landmarks", "joint", "finetune", "supervised", *METHODS, "adda", "adabn")
+
+
 def get_config(variant: str = "") -> Config:
     """Return the paper's configuration (method.md section 5), or a variant of it."""
     config: Config = ConfigDict()
     config.seed = 0
-    # Stages in order: "landmarks" (1), "joint" (2), "finetune" (3), "supervised".
+    # Stages in order: "landmarks" (1), "joint" (2), "finetune" (3), "supervised", or
+    # another method: "dann", "coral", "mmd", "entropy", "adda", "adabn".
     config.stages = ("landmarks", "joint", "finetune")
     config.log_every = 50  # steps
     config.checkpoint_every = 500  # steps; also at the end of each epoch
@@ -44,18 +50,7 @@ def get_config(variant: str = "") -> Config:
     config.optim.generator = _adam(5e-5, 0.5, 0.9)
     config.optim.discriminator = _adam(5e-5, 0.5, 0.9)
 
-    # For each stage: epochs of the source, batch size per domain, and factors of the
-    # learning rates, each for an equal share of the epochs. The rates are those above,
-    # unless a stage has one of its own, for every group.
-    config.landmarks = _schedule(epochs=20, batch_size=8)
-    config.landmarks.learning_rate = 1e-4
-    config.joint = _schedule(epochs=12, batch_size=16, decay=(1.0, 2 / 3, 1 / 3))
-    config.supervised = _schedule(epochs=12, batch_size=16, decay=(1.0, 2 / 3, 1 / 3))
-    # The labels that `supervised` learns from: "source" (the floor) or "target" (the
-    # ceiling).
-    config.supervised.domain = "source"
-    config.finetune = _schedule(epochs=4, batch_size=16)
-    config.finetune.learning_rate = 1e-5
+    _add_stages(config)
 
     config.eval = ConfigDict()
     config.eval.batch_size = 32
@@ -71,6 +66,31 @@ def get_config(variant: str = "") -> Config:
     elif variant:
         raise ValueError(f"joint.py has no variant {variant!r}; it has: demo, tiny")
     return config
+
+
+def _add_stages(config: Config) -> None:
+    """Add the schedule of each stage."""
+    # For each stage: epochs of the source, batch size per domain, and factors of the
+    # learning rates, each for an equal share of the epochs. The rates are those of
+    # `optim`, unless a stage has one of its own, for every group.
+    thirds = (1.0, 2 / 3, 1 / 3)
+    config.landmarks = _schedule(epochs=20, batch_size=8)
+    config.landmarks.learning_rate = 1e-4
+    config.joint = _schedule(epochs=12, batch_size=16, decay=thirds)
+    config.finetune = _schedule(epochs=4, batch_size=16)
+    config.finetune.learning_rate = 1e-5
+    config.supervised = _schedule(epochs=12, batch_size=16, decay=thirds)
+    # The labels that `supervised` learns from: "source" (the floor) or "target" (the
+    # ceiling).
+    config.supervised.domain = "source"
+    # Start from the networks of `landmarks`, as the methods of domain adaptation do.
+    config.supervised.from_landmarks = False
+    # Other methods, on the budget of `joint`; `weight` is that of a method's own terms.
+    for method, weight in METHODS.items():
+        config[method] = _schedule(epochs=12, batch_size=16, decay=thirds)
+        config[method].weight = weight
+    config.adda = _schedule(epochs=3, batch_size=16)
+    config.adabn = _schedule(epochs=1, batch_size=16)
 
 
 def _data() -> Config:
@@ -137,7 +157,7 @@ def _schedule(
 def _shrink(config: Config) -> None:
     config.model.width = 0.125
     config.data.crop = 128
-    for stage in ("landmarks", "joint", "supervised", "finetune"):
+    for stage in STAGES:
         config[stage].epochs = 1
         config[stage].batch_size = 4
     config.eval.batch_size = 8
@@ -153,12 +173,13 @@ def _demonstrate(config: Config) -> None:
     config.model.width = 0.25
     # "supervised" shows what the source's labels alone teach, on the same budget.
     config.stages = ("landmarks", "joint", "supervised")
-    for stage in config.stages:
+    for stage in STAGES:
         config[stage].epochs = 5
         config[stage].batch_size = 8
     config.optim.task.learning_rate = 5e-4
     config.landmarks.learning_rate = 5e-4
     config.optim.generator.learning_rate = 2.5e-4
     config.optim.discriminator.learning_rate = 1e-4
+    config.finetune.epochs, config.adda.epochs, config.adabn.epochs = 2, 2, 1
     config.eval.batch_size = 50
     config.eval.at_end = "test"

@@ -14,6 +14,9 @@ from au_jax.types import Batch, Config, Variables
 from au_jax.workdir.best_networks import network_shapes
 from au_jax.workdir.initial_networks import fresh_networks
 
+NUM_STEPS = 10**6
+"""Steps of the stage that is measured; only schedules depend on it."""
+
 
 def make_workload(stage: str, config: Config) -> tuple[TrainStep, TrainState, Batch]:
     """Return the step as training compiles it, a fresh state, and a random batch."""
@@ -33,9 +36,10 @@ def workload_shapes(stage: str, config: Config) -> tuple[TrainStep, Any, Any]:
 def _make_step(
     stage: str, config: Config, variables: Variables
 ) -> tuple[TrainStep, Optimizers]:
-    optimizers = optim.make_optimizers(config, stage, variables.params, num_steps=10**6)
+    optimizers = optim.make_optimizers(config, stage, variables.params, NUM_STEPS)
     weight = np.ones(len(config.data.aus), np.float32)
-    return build_train_step(stage, config, optimizers, weight), optimizers
+    step = build_train_step(stage, config, optimizers, weight, NUM_STEPS)
+    return step, optimizers
 
 
 def random_batch(config: Config, stage: str) -> Batch:

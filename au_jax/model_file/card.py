@@ -6,6 +6,7 @@ from ml_collections import ConfigDict
 
 from au_jax.errors import UserError
 from au_jax.models.au_detector import Pooling
+from au_jax.stages import SEPARATING, STAGES
 from au_jax.stages.networks import PROJECTORS
 from au_jax.types import AU_PATHS, Config
 from au_jax.workdir.config import upgraded
@@ -13,7 +14,7 @@ from au_jax.workdir.config import upgraded
 FORMAT = 1
 """Version of the file format; readers refuse versions that they do not know."""
 
-PREDICTORS = ("joint", "finetune", "supervised")
+PREDICTORS = tuple(stage for stage in STAGES if stage != "landmarks")
 """Stages whose networks predict AUs (method.md section 7)."""
 
 _WIDTHS = (0.01, 8.0)
@@ -24,9 +25,10 @@ _LARGEST_AU = 99
 def au_paths(card: dict[str, Any]) -> tuple[str, ...]:
     """Return the AU paths of a model, its default first.
 
-    A supervised model separates no features. Files of older versions name no default.
+    Only `joint` and `finetune` separate features. Files of older versions name no
+    default.
     """
-    if card["stage"] == "supervised":
+    if card["stage"] not in SEPARATING:
         return ("direct",)
     default = card.get("path", AU_PATHS[0])
     return default, *(path for path in AU_PATHS if path != default)

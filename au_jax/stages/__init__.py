@@ -8,7 +8,17 @@ from typing import Protocol
 import jax
 from jaxtyping import Float
 
-from au_jax.stages import joint, landmarks, supervised
+from au_jax.stages import (
+    adabn,
+    adda,
+    coral,
+    dann,
+    entropy,
+    joint,
+    landmarks,
+    mmd,
+    supervised,
+)
 from au_jax.stages.state import Optimizers, TrainStep
 from au_jax.types import Array, Config, PredictFn, Variables
 
@@ -32,10 +42,12 @@ class Stage(Protocol):
         config: Config,
         optimizers: Optimizers,
         au_weight: Float[Array, "a"],
+        num_steps: int,
     ) -> TrainStep:
         """Return the training step, which is pure and not compiled yet.
 
-        `au_weight` balances the AUs; `losses.au_weights` computes it.
+        `au_weight` balances the AUs; `losses.au_weights` computes it. `num_steps` is
+        the length of the stage, for terms whose weight changes with progress.
         """
         ...
 
@@ -50,4 +62,30 @@ STAGES: dict[str, Stage] = {
     "joint": joint,
     "finetune": joint,
     "supervised": supervised,
+    # Other methods of domain adaptation, on the same networks and data.
+    "dann": dann,
+    "adda": adda,
+    "coral": coral,
+    "mmd": mmd,
+    "entropy": entropy,
+    "adabn": adabn,
 }
+
+SEPARATING = ("joint", "finetune")
+"""The stages that separate features, and so have two paths to the AUs."""
+
+_PREDECESSORS = {
+    "joint": "landmarks",
+    "finetune": "joint",
+    "adda": "supervised",
+    "adabn": "supervised",
+}
+
+
+def predecessor(stage: str, config: Config) -> str:
+    """Return the stage of the same run whose networks a stage starts from, or ""."""
+    if stage == "landmarks":
+        return ""
+    if stage == "supervised":
+        return "landmarks" if config.supervised.from_landmarks else ""
+    return _PREDECESSORS.get(stage, "landmarks")

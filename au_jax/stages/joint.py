@@ -158,7 +158,10 @@ def make_player_gradients(
 
 
 def make_train_step(
-    config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
+    config: Config,
+    optimizers: Optimizers,
+    au_weight: Float[Array, "a"],
+    num_steps: int,
 ) -> TrainStep:
     """Return the joint training step (method.md section 3, step 6).
 

@@ -19,7 +19,10 @@ def init(config: Config, key: jax.Array) -> Variables:
 
 
 def make_train_step(
-    config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
+    config: Config,
+    optimizers: Optimizers,
+    au_weight: Float[Array, "a"],
+    num_steps: int,
 ) -> TrainStep:
     """Return a training step on L_fl (eq. 1); it does not use `au_weight`."""
     return single_branch.make_train_step(

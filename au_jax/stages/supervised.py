@@ -24,7 +24,10 @@ def init(config: Config, key: jax.Array) -> Variables:
 
 
 def make_train_step(
-    config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
+    config: Config,
+    optimizers: Optimizers,
+    au_weight: Float[Array, "a"],
+    num_steps: int,
 ) -> TrainStep:
     """Return a training step on BCE_w of the labelled images (method.md section 4)."""
     return single_branch.make_train_step(

@@ -6,14 +6,12 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any, get_args
 
-from ml_collections import ConfigDict
-
 from au_jax.errors import UserError
 from au_jax.models.au_detector import Pooling
 from au_jax.runtime.command_line import flatten
-from au_jax.stages import STAGES
+from au_jax.stages import STAGES, predecessor
 from au_jax.stages.networks import PROJECTORS
-from au_jax.types import AU_PATHS, DOMAINS
+from au_jax.types import AU_PATHS, DOMAINS, Config
 from au_jax.workdir import target_path
 
 Check = tuple[Callable[[Any], bool], str]
@@ -29,6 +27,8 @@ SPLITS: Check = (
     lambda x: len(x) == 2 and all(isinstance(name, str) for name in x),
     "two splits: for training and for validation",
 )
+
+NOT_FROM_SCRATCH = ("finetune", "adda", "adabn")
 
 CHECKS: dict[str, Check] = {
     "log_every": AT_LEAST_1,
@@ -57,6 +57,7 @@ CHECKS: dict[str, Check] = {
     ),
     "model.reduction": (lambda x: 1 <= x <= 1024, "at least 1 and at most 1024"),
     "loss.*": (lambda x: 0 <= x < math.inf, "at least 0"),
+    "*.weight": AT_LEAST_0,
     "*.learning_rate": ABOVE_0,
     "optim.*.b1": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
     "optim.*.b2": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
@@ -84,7 +85,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-def check_values(config: ConfigDict) -> None:
+def check_values(config: Config) -> None:
     """Check every value of a config.
 
     Raises:
@@ -97,26 +98,26 @@ def check_values(config: ConfigDict) -> None:
         for pattern, (holds, wanted) in CHECKS.items():
             if fnmatchcase(key, pattern) and not _holds(holds, value):
                 raise UserError(f"config.{key}={value!r} must be {wanted}")
-    stages: Any = config.stages
-    _check_order(tuple(stages), bool(config.init_from))
+    _check_order(config)
 
 
-def _check_order(stages: tuple[str, ...], has_origin: bool) -> None:
+def _check_order(config: Config) -> None:
     """Check that each stage comes once, and after the stage that it starts from."""
-    in_order = [stage for stage in STAGES if stage in stages]
-    paper = [stage for stage in stages if stage != "supervised"]
-    if len(set(stages)) < len(stages) or paper != [
-        stage for stage in in_order if stage != "supervised"
-    ]:
+    stages = tuple(config.stages)
+    before = {stage: predecessor(stage, config) for stage in stages}
+    late = [s for at, s in enumerate(stages) if before[s] in stages[at + 1 :]]
+    if len(set(stages)) < len(stages) or late:
+        in_order = [stage for stage in STAGES if stage in stages]
         raise UserError(
             f"config.stages={','.join(stages)}: each stage once, in the order"
             f" {','.join(in_order)}, because each starts from the one before"
         )
-    if "finetune" in stages and "joint" not in stages and not has_origin:
-        raise UserError(
-            "config.stages: finetune has no networks to start from; put joint before"
-            " it, or give --config.init_from=RUN"
-        )
+    for stage, needed in before.items():
+        if stage in NOT_FROM_SCRATCH and needed not in stages and not config.init_from:
+            raise UserError(
+                f"config.stages: {stage} has no networks to start from; put {needed}"
+                " before it, or give --config.init_from=RUN"
+            )
 
 
 def _holds(check: Callable[[Any], bool], value: Any) -> bool:

@@ -78,10 +78,9 @@ def run_stage(
             checkpoints.save(manager, state, validate(plan.done, state), notes)
         aus, known = labels(plan.streams[0])
         warn_of_constant_labels(config.data.aus, aus, known)
-        au_weight = losses.au_weights(aus, known)
-        train_step = compile_train_step(
-            mesh, build_train_step(plan.name, config, optimizers, au_weight)
-        )
+        weight = losses.au_weights(aus, known)
+        step = build_train_step(plan.name, config, optimizers, weight, plan.num_steps)
+        train_step = compile_train_step(mesh, step)
         requests.check()
         with contextlib.closing(make_batches(plan)) as batches:
             placed = devices.place_ahead(mesh, log.waiting(batches))

@@ -13,10 +13,14 @@ from au_jax.types import Array, Batch, Config, Terms
 
 
 def build_train_step(
-    stage: str, config: Config, optimizers: Optimizers, au_weight: Float[Array, "a"]
+    stage: str,
+    config: Config,
+    optimizers: Optimizers,
+    au_weight: Float[Array, "a"],
+    num_steps: int,
 ) -> TrainStep:
     """The step of a stage for batches of bytes, not yet compiled."""
-    step = STAGES[stage].make_train_step(config, optimizers, au_weight)
+    step = STAGES[stage].make_train_step(config, optimizers, au_weight, num_steps)
     return skip_if_not_finite(normalise_images(step))
 
 

@@ -72,6 +72,8 @@ def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
     if "landmarks" in new:
         rate = new["optim"]["task"]["learning_rate"]
         new["landmarks"].setdefault("learning_rate", rate)
+    if "supervised" in new:
+        new["supervised"].setdefault("from_landmarks", False)
     if "eval" in new:
         new["eval"].setdefault("target_path", "reconstructed")
     return new

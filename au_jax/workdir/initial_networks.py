@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from au_jax.errors import UserError
-from au_jax.stages import STAGES
+from au_jax.stages import STAGES, adda, predecessor
 from au_jax.types import Config, Variables
 from au_jax.workdir import checkpoints
 from au_jax.workdir.best_networks import best_networks
@@ -16,9 +16,8 @@ from au_jax.workdir.config import read_config
 
 LOG = logging.getLogger(__name__)
 
-PREDECESSORS = {"joint": ("landmarks", "source"), "finetune": ("joint", "target")}
-"""Stage -> (the stage of the same run whose networks it starts from, and the domain
-on whose validation they were best)."""
+COPIES = {"adda": ("feature_encoder", adda.SOURCE)}
+"""Stage -> (a network, the one that starts as its copy)."""
 
 
 class Origin(NamedTuple):
@@ -53,10 +52,15 @@ def initial_networks(stage: str, config: Config, workdir: Path) -> Variables:
         taken, step = best_networks(*origin)
         label = f"{origin.workdir / origin.stage}, step {step}"
         variables = take_networks(stage, variables, taken, label)
-    before, domain = PREDECESSORS.get(stage, ("", ""))
+    before = predecessor(stage, config)
     if before in config.stages and (workdir / before).is_dir():
+        domain = "target" if before == "joint" else "source"
         taken, step = best_networks(before, domain, config, workdir)
         variables = take_networks(stage, variables, taken, f"{before}, step {step}")
+    if stage in COPIES:
+        original, copy = COPIES[stage]
+        for groups in variables:
+            groups["task"][copy] = groups["task"][original]
     return variables
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from au_jax.errors import UserError
+from au_jax.stages import SEPARATING
 from au_jax.types import AU_PATHS, Config
-from au_jax.workdir.best_networks import FLOOR
 from au_jax.workdir.metrics_log import read_metrics
 
 BEST = "best"
@@ -31,13 +31,13 @@ def best_path(ranks: Mapping[str, float]) -> str:
 def target_path(config: Config, workdir: Path, stage: str, step: int) -> str:
     """Return the path by which a validated checkpoint answers for the target.
 
-    A supervised model has one path only. Where the config leaves the choice to
-    validation, the log of the run has the scores.
+    A model that separates no features has one path only. Where the config leaves the
+    choice to validation, the log of the run has the scores.
 
     Raises:
         UserError: the log lacks this validation.
     """
-    if stage == FLOOR:
+    if stage not in SEPARATING:
         return "direct"
     if config.eval.target_path != BEST:
         return config.eval.target_path

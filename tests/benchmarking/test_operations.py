@@ -9,7 +9,7 @@ from au_jax.models import convolution
 from au_jax.training.step import build_train_step
 from au_jax.types import Config
 from configs import joint
-from tests.stages.small import build
+from tests.stages.small import NUM_STEPS, build
 
 
 def test_a_convolution_and_its_gradients() -> None:
@@ -49,6 +49,6 @@ def test_a_joint_step_of_the_paper_needs_75_gflop_per_pair() -> None:
     # Not `make_workload`: it would compile the drawing of the networks.
     state, optimizers = build("joint", config)
     weight = np.ones(len(config.data.aus), np.float32)
-    step = build_train_step("joint", config, optimizers, weight)
+    step = build_train_step("joint", config, optimizers, weight, NUM_STEPS)
     batch = workload.random_batch(config, "joint")
     assert 72e9 < operations.count(step, state, batch) / 2 < 80e9

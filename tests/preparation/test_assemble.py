@@ -8,7 +8,7 @@ import pytest
 
 from au_jax.errors import UserError
 from au_jax.preparation import assemble
-from au_jax.preparation.assemble import Survey
+from au_jax.preparation.assemble import Item, Survey
 from au_jax.preparation.chunks import Faces
 from au_jax.raw.row import Reject, Row
 from tests.disk import files_up_to
@@ -70,7 +70,7 @@ def test_a_raw_set_that_changes_during_the_run(tmp_path):
 def test_a_disk_that_fills_up_while_records_are_written(tmp_path):
     """The error comes from inside ArrayRecord."""
     actual = faces([("", "")] * 3, jpeg=bytes(100_000))
-    rows = [row(1), row(2), row(3)]
+    rows: list[Item] = [row(1), row(2), row(3)]
     full = pytest.raises(OSError, match=r"too large.*bp4d-train")
     with files_up_to(50_000), full:
         assemble.write([(rows, actual)], tmp_path / "data", "bp4d", SURVEY)

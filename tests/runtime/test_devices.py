@@ -8,15 +8,12 @@ import pytest
 
 from au_jax.errors import UserError
 from au_jax.runtime import devices
-from au_jax.stages import STAGES
 from au_jax.training.step import compile_train_step
-from tests.stages.small import AU_WEIGHT, build, random_batch, small_config
+from tests.stages.small import build, every_stage, make_step, random_batch, small_config
 from tests.trees import assert_trees_close
 
 
-@pytest.mark.parametrize(
-    "stage", ["landmarks", pytest.param("joint", marks=pytest.mark.slow)]
-)
+@every_stage
 def test_step_on_two_devices_equals_step_on_one(stage):
     config = small_config()
     batch = random_batch(config, batch_size=4)
@@ -25,7 +22,7 @@ def test_step_on_two_devices_equals_step_on_one(stage):
 
     def run(step, place):
         state, optimizers = build(stage, config)
-        step = step(STAGES[stage].make_train_step(config, optimizers, AU_WEIGHT))
+        step = step(make_step(stage, config, optimizers))
         for _ in range(2):
             state, terms = step(place(state), batch_on(batch))
         return state, terms

@@ -4,8 +4,9 @@ from typing import Any, cast
 
 import jax
 import numpy as np
+import pytest
 
-from au_jax.stages import networks, state
+from au_jax.stages import STAGES, networks, state
 from au_jax.training import optimizers as optim
 from au_jax.types import Batch, Variables
 from au_jax.workdir.best_networks import network_shapes
@@ -13,6 +14,19 @@ from configs import joint as joint_config
 
 AUS = (1, 12)
 AU_WEIGHT = np.ones(len(AUS), np.float32)
+NUM_STEPS = 100
+
+# Most are slow: each costs seconds to compile, and they share their code.
+every_stage = pytest.mark.parametrize(
+    "stage",
+    [
+        pytest.param(
+            stage, marks=[] if stage in ("landmarks", "dann") else [pytest.mark.slow]
+        )
+        for stage in STAGES
+        if stage != "finetune"  # the code of joint
+    ],
+)
 
 
 def small_config(**loss: float) -> Any:
@@ -76,8 +90,13 @@ def draw(stage: str, config) -> Variables:
     return jax.device_put(drawn)
 
 
-def build(stage: str, config, num_steps: int = 100):
+def build(stage: str, config):
     """Return a fresh state of a stage, and its optimizers."""
     variables = draw(stage, config)
-    optimizers = optim.make_optimizers(config, stage, variables.params, num_steps)
+    optimizers = optim.make_optimizers(config, stage, variables.params, NUM_STEPS)
     return state.create(variables, optimizers), optimizers
+
+
+def make_step(stage: str, config, optimizers):
+    """Return the training step of a stage, not compiled."""
+    return STAGES[stage].make_train_step(config, optimizers, AU_WEIGHT, NUM_STEPS)

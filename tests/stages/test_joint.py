@@ -10,7 +10,7 @@ import pytest
 from au_jax.stages import forward as separation
 from au_jax.stages import joint, joint_terms, losses
 from au_jax.stages.networks import make_networks
-from tests.stages.small import AU_WEIGHT, build, random_batch, small_config
+from tests.stages.small import AU_WEIGHT, build, make_step, random_batch, small_config
 from tests.trees import assert_trees_close
 
 # The table of method.md section 3.
@@ -132,7 +132,7 @@ def small():
     """Return the small model and its step, compiled once for this file."""
     config = small_config()
     state, optimizers = build("joint", config)
-    step = jax.jit(joint.make_train_step(config, optimizers, AU_WEIGHT))
+    step = jax.jit(make_step("joint", config, optimizers))
     return config, state, optimizers, step
 
 
@@ -200,7 +200,7 @@ def test_unused_terms_and_networks_are_omitted():
         "au_detector",
     }
     assert set(state.params["generator"]) == GENERATORS
-    step = joint.make_train_step(config, optimizers, AU_WEIGHT)
+    step = make_step("joint", config, optimizers)
     # Only the terms: the tests' type checks refuse a state of abstract shapes.
     terms = jax.eval_shape(lambda *x: step(*x)[1], state, random_batch(config))
     assert "landmark_regression" not in terms

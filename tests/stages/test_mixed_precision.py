@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from jax.extend import core
 
-from au_jax.stages import STAGES
-from tests.stages.small import AU_WEIGHT, build, random_batch, small_config
+from tests.stages.small import build, every_stage, make_step, random_batch, small_config
 
 JAXPRS = (core.ClosedJaxpr, core.Jaxpr)  # pyright: ignore[reportPrivateImportUsage]
 
@@ -31,11 +30,11 @@ def prepared(stage: str, dtype: str, width: float):
     config = small_config()
     config.model.dtype, config.model.width = dtype, width
     state, optimizers = build(stage, config)
-    step = STAGES[stage].make_train_step(config, optimizers, AU_WEIGHT)
+    step = make_step(stage, config, optimizers)
     return step, state, random_batch(config, batch_size=2)
 
 
-@pytest.mark.parametrize("stage", ["landmarks", "joint", "supervised"])
+@pytest.mark.parametrize("stage", ["landmarks", "joint", "dann", "adda"])
 def test_every_convolution_is_in_bfloat16_and_channels_last(stage):
     """Tensor cores need channels last; no feature map is transposed."""
     # At this width CPUs use another filter gradient in float32, but not in bfloat16.
@@ -55,9 +54,7 @@ def test_every_convolution_is_in_bfloat16_and_channels_last(stage):
     assert all(shape[0] == shape[1] <= 7 for shape in four), four
 
 
-@pytest.mark.parametrize(
-    "stage", ["landmarks", pytest.param("joint", marks=pytest.mark.slow)]
-)
+@every_stage
 def test_state_and_terms_are_float32_and_close_to_those_of_float32(stage):
     terms = {}
     for dtype in ("float32", "bfloat16"):

@@ -66,7 +66,7 @@ def run(path: Path) -> Run:
     reference.fill(params, leaves, np.random.RandomState(case.seed))
     optimizers = optim.make_optimizers(config, "joint", params, num_steps=100)
     batch, au_weight = reference.inputs(case, is_joint)
-    step = jax.jit(joint.make_train_step(config, optimizers, au_weight))
+    step = jax.jit(joint.make_train_step(config, optimizers, au_weight, 100))
     numbers = dict(np.load(path))
     states = [train_state.create(Variables(params, batch_stats), optimizers)]
     terms = []

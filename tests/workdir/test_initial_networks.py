@@ -59,6 +59,16 @@ def test_a_stage_starts_from_the_networks_it_shares(other, stage, tmp_path, capl
         assert f"task/{name}" in caplog.text
 
 
+def test_both_encoders_of_adda_start_as_the_one_that_it_takes(other, tmp_path):
+    config = supervised(other, other[1])
+    config.stages = ("adda",)
+    variables = initial_networks("adda", config, tmp_path)
+    theirs, _ = best_networks("landmarks", "source", read_config(other[1]), other[1])
+    for ours, taken in zip(variables, theirs, strict=True):
+        for name in ("feature_encoder", "source_encoder"):
+            assert_trees_equal(ours["task"][name], taken["task"]["feature_encoder"])
+
+
 def test_other_shapes_are_refused(other, tmp_path):
     config = supervised(other, other[1])
     config.model.width = 0.25
