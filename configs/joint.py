@@ -19,7 +19,10 @@ Config = Any
 
 # The weight of a method's own terms, by method.
 METHODS = {"dann": 1.0, "coral": 1.0, "mmd": 1.0, "entropy": 0.1}
-STAGES = ("landmarks", "joint", "finetune", "supervised", *METHODS, "adda", "adabn")
+STAGES = (
+    *("landmarks", "joint", "finetune", "supervised", *METHODS),
+    *("adda", "adabn", "mean_teacher"),
+)
 
 
 def get_config(variant: str = "") -> Config:
@@ -27,7 +30,8 @@ def get_config(variant: str = "") -> Config:
     config: Config = ConfigDict()
     config.seed = 0
     # Stages in order: "landmarks" (1), "joint" (2), "finetune" (3), "supervised", or
-    # another method: "dann", "coral", "mmd", "entropy", "adda", "adabn".
+    # another method: "dann", "coral", "mmd", "entropy", "adda", "adabn",
+    # "mean_teacher".
     config.stages = ("landmarks", "joint", "finetune")
     config.log_every = 50  # steps
     config.checkpoint_every = 500  # steps; also at the end of each epoch
@@ -91,6 +95,10 @@ def _add_stages(config: Config) -> None:
         config[method].weight = weight
     config.adda = _schedule(epochs=3, batch_size=16)
     config.adabn = _schedule(epochs=1, batch_size=16)
+    config.mean_teacher = _schedule(epochs=6, batch_size=16)
+    config.mean_teacher.weight = 1.0
+    config.mean_teacher.momentum = 0.99  # of the teacher
+    config.mean_teacher.share = 0.5  # of the target's answers that become labels
 
 
 def _data() -> Config:

@@ -16,6 +16,7 @@ from au_jax.stages import (
     entropy,
     joint,
     landmarks,
+    mean_teacher,
     mmd,
     supervised,
 )
@@ -69,6 +70,7 @@ STAGES: dict[str, Stage] = {
     "mmd": mmd,
     "entropy": entropy,
     "adabn": adabn,
+    "mean_teacher": mean_teacher,
 }
 
 SEPARATING = ("joint", "finetune")
@@ -79,6 +81,7 @@ _PREDECESSORS = {
     "finetune": "joint",
     "adda": "supervised",
     "adabn": "supervised",
+    "mean_teacher": "supervised",
 }
 
 
@@ -88,4 +91,6 @@ def predecessor(stage: str, config: Config) -> str:
         return ""
     if stage == "supervised":
         return "landmarks" if config.supervised.from_landmarks else ""
+    if stage == "mean_teacher" and "joint" in config.stages:
+        return "joint"
     return _PREDECESSORS.get(stage, "landmarks")

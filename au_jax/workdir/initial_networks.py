@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from au_jax.errors import UserError
-from au_jax.stages import STAGES, adda, predecessor
+from au_jax.stages import STAGES, adda, mean_teacher, predecessor
 from au_jax.types import Config, Variables
 from au_jax.workdir import checkpoints
 from au_jax.workdir.best_networks import best_networks
@@ -16,8 +16,11 @@ from au_jax.workdir.config import read_config
 
 LOG = logging.getLogger(__name__)
 
-COPIES = {"adda": ("feature_encoder", adda.SOURCE)}
-"""Stage -> (a network, the one that starts as its copy)."""
+COPIES = {
+    "adda": (("feature_encoder", adda.SOURCE),),
+    "mean_teacher": tuple(zip(mean_teacher.TEACHER, mean_teacher.STUDENT, strict=True)),
+}
+"""Stage -> pairs of a network and the one that starts as its copy."""
 
 
 class Origin(NamedTuple):
@@ -57,8 +60,7 @@ def initial_networks(stage: str, config: Config, workdir: Path) -> Variables:
         domain = "target" if before == "joint" else "source"
         taken, step = best_networks(before, domain, config, workdir)
         variables = take_networks(stage, variables, taken, f"{before}, step {step}")
-    if stage in COPIES:
-        original, copy = COPIES[stage]
+    for original, copy in COPIES.get(stage, ()):
         for groups in variables:
             groups["task"][copy] = groups["task"][original]
     return variables

@@ -73,6 +73,7 @@ def draw(stage: str, config) -> Variables:
             spread = 1 / np.sqrt(np.prod(shape[:-1]))
             return rng.normal(0, spread, shape).astype(leaf.dtype)
         values = {"bias": 0, "scale": 1, "negative_slope": 0.25, "mean": 0, "var": 1}
+        values |= {"active": 0.5, "upper": 0.55, "lower": 0.45}
         return np.full(shape, values[name], leaf.dtype)
 
     drawn = jax.tree_util.tree_map_with_path(draw_leaf, network_shapes(stage, config))

@@ -77,6 +77,8 @@ def test_two_equal_microbatches_step_like_one(stage):
         for key in path:
             twice = twice[key.key]
         name = jax.tree_util.keystr(path)
+        if stage == "mean_teacher" and "student" not in name:
+            continue  # the teacher's follow the student's, thresholds the quantiles
         momentum = 0.99 if "CBAM" in name else 0.9
         passes = {"['au_detector']": 4, "['feature_encoder']": 2} if joint else {}
         n = next((n for network, n in passes.items() if network in name), 1)
