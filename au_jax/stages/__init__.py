@@ -73,6 +73,9 @@ STAGES: dict[str, Stage] = {
     "mean_teacher": mean_teacher,
 }
 
+PACED = ("dann",)
+"""The stages whose terms depend on the share of the steps that are done."""
+
 SEPARATING = ("joint", "finetune")
 """The stages that separate features, and so have two paths to the AUs."""
 

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from au_jax.errors import UserError
 from au_jax.runtime.command_line import flatten
-from au_jax.stages import STAGES
+from au_jax.stages import PACED, STAGES
 from au_jax.types import Config
 from au_jax.workdir import checkpoints
 from au_jax.workdir.checkpoints import Position
@@ -56,7 +56,8 @@ def config_differences(stored: dict[str, Any], config: Config, stage: str) -> li
     """The differences to the config of a checkpoint, each as "KEY was A, now B".
 
     Keys of later stages may change. The number of epochs of this stage may change
-    where its learning rate is constant: fewer epochs are then a prefix of more.
+    where its learning rate and its terms do not depend on their number: fewer epochs
+    are then a prefix of more.
 
     Args:
         stored: The config in the checkpoint, as `as_json` made it.
@@ -70,7 +71,7 @@ def config_differences(stored: dict[str, Any], config: Config, stage: str) -> li
     old, new = (flatten(x) for x in (ConfigDict(stored), ConfigDict(as_json(config))))
     old["stages"], new["stages"] = _up_to(old["stages"], stage), begun
     free = [*FREE, *(f"{other}.*" for other in STAGES if other not in begun)]
-    if len(config[stage].decay) == 1:
+    if len(config[stage].decay) == 1 and stage not in PACED:
         free.append(f"{stage}.epochs")
     return [
         f"config.{key} was {_as_typed(old[key])}, now {_as_typed(value)}"

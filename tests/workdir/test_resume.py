@@ -49,6 +49,15 @@ def test_what_changes_no_result_is_free(key, value, stage):
     assert resume.config_differences(stored(), config, stage) == []
 
 
+def test_a_stage_whose_terms_follow_its_length_keeps_its_epochs():
+    before, after = joint_config.get_config(), joint_config.get_config()
+    for config, epochs in ((before, 3), (after, 4)):
+        config.stages = ("dann",)
+        config.dann.decay, config.dann.epochs = (1.0,), epochs
+    differences = resume.config_differences(as_json(before), after, "dann")
+    assert differences == ["config.dann.epochs was 3, now 4"]
+
+
 def test_a_workdir_belongs_to_one_program(tmp_path):
     with (
         locked(tmp_path, "training"),
