@@ -32,6 +32,13 @@ FACES = flags.DEFINE_enum(
     "how faces.png shows faces; the default leaves those of licensed sets out",
 )
 
+BASELINES = flags.DEFINE_bool(
+    "baselines",
+    True,
+    "also train and score classical detectors on the source's labels: landmarks alone,"
+    " landmarks and HOG",
+)
+
 
 def main(argv: list[str]) -> None:
     """Evaluate, or calibrate if the flag asks for it."""
@@ -48,7 +55,8 @@ def main(argv: list[str]) -> None:
     if CALIBRATE.value:
         calibrate(workdir, CALIBRATE.value, SPLIT.value, DATA_DIR.value)
     else:
-        evaluate(workdir, SPLIT.value, DATA_DIR.value, FACES.value)
+        with_baselines = bool(BASELINES.value)
+        evaluate(workdir, SPLIT.value, DATA_DIR.value, FACES.value, with_baselines)
 
 
 if __name__ == "__main__":

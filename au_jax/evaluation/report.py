@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from au_jax.evaluation.baselines import BaselineScores
 from au_jax.evaluation.metrics import AuScores
 from au_jax.workdir.best_networks import FLOOR
 from au_jax.workdir.thresholds import Thresholds
@@ -26,6 +27,7 @@ class Answer(NamedTuple):
     """One way of answering: whose networks, by which path, at which thresholds."""
 
     stage: str
+    """Or the name of a classical detector, which has no path."""
     path: str
     calibrated: bool = False
 
@@ -72,6 +74,8 @@ class Report:
     """All numbers of an evaluation."""
 
     models: tuple[ModelReport, ...]
+    baselines: tuple[BaselineScores, ...] = ()
+    """The classical detectors on the same images."""
 
     def landmark_errors(self) -> dict[str, float]:
         """The landmark error of each domain that has one."""
@@ -84,9 +88,13 @@ class Report:
     def summary(self) -> dict[Answer | None, dict[str, Means]]:
         """Means over the AUs by answer and domain; None is "always active".
 
-        The order is that of reading: the trivial answer, the floor, the model.
+        The order is that of reading: the trivial answer, the classical detectors, the
+        floor, the model.
         """
         lines: dict[Answer | None, dict[str, Means]] = {None: {}}
+        for baseline in self.baselines:
+            answer = Answer(baseline.name, "")
+            lines.setdefault(answer, {})[baseline.domain] = _means(baseline.scores)
         for model in self.models:
             lines[None][model.domain] = _means(model.always_active)
             for path in model.paths:
@@ -97,7 +105,9 @@ class Report:
                     lines.setdefault(answer, {})[model.domain] = _means(path.calibrated)
 
         def reading_order(answer: Answer | None) -> tuple[Any, ...]:
-            return () if answer is None else (answer.stage != FLOOR, answer)
+            if answer is None:
+                return ()
+            return answer.path != "", answer.stage != FLOOR, answer
 
         return {answer: lines[answer] for answer in sorted(lines, key=reading_order)}
 
@@ -134,6 +144,12 @@ def note_lines(report: Report) -> list[str]:
                     f"{model.domain}: thresholds of the {path.path} path: chosen on"
                     f" {path.thresholds.split}"
                 )
+    trained = {baseline.name: baseline.num_trained for baseline in report.baselines}
+    lines += [
+        f"{name}: regressions trained on {count} images of the source; they see the"
+        " landmarks of the prepared set, which are exact in rendered faces"
+        for name, count in trained.items()
+    ]
     return lines
 
 
@@ -155,6 +171,8 @@ def answer_name(answer: Answer | None) -> str:
     """The name of a line of the summary."""
     if answer is None:
         return "always active"
+    if not answer.path:
+        return answer.stage
     name = f"{answer.stage}, {answer.path}"
     return f"{name}, calibrated" if answer.calibrated else name
 
@@ -214,6 +232,14 @@ def to_json(report: Report) -> dict[str, Any]:
             }
             for model in report.models
             for path in model.paths
+        ],
+        "baselines": [
+            {
+                "name": baseline.name,
+                "domain": baseline.domain,
+                **_scores_to_json(baseline.scores),
+            }
+            for baseline in report.baselines
         ],
         "landmark_error_percent": report.landmark_errors(),
         "summary": [

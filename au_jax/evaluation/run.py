@@ -3,12 +3,15 @@
 import dataclasses
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from au_jax.data.split import FaceSplit, NoSuchSplit, open_split
-from au_jax.evaluation import faces_png, metrics, report, tables
+from au_jax.errors import UserError
+from au_jax.evaluation import baselines, faces_png, metrics, report, tables
+from au_jax.evaluation.baselines import BaselineScores
 from au_jax.evaluation.inference import load_best, predict_split, score_predictions
 from au_jax.evaluation.report import ModelReport, PathScores, Report
 from au_jax.runtime.files import write_whole
@@ -27,7 +30,11 @@ both (method.md section 7)."""
 
 
 def evaluate(
-    workdir: Path, split: str, data_dir: str | None, faces: str | None = None
+    workdir: Path,
+    split: str,
+    data_dir: str | None,
+    faces: str | None = None,
+    with_baselines: bool = True,
 ) -> None:
     """Write `eval.json`, `eval.md` and `faces.png` into a run, and print the tables.
 
@@ -36,6 +43,7 @@ def evaluate(
         split: The split of both data sets.
         data_dir: The prepared data; None is the folder that training used.
         faces: "show", "blur" or "none"; None hides the faces of licensed sets.
+        with_baselines: Train and score the classical detectors, too.
 
     Raises:
         UserError: the run has no checkpoint, or the data are absent.
@@ -44,6 +52,10 @@ def evaluate(
     if data_dir is not None:
         config.data.data_dir = data_dir
     result = evaluate_run(config, workdir, split)
+    if with_baselines:
+        domains = [model.domain for model in result.models]
+        scores = score_baselines(config, split, domains)
+        result = dataclasses.replace(result, baselines=scores)
     write_whole(workdir / "eval.json", json.dumps(report.to_json(result), indent=2))
     write_whole(workdir / "eval.md", tables.to_markdown(result))
     domains = {model.domain for model in result.models}
@@ -70,6 +82,27 @@ def evaluate_run(config: Config, workdir: Path, split: str) -> Report:
         limits = stored if domain == "target" else None
         models.append(evaluate_stage(config, workdir, model, domain, data, limits))
     return Report(tuple(models))
+
+
+def score_baselines(
+    config: Config, split: str, domains: Sequence[str]
+) -> tuple[BaselineScores, ...]:
+    """Train the classical detectors on the source, and score them on some domains.
+
+    Without the source's training split there are none, and a warning says so.
+    """
+    data = config.data
+
+    def opened(domain: str, split: str) -> FaceSplit:
+        return open_split(data.data_dir, data[domain], split, data.aus)
+
+    try:
+        train = opened("source", data.source_splits[0])
+    except UserError as error:
+        LOG.warning("no classical detectors: %s", error)
+        return ()
+    tests = {domain: opened(domain, split) for domain in dict.fromkeys(domains)}
+    return baselines.score(train, tests)
 
 
 def open_splits(config: Config, split: str) -> dict[str, FaceSplit]:

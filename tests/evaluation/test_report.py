@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from au_jax.evaluation import report, tables
+from au_jax.evaluation.baselines import NAMES, BaselineScores
 from au_jax.evaluation.metrics import AuScores
 from au_jax.evaluation.report import Answer, ModelReport, PathScores, Report
 from au_jax.workdir.thresholds import Thresholds
@@ -199,3 +200,22 @@ def test_the_summary_is_ordered_for_reading():
     means = ["25.0", "90.6", "60.0", "75.0"]
     assert rows[2] == ["supervised, direct", *means, *means]
     assert rows[3] == ["joint, direct", *[""] * 4, *means]
+
+
+def test_classical_detectors_stand_between_the_trivial_answer_and_the_models():
+    baselines = tuple(
+        BaselineScores(name, domain, SCORES, 1440)
+        for name in NAMES
+        for domain in ("source", "target")
+    )
+    with_baselines = Report((MODEL,), baselines)
+    rows = report.summary_cells(with_baselines)[1:]
+    names = ["always active", "landmarks alone", "landmarks and HOG", "joint, direct"]
+    assert [row[0] for row in rows] == names
+    assert rows[1][1:] == ["25.0", "90.6", "60.0", "75.0"]  # the model has no source
+    notes = report.note_lines(with_baselines)[1:]
+    assert len(notes) == 2
+    assert notes[0].startswith("landmarks alone: regressions trained on 1440 images")
+    entries = report.to_json(with_baselines)["baselines"]
+    assert [entry["name"] for entry in entries] == [n for n in NAMES for _ in range(2)]
+    assert entries[0]["mean"]["auc"] == 0.75
