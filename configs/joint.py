@@ -179,8 +179,10 @@ def _demonstrate(config: Config) -> None:
     config.data.target_splits = ("train", "val[:50%]")
     config.data.crop = 128
     config.model.width = 0.25
-    # "supervised" shows what the source's labels alone teach, on the same budget.
+    # "supervised" shows what the source's labels alone teach, on the same budget and
+    # from the same start.
     config.stages = ("landmarks", "joint", "supervised")
+    config.supervised.from_landmarks = True
     for stage in STAGES:
         config[stage].epochs = 5
         config[stage].batch_size = 8
