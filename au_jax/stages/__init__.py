@@ -80,7 +80,6 @@ SEPARATING = ("joint", "finetune")
 """The stages that separate features, and so have two paths to the AUs."""
 
 _PREDECESSORS = {
-    "joint": "landmarks",
     "finetune": "joint",
     "adda": "supervised",
     "adabn": "supervised",

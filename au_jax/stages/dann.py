@@ -66,7 +66,6 @@ def make_train_step(
     num_steps: int,
 ) -> TrainStep:
     """Return a step on `au` + weight * `domain`, whose gradient E_f gets reversed."""
-
     module = make_networks(config).domain_discriminator
 
     def terms(params: Params, outputs: Outputs) -> Terms:
