@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.programs import ROOT
 from tests.synthetic import write_prepared
 
@@ -15,6 +17,7 @@ def benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_a_stage_and_its_data_are_measured(tmp_path: Path) -> None:
     write_prepared(tmp_path / "prepared", "bp4d")
     write_prepared(tmp_path / "prepared", "emotionet", labelled_train=False)

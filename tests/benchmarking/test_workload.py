@@ -19,8 +19,8 @@ def describe(tree):
 
 
 config = joint.get_config("tiny")
-_, *shapes = workload.workload_shapes("joint", config)
-_, *arrays = workload.make_workload("joint", config)
+_, *shapes = workload.workload_shapes("landmarks", config)
+_, *arrays = workload.make_workload("landmarks", config)
 assert describe(shapes) == describe(arrays)
 print("equal")
 """

@@ -16,13 +16,12 @@ AUS = (1, 12)
 AU_WEIGHT = np.ones(len(AUS), np.float32)
 NUM_STEPS = 100
 
-# Most are slow: each costs seconds to compile, and they share their code.
+# One of them by default: each costs seconds to compile. `dann` has both domains, batch
+# norm and a discriminator.
 every_stage = pytest.mark.parametrize(
     "stage",
     [
-        pytest.param(
-            stage, marks=[] if stage in ("landmarks", "dann") else [pytest.mark.slow]
-        )
+        pytest.param(stage, marks=[] if stage == "dann" else [pytest.mark.slow])
         for stage in STAGES
         if stage != "finetune"  # the code of joint
     ],

@@ -53,13 +53,8 @@ def origin(data_dir, tmp_path_factory):
     return trained
 
 
-@pytest.mark.parametrize(
-    "stage",
-    [
-        pytest.param(stage, marks=[] if stage == "dann" else [pytest.mark.slow])
-        for stage in PREDICTORS
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", PREDICTORS)
 def test_it_resumes_is_evaluated_and_exported(
     data_dir, origin, tmp_path, stage, monkeypatch
 ):

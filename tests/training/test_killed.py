@@ -57,22 +57,36 @@ def wait_for(path, process):
         time.sleep(0.01)
 
 
-def test_a_killed_run_resumes_to_the_same_numbers(data_dir, tmp_path):
-    """Kill it in the first epoch, stop it in the second; with loader processes."""
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    finish(start(whole, data_dir, *SHORT))
-    process = start(stopped, data_dir, *SHORT)
-    wait_for(stopped / "supervised" / "6", process)
+@pytest.fixture(scope="module")
+def whole(data_dir, tmp_path_factory):
+    """Return the workdir of an undisturbed run."""
+    workdir = tmp_path_factory.mktemp("whole")
+    finish(start(workdir, data_dir, *SHORT))
+    return workdir
+
+
+def test_a_killed_run_resumes_to_the_same_numbers(data_dir, whole, tmp_path):
+    """Kill it in the first epoch; go on with a loader process."""
+    process = start(tmp_path, data_dir, *SHORT)
+    wait_for(tmp_path / "supervised" / "6", process)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
+    output = finish(start(tmp_path, data_dir, *SHORT, "--config.data.num_workers=1"))
+    assert "supervised: resuming after 6 of 16 steps" in output
+    assert "leaked" not in output
+    assert_same_run(tmp_path, whole, {"supervised": 16})
 
+
+@pytest.mark.slow
+def test_a_stopped_run_resumes_to_the_same_numbers(data_dir, whole, tmp_path):
+    """Stop the process and its loader in the second epoch."""
+    stopped = tmp_path
     process = start(stopped, data_dir, *SHORT, "--config.data.num_workers=1")
     wait_for(stopped / "supervised" / "12", process)
     os.killpg(process.pid, signal.SIGTERM)
     output, _ = process.communicate()  # the pipe is closed: no loader process is left
     assert process.returncode == 143, output
-    assert "supervised: resuming after 6 of 16 steps" in output
     assert output.rstrip().endswith(
         "stopped by SIGTERM; run the same command again to resume"
     )
