@@ -2,7 +2,7 @@
 
 One logistic regression per AU, trained on the labels of the source alone: on the 49
 landmarks, and on these and histograms of oriented gradients (HOG, Dalal and Triggs
-2005) of the face. They take seconds, and know nothing of the target.
+2005) of the face. They know nothing of the target.
 """
 
 import dataclasses
@@ -167,8 +167,8 @@ def _make_numbers(name: str, train: Faces) -> Callable[[Faces], Numbers]:
     if name == LANDMARKS:
         return lambda faces: np.asarray(scale.transform(faces.landmarks))
     components = min(_COMPONENTS, *train.hog.shape)
-    # Threefold, so that the first components weigh about as much as the landmarks.
     reduce = PCA(components, random_state=0).fit(train.hog)
+    # Threefold, so that the first components weigh about as much as the landmarks.
     return lambda faces: np.concatenate(
         [scale.transform(faces.landmarks), 3 * reduce.transform(faces.hog)], axis=1
     )

@@ -76,7 +76,11 @@ def _forward() -> None:
     text = os.pread(file, size - _forwarded, _forwarded)
     _forwarded = size
     lines = text.splitlines(keepends=True)
-    os.write(_stderr, b"".join(x for x in lines if not x.startswith(_OF_DECODERS)))
+    others = b"".join(x for x in lines if not x.startswith(_OF_DECODERS))
+    # A full disk or an ended reader of stderr must not cost the picture.
+    with contextlib.suppress(OSError):
+        if others:
+            os.write(_stderr, others)
     if size > _LARGE:
         os.ftruncate(file, 0)
         _forwarded = 0

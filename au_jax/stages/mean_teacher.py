@@ -130,10 +130,8 @@ def make_train_step(
             "au": losses.au(source, batch["aus"][0], batch["aus_known"][0], au_weight),
             "self_training": losses.au(target, labels, counts, au_weight),
         }
-        return losses.total(terms, weights), (
-            stats,
-            terms | {"labelled": counts.mean()},
-        )
+        total = losses.total(terms, weights)
+        return total, (stats, terms | {"labelled": counts.mean()})
 
     loss_and_gradients = jax.value_and_grad(
         remat.rematerialise(learn, config.model.remat), has_aux=True

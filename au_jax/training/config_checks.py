@@ -28,7 +28,8 @@ SPLITS: Check = (
     "two splits: for training and for validation",
 )
 
-NOT_FROM_SCRATCH = ("finetune", "adda", "adabn", "mean_teacher")
+NOT_FROM_SCRATCH = ("finetune", "supervised", "adda", "adabn", "mean_teacher")
+"""The stages that need the networks of their predecessor, if they have one."""
 
 CHECKS: dict[str, Check] = {
     "log_every": AT_LEAST_1,
@@ -115,7 +116,8 @@ def _check_order(config: Config) -> None:
             f" {','.join(in_order)}, because each starts from the one before"
         )
     for stage, needed in before.items():
-        if stage in NOT_FROM_SCRATCH and needed not in stages and not config.init_from:
+        missing = needed and needed not in stages and not config.init_from
+        if missing and stage in NOT_FROM_SCRATCH:
             raise UserError(
                 f"config.stages: {stage} has no networks to start from; put {needed}"
                 " before it, or give --config.init_from=RUN"

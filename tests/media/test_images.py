@@ -131,7 +131,8 @@ def test_a_grey_edge_is_no_missing_part():
     for image in (grey, half, half[::-1], half.swapaxes(0, 1)):
         for progressive in (0, 1):
             option = (cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
-            decode_image(encoded(".jpg", np.ascontiguousarray(image), *option))
+            data = encoded(".jpg", np.ascontiguousarray(image), *option)
+            assert decode_image(data).shape == (64, 64, 3)
 
 
 def test_a_cut_png_is_truncated():

@@ -59,6 +59,7 @@ def test_crops_that_the_networks_take(crop: int):
         ("stages", ("finetune",), "finetune has no networks to start from"),
         ("stages", ("landmarks", "adabn"), "put supervised before it, or give"),
         ("stages", ("adda", "supervised"), "in the order supervised,adda, because"),
+        ("mean_teacher.share", 2.0, "must be above 0 and at most 1"),
         ("dann.weight", -1.0, "config.dann.weight=-1.0 must be at least 0"),
         ("data.crop", 150, "config.data.crop=150 must be a multiple of 16, at least"),
         ("data.aus", (), "config.data.aus=() must be one or more different AUs"),
@@ -97,3 +98,13 @@ def test_wrong_value_is_one_line(key: str, value: object, message: str):
         check_values(config)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_floor_that_starts_from_stage_1_needs_it():
+    config = tiny()
+    config.supervised.from_landmarks = True
+    config.stages = ("supervised",)
+    with pytest.raises(UserError, match="put landmarks before it, or give"):
+        check_values(config)
+    config.init_from = "runs/landmarks"
+    check_values(config)
