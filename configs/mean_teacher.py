@@ -17,6 +17,10 @@ def get_config(variant: str = "") -> joint.Config:
     start, _, size = variant.partition(",")
     if start != "joint":
         start, size = "supervised", variant
+    if size not in ("", "demo", "tiny"):
+        raise ValueError(
+            f"mean_teacher.py has no variant {variant!r}; it has: joint, demo, tiny"
+        )
     config = joint.get_config(size)
     config.stages = ("landmarks", start, "mean_teacher")
     config.supervised.from_landmarks = True
