@@ -14,6 +14,7 @@ PROGRAMS = {
     "render": "Render the embedded data sets, which need no licence.",
     "prepare": "Find and align the faces of a raw data set, or check a prepared one.",
     "train": "Train the stages of a config.",
+    "compare": "Train and test all methods on one budget, and write their tables.",
     "eval": "Score a trained run, or choose its decision thresholds.",
     "export": "Pack the model of a run into one file.",
     "predict": "Find faces and their action units in pictures and videos.",

@@ -38,6 +38,10 @@ Example = dict[str, Any]
 DOMAINS = ("source", "target")
 """The domains in the order of a joint batch's leading axis."""
 
+RULES = (*DOMAINS, "label_free")
+"""The rules by which a best checkpoint is chosen: by its score on the validation of a
+domain, or without any label of the target (`config.eval.label_free`)."""
+
 Params = dict[str, Any]
 """A nested dict of arrays, as Linen stores a network's parameters or statistics."""
 

@@ -62,6 +62,9 @@ def get_config(variant: str = "") -> Config:
     # The path that answers for the target, chooses its checkpoints and is calibrated:
     # "reconstructed" (ADLD's), "direct", or "best": the one that validates better.
     config.eval.target_path = "reconstructed"
+    # The score that chooses a checkpoint without labels of the target: "entropy",
+    # "information", "nuclear_norm", "snd" or "co_occurrence".
+    config.eval.label_free = "information"
 
     if variant == "tiny":
         _shrink(config)

@@ -133,23 +133,29 @@ def gradients(
 
 
 def fit(name: str, train: Faces) -> Callable[[Faces], Probabilities]:
-    """Train a detector; return a function from features to probabilities.
+    """Train a detector; return a function from features to probabilities."""
+    numbers = make_numbers(name, train)
+    detect = regress(numbers(train), train.aus, train.known)
+    return lambda faces: detect(numbers(faces))
+
+
+def regress(
+    x: Numbers, aus: Float[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]
+) -> Callable[[Numbers], Probabilities]:
+    """Train one logistic regression per AU; return a function to probabilities.
 
     An AU with equal labels, or without any, gets its rate for every image.
     """
-    numbers = _make_numbers(name, train)
     models = []
-    x = numbers(train)
-    for labels, known in zip(train.aus.T, train.known.T, strict=True):
-        y = labels[known]
+    for labels, k in zip(aus.T, known.T, strict=True):
+        y = labels[k]
         if len(np.unique(y)) == 2:
-            model = LogisticRegression(C=_STRENGTH, max_iter=3000).fit(x[known], y)
+            model = LogisticRegression(C=_STRENGTH, max_iter=3000).fit(x[k], y)
         else:
             model = float(y.mean()) if len(y) else 0.0
         models.append(model)
 
-    def detect(faces: Faces) -> Probabilities:
-        x = numbers(faces)
+    def detect(x: Numbers) -> Probabilities:
         columns = [
             np.full(len(x), model)
             if isinstance(model, float)
@@ -161,7 +167,7 @@ def fit(name: str, train: Faces) -> Callable[[Faces], Probabilities]:
     return detect
 
 
-def _make_numbers(name: str, train: Faces) -> Callable[[Faces], Numbers]:
+def make_numbers(name: str, train: Faces) -> Callable[[Faces], Numbers]:
     """Return the function from features to the numbers that a regression sees."""
     scale = StandardScaler().fit(train.landmarks)
     if name == LANDMARKS:

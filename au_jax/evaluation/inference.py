@@ -1,6 +1,7 @@
 """A model on a whole split: probabilities by path, scores, landmark error."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,14 +92,14 @@ def make_predictor(stage: str, config: Config, mesh: jax.sharding.Mesh) -> Predi
     return Predictor(compiled, mesh, config.data.crop, config.eval.batch_size)
 
 
-def load_best(workdir: Path, config: Config, stage: str, domain: str) -> LoadedModel:
-    """Load the checkpoint of a stage that scored best on the validation of `domain`.
+def load_best(workdir: Path, config: Config, stage: str, rule: str) -> LoadedModel:
+    """Load the checkpoint of a stage that scored best by a rule of `RULES`.
 
     Raises:
         UserError: no checkpoint of the stage has been validated.
     """
     mesh = devices.make_mesh()
-    variables, step = best_networks(stage, domain, config, workdir)
+    variables, step = best_networks(stage, rule, config, workdir)
     placed = jax.device_put(variables, devices.replicated(mesh))
     return LoadedModel(stage, step, placed, make_predictor(stage, config, mesh))
 
@@ -195,11 +196,11 @@ def selection_score(domain: str, evaluation: Evaluation, target_path: str) -> fl
 
     It is the `rank` on validation (method.md section 5) of the path that answers for
     the domain: "direct" for the source, `target_path` for the target, if the model has
-    it. A model without AUs is chosen by its landmark error.
+    it. A model without AUs is chosen by its landmark error, if it finds landmarks.
     """
     if not evaluation.scores:
-        assert evaluation.landmark_error is not None
-        return -evaluation.landmark_error
+        error = evaluation.landmark_error
+        return math.nan if error is None else -error
     ranks = {
         path: rank(scores.mean("f1"), scores.mean("average_precision"))
         for path, scores in evaluation.scores.items()

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any, get_args
 
 from au_jax.errors import UserError
+from au_jax.evaluation import label_free
 from au_jax.models.au_detector import Pooling
 from au_jax.runtime.command_line import flatten
 from au_jax.stages import STAGES, predecessor
@@ -84,6 +85,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "model.au_pooling": get_args(Pooling),
     "loss.alignment_landmark_on": ("features", "attention"),
     "eval.target_path": (*AU_PATHS, target_path.BEST),
+    "eval.label_free": label_free.NAMES,
     "supervised.domain": DOMAINS,
 }
 

@@ -25,7 +25,7 @@ from au_jax.training.progress import StageProgress
 from au_jax.training.step import build_train_step, compile_train_step
 from au_jax.training.term_log import TermLog
 from au_jax.training.validation import Validator
-from au_jax.types import DOMAINS, Variables
+from au_jax.types import RULES, Variables
 from au_jax.workdir import checkpoints
 from au_jax.workdir.best_networks import network_shapes
 from au_jax.workdir.checkpoint_errors import OtherNetworks
@@ -64,7 +64,7 @@ def run_stage(
     optimizers = make_optimizers(config, plan.name, shapes.params, plan.num_steps)
     progress = StageProgress(plan.name, plan.done, plan.num_steps, plan.images_per_step)
     with (
-        checkpoints.open_manager(plan.folder, DOMAINS) as manager,
+        checkpoints.open_manager(plan.folder, RULES) as manager,
         contextlib.closing(MetricsLog(workdir, plan.name, wandb)) as metrics,
         progress.shown(),
     ):

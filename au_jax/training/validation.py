@@ -8,9 +8,11 @@ from pathlib import Path
 from rich.table import Table
 
 from au_jax.data.split import FaceSplit
+from au_jax.evaluation import label_free
 from au_jax.evaluation.inference import (
     Evaluation,
     Predictor,
+    SplitPredictions,
     predict_split,
     score_predictions,
     selection_score,
@@ -21,6 +23,8 @@ from au_jax.runtime.signals import Requests
 from au_jax.stages.state import TrainState
 from au_jax.training.plan import StagePlan
 from au_jax.training.progress import StageProgress
+from au_jax.types import DOMAINS
+from au_jax.workdir import validations
 from au_jax.workdir.checkpoints import Scores
 from au_jax.workdir.metrics_log import MetricsLog, write_best
 
@@ -47,29 +51,58 @@ class Validator:
         """Validate the state after a step.
 
         Returns:
-            The score of each domain, by which checkpoints are chosen.
+            The score by each rule of `RULES`, by which checkpoints are chosen.
 
         Raises:
             Stopped: a signal asked for it; nothing was logged.
         """
         self.progress.doing("validation")
-        validation = {
-            domain: score_predictions(
-                predict_split(
-                    self.predictor, state.variables, split, self.requests.check
-                )
+        predictions = {
+            domain: predict_split(
+                self.predictor, state.variables, split, self.requests.check
             )
             for domain, split in self.val.items()
         }
-        path = self.plan.config.eval.target_path
-        self.metrics.write(step, log_values(validation, path))
+        validation = {d: score_predictions(found) for d, found in predictions.items()}
+        options = self.plan.config.eval
+        unlabelled = label_free_scores(predictions, validation, options.target_path)
+        scores = selection_scores(validation, options.target_path)
+        scores["label_free"] = unlabelled.get(options.label_free, scores["source"])
+        self.metrics.write(step, log_values(validation, unlabelled, scores))
         if processes.first():
+            validations.write(self.workdir, self.plan.name, step, _stored(predictions))
             write_best(self.workdir)
             epoch = step // self.plan.epoch
             LOG.info("%s: validation after epoch %d", self.plan.name, epoch)
             console.stderr().print(table(validation))
         self.progress.doing("training")
-        return selection_scores(validation, path)
+        return scores
+
+
+def _stored(
+    predictions: Mapping[str, SplitPredictions],
+) -> dict[str, validations.Answers]:
+    return {
+        domain: validations.Answers(found.probabilities, found.aus, found.known)
+        for domain, found in predictions.items()
+    }
+
+
+def label_free_scores(
+    predictions: Mapping[str, SplitPredictions],
+    validation: Validation,
+    target_path: str,
+) -> Mapping[str, float]:
+    """The scores of the target's answers without its labels, by name.
+
+    Empty for a model without AUs. Where validation chooses the path, which takes
+    labels, the path is "direct".
+    """
+    source, target = (predictions[domain] for domain in DOMAINS)
+    if not target.probabilities:
+        return {}
+    path = target_path if target_path in validation["target"].scores else "direct"
+    return label_free.scores(target.probabilities[path], source.aus, source.known)
 
 
 def selection_scores(validation: Validation, target_path: str) -> Scores:
@@ -80,15 +113,17 @@ def selection_scores(validation: Validation, target_path: str) -> Scores:
     }
 
 
-def log_values(validation: Validation, target_path: str) -> dict[str, float]:
-    """Values for the log: `val_DOMAIN_PATH_METRIC` and `selection/DOMAIN`."""
+def log_values(
+    validation: Validation, unlabelled: Mapping[str, float], scores: Scores
+) -> dict[str, float]:
+    """Values for the log: `val_DOMAIN_PATH_METRIC`, `label_free/*`, `selection/*`."""
     means = {
         f"val_{domain}_{name}": value
         for domain, evaluation in validation.items()
         for name, value in evaluation.means().items()
     }
-    scores = selection_scores(validation, target_path)
-    return means | {f"selection/{domain}": score for domain, score in scores.items()}
+    means |= {f"label_free/{name}": score for name, score in unlabelled.items()}
+    return means | {f"selection/{rule}": score for rule, score in scores.items()}
 
 
 def table(validation: Validation) -> Table:

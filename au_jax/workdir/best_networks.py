@@ -8,7 +8,7 @@ import jax
 
 from au_jax.errors import UserError
 from au_jax.stages import STAGES
-from au_jax.types import DOMAINS, Config, Variables
+from au_jax.types import Config, Variables
 from au_jax.workdir import checkpoints
 
 FLOOR = "supervised"
@@ -27,10 +27,8 @@ def network_shapes(stage: str, config: Config) -> Variables:
     return jax.eval_shape(lambda: STAGES[stage].init(config, jax.random.key(0)))
 
 
-def best_networks(
-    stage: str, domain: str, config: Config, workdir: Path
-) -> BestNetworks:
-    """Load the checkpoint of a stage that scored best on the validation of `domain`.
+def best_networks(stage: str, rule: str, config: Config, workdir: Path) -> BestNetworks:
+    """Load the checkpoint of a stage that scored best by a rule of `RULES`.
 
     The arrays lie on the first local device.
 
@@ -42,10 +40,10 @@ def best_networks(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device),
         network_shapes(stage, config),
     )
-    with checkpoints.open_manager(workdir / stage, DOMAINS, read_only=True) as manager:
+    with checkpoints.open_manager(workdir / stage, (), read_only=True) as manager:
         if not checkpoints.is_validated(manager):
             raise UserError(f"{workdir / stage} holds no validated checkpoint yet")
-        step, _ = checkpoints.best_step(manager, domain)
+        step, _ = checkpoints.best_step(manager, rule)
         return BestNetworks(checkpoints.restore_networks(manager, step, shapes), step)
 
 
@@ -59,7 +57,7 @@ def best_scores(config: Config, workdir: Path, domain: str) -> dict[str, float]:
         folder = workdir / stage
         if not folder.is_dir():
             continue
-        with checkpoints.open_manager(folder, DOMAINS, read_only=True) as manager:
+        with checkpoints.open_manager(folder, (), read_only=True) as manager:
             if checkpoints.is_validated(manager):
                 _, scores[stage] = checkpoints.best_step(manager, domain)
     return scores

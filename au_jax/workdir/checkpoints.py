@@ -1,7 +1,7 @@
 """Checkpoints of one stage; the only module that calls Orbax.
 
 A checkpoint is named after the number of steps done, which is also the position in the
-data. The folder keeps the latest two, and the best one by validation of each domain.
+data. The folder keeps the latest two, and the best one by each rule of `RULES`.
 
 Orbax does not notice a bit that changed on the disk. So each checkpoint stores the
 digests of all that it holds, and everything that is read back is compared with them.
@@ -19,9 +19,10 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from au_jax.errors import UserError
 from au_jax.runtime import processes
 from au_jax.stages.state import TrainState, checkpoint_items
-from au_jax.types import DOMAINS, Variables
+from au_jax.types import DOMAINS, RULES, Variables
 from au_jax.workdir import digests
 from au_jax.workdir.checkpoint_errors import (
     OtherNetworks,
@@ -31,7 +32,7 @@ from au_jax.workdir.checkpoint_errors import (
 )
 
 Scores = dict[str, float]
-"""Validation scores by domain; higher is better."""
+"""Validation scores by rule; higher is better."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Position:
 
 
 def open_manager(
-    directory: Path, domains: Sequence[str], read_only: bool = False
+    directory: Path, rules: Sequence[str], read_only: bool = False
 ) -> ocp.CheckpointManager:
     """Open the checkpoints of a stage.
 
@@ -57,17 +58,17 @@ def open_manager(
     if read_only:
         return _open(directory, ocp.CheckpointManagerOptions(read_only=True))
     policies: list[Any] = [checkpoint_managers.LatestN(2)]
-    for domain in domains:
+    for rule in rules:
         best = checkpoint_managers.BestN(
             n=1,
-            get_metric_fn=lambda scores, domain=domain: scores[domain],
+            get_metric_fn=lambda scores, rule=rule: scores.get(rule, -math.inf),
             keep_checkpoints_without_metrics=False,
         )
         policies.append(best)
     options = ocp.CheckpointManagerOptions(
         preservation_policy=checkpoint_managers.AnyPreservationPolicy(policies),
         # Orbax requires a ranking of its own besides the policies.
-        best_fn=lambda scores: scores[domains[0]],
+        best_fn=lambda scores: scores[rules[0]],
         cleanup_tmp_directories=True,
     )
     return _open(directory, options)
@@ -269,18 +270,25 @@ def is_validated(manager: ocp.CheckpointManager) -> bool:
     return any(_scores(manager, step) for step in manager.all_steps())
 
 
-def best_step(manager: ocp.CheckpointManager, domain: str) -> tuple[int, float]:
-    """The checkpoint with the highest validation score on `domain`, and that score.
+def best_step(manager: ocp.CheckpointManager, rule: str) -> tuple[int, float]:
+    """The checkpoint with the highest validation score by a rule, and that score.
 
     Of equal scores the latest wins.
 
     Raises:
         ValueError: no checkpoint was validated.
+        UserError: no checkpoint has such a score.
     """
     by_step = {step: _scores(manager, step) for step in manager.all_steps()}
-    scores = {step: values for step, values in by_step.items() if values}
-    step = max(scores, key=lambda step: (scores[step][domain], step))
-    return step, scores[step][domain]
+    validated = {step: values for step, values in by_step.items() if values}
+    scores = {s: values[rule] for s, values in validated.items() if rule in values}
+    if validated and not scores:
+        raise UserError(
+            f"{manager.directory} has no {rule} scores: an older version of au_jax"
+            " trained it; train it again in another --workdir"
+        )
+    step = max(scores, key=lambda step: (scores[step], step))
+    return step, scores[step]
 
 
 def _scores(manager: ocp.CheckpointManager, step: int) -> Scores | None:
@@ -293,7 +301,8 @@ def _scores(manager: ocp.CheckpointManager, step: int) -> Scores | None:
     _compare_json(manager, step, "scores", scores)
     if scores is not None and not (
         isinstance(scores, dict)
-        and scores.keys() == set(DOMAINS)
+        # Older versions had no label-free score.
+        and scores.keys() in (set(RULES), set(DOMAINS))
         and all(type(score) in (int, float) for score in scores.values())
     ):
         raise damaged(Path(manager.directory) / str(step), "its scores")

@@ -1,0 +1,1 @@
+"""The comparison of methods: runs, their scores, and the tables of the paper."""

@@ -1,0 +1,130 @@
+"""Bootstrap over people: scores of resampled splits.
+
+A resample gives each image a weight, how often its person was drawn. All resamples are
+scored at once, because thousands of calls of scikit-learn would take minutes.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+Weights = Float[np.ndarray, "r n"]
+"""A row per resample: how often it has each image."""
+
+
+def people(
+    subjects: Sequence[str], paths: Sequence[str], images_per_person: int
+) -> Int[np.ndarray, "n"]:
+    """Return the person of each image, numbered from 0.
+
+    Args:
+        subjects: The subject of each image; "" where the set has none.
+        paths: Its file. Without subjects, so many successive numbers at the end of the
+            file names, counted from 1, are one person.
+        images_per_person: See `paths`; 1 takes each image as a person.
+    """
+    names = []
+    for index, (subject, path) in enumerate(zip(subjects, paths, strict=True)):
+        stem = PurePosixPath(path).stem
+        number = re.search(r"(\d+)$", stem)
+        if subject:
+            names.append(subject)
+        elif images_per_person > 1 and number:
+            base = (int(number[1]) - 1) // images_per_person
+            names.append(f"{path[: -len(PurePosixPath(path).name)]}{base}")
+        else:
+            names.append(str(index))
+    return np.unique(names, return_inverse=True)[1]
+
+
+def resamples(person: Int[np.ndarray, "n"], count: int, seed: int = 0) -> Weights:
+    """Return `count` resamples of people, drawn with replacement."""
+    rng = np.random.default_rng(seed)
+    number = int(person.max()) + 1
+    drawn = rng.multinomial(number, np.full(number, 1 / number), size=count)
+    return drawn[:, person].astype(np.float32)
+
+
+def means(
+    weights: Weights,
+    probabilities: Float[np.ndarray, "n a"],
+    aus: Float[np.ndarray, "n a"],
+    known: Bool[np.ndarray, "n a"],
+    thresholds: Sequence[float] | None,
+) -> dict[str, Float[np.ndarray, "r"]]:
+    """Return the mean over AUs of each metric, for each resample.
+
+    The keys are "f1", "f1_at_thresholds" (if there are thresholds), "accuracy",
+    "average_precision" and "auc". An AU without active or without inactive labels in a
+    resample drops out of the mean of the last two, as in `metrics.AuScores.mean`.
+    """
+    columns: dict[str, list[np.ndarray]] = {}
+    for a, k in enumerate(known.T):
+        w, p, active = weights[:, k], probabilities[k, a], aus[k, a] > 0
+        values = of_decisions(w, p >= 0.5, active)
+        if thresholds is not None:
+            decisions = p >= np.float32(thresholds[a])
+            values["f1_at_thresholds"] = of_decisions(w, decisions, active)["f1"]
+        for name, value in (values | of_ranking(w, p, active)).items():
+            columns.setdefault(name, []).append(value)
+    return {name: _mean_of_known(np.stack(found)) for name, found in columns.items()}
+
+
+def of_decisions(
+    weights: Weights, decisions: Bool[np.ndarray, "n"], active: Bool[np.ndarray, "n"]
+) -> dict[str, Float[np.ndarray, "r"]]:
+    """Return F1 and accuracy of decisions, for each resample."""
+
+    def count(where: np.ndarray) -> np.ndarray:
+        return weights @ where.astype(np.float32)
+
+    denominator = count(decisions) + count(active)
+    total = weights.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        f1 = 2 * count(decisions & active) / np.maximum(denominator, 1)
+        accuracy = count(decisions == active) / total
+    return {"f1": np.where(total > 0, f1, np.nan), "accuracy": accuracy}
+
+
+def of_ranking(
+    weights: Weights,
+    probabilities: Float[np.ndarray, "n"],
+    active: Bool[np.ndarray, "n"],
+) -> dict[str, Float[np.ndarray, "r"]]:
+    """Return AP and AUC for each resample; images of equal probability are ties."""
+    order = np.argsort(-probabilities, kind="stable")
+    ranked = probabilities[order]
+    first = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])[: len(ranked)]
+    if not len(ranked):
+        nothing = np.full(len(weights), np.nan)
+        return {"average_precision": nothing, "auc": nothing}
+
+    def by_rank(where: np.ndarray) -> np.ndarray:
+        counted = weights[:, order] * where[order]
+        return np.add.reduceat(counted, first, axis=1).astype(np.float64)
+
+    positive, negative = by_rank(active), by_rank(~active)
+    above, false_above = positive.cumsum(axis=1), negative.cumsum(axis=1)
+    positives, negatives = above[:, -1], false_above[:, -1]
+    precision = above / np.maximum(above + false_above, 1e-12)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        average_precision = (positive * precision).sum(axis=1) / positives
+        # Each negative counts the positives above it, and half of those beside it.
+        pairs = (negative * (above - positive / 2)).sum(axis=1)
+        auc = pairs / (positives * negatives)
+    undefined = (positives == 0) | (negatives == 0)
+    return {
+        "average_precision": np.where(undefined, np.nan, average_precision),
+        "auc": np.where(undefined, np.nan, auc),
+    }
+
+
+def _mean_of_known(columns: Float[np.ndarray, "a r"]) -> Float[np.ndarray, "r"]:
+    """Return the mean over AUs that are no NaN; NaN where all are."""
+    there = ~np.isnan(columns)
+    total = np.where(there, columns, 0).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return total / there.sum(axis=0)

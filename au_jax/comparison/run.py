@@ -1,0 +1,279 @@
+"""A comparison: train and test every run that is not done, then write the tables."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from au_jax.comparison import classical, plan, scores, summary, tables
+from au_jax.comparison.bootstrap import people, resamples
+from au_jax.comparison.plan import Run
+from au_jax.comparison.reverse_validation import ReverseValidation
+from au_jax.comparison.scores import Key, Result, TestLabels
+from au_jax.data.split import FaceSplit, labels, open_split
+from au_jax.errors import UserError
+from au_jax.evaluation import baselines
+from au_jax.evaluation.inference import make_predictor, predict_split
+from au_jax.evaluation.run import PATHS
+from au_jax.runtime import devices
+from au_jax.runtime.files import locked
+from au_jax.runtime.signals import Requests
+from au_jax.training.run import train
+from au_jax.types import DOMAINS, RULES, Config
+from au_jax.workdir import resume, validations
+from au_jax.workdir.best_networks import best_networks, network_shapes
+from au_jax.workdir.metrics_log import read_metrics
+from au_jax.workdir.validations import Answers
+
+LOG = logging.getLogger(__name__)
+
+
+def compare(
+    config: Config,
+    workdir: Path,
+    requests: Requests,
+    level: int | None = None,
+    task: int | None = None,
+) -> None:
+    """Train and test every run that is not done yet; write the tables after each.
+
+    A run that fails is reported, and left out with the runs that start from it; the
+    others go on.
+
+    Args:
+        config: The comparison, as configs/compare.py makes it.
+        workdir: The folder of all runs and tables.
+        requests: The signals received.
+        level: Only the runs of this level; no tables are written.
+        task: Only the run of this number in the level.
+
+    Raises:
+        UserError: the config or the data have a mistake, or a run failed.
+        Stopped: a signal asked for it; nothing is lost.
+    """
+    selected = select(plan.runs(config, workdir), level, task)
+    test = read_test_labels(config)
+    reverse = ReverseValidation(config)
+    begun = time.monotonic()
+    failed: dict[Path, UserError] = {}
+    if level is None:
+        test_classical(config, workdir, test, requests)
+        write_tables(config, workdir)
+    for number, run in enumerate(selected, start=1):
+        if run.start and run.start.folder in failed:
+            failed[run.folder] = failed[run.start.folder]
+            continue
+        label = f"{run.row.name}, seed {run.seed}"
+        LOG.info("run %d of %d: %s", number, len(selected), label)
+        try:
+            if not complete(run, config.split, test, reverse, requests):
+                continue
+        except UserError as error:
+            LOG.error("%s: %s", label, error)
+            failed[run.folder] = error
+            continue
+        if level is None:
+            write_tables(config, workdir)
+        minutes = (time.monotonic() - begun) / 60
+        LOG.info("%s: done, %.0f minutes since the start", label, minutes)
+        jax.clear_caches()  # each run compiles programs of its own
+    if failed:
+        names = ", ".join(str(folder.relative_to(workdir)) for folder in failed)
+        raise UserError(
+            f"{len(failed)} of {len(selected)} runs failed: {names}; the first:"
+            f" {next(iter(failed.values()))}"
+        )
+
+
+def select(runs: Sequence[Run], level: int | None, task: int | None) -> list[Run]:
+    """Return the runs of a level, or one of them; all without a level.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    if level is None:
+        if task is not None:
+            raise UserError("--task chooses a run of a level: give --level, too")
+        return list(runs)
+    found = [run for run in runs if run.level == level]
+    if not found:
+        raise UserError(
+            f"--level={level}: there are levels 0 to {max(run.level for run in runs)}"
+        )
+    if task is None:
+        return found
+    if not 0 <= task < len(found):
+        raise UserError(f"--task={task}: level {level} has tasks 0 to {len(found) - 1}")
+    return [found[task]]
+
+
+def write_tables(config: Config, workdir: Path) -> None:
+    """Write compare.json, .md, .csv and .html from the results that there are."""
+    with locked(workdir, f"comparing in {workdir}"):
+        tables.write(workdir, summary.summarise(config, workdir))
+
+
+def read_test_labels(config: Config) -> dict[str, TestLabels]:
+    """Read the labels of the test split of both domains.
+
+    Raises:
+        UserError: a set or split is absent.
+    """
+    found = {}
+    for domain in DOMAINS:
+        split = _open(config.run, domain, config.split)
+        records = [split.record(i) for i in range(len(split))]
+        person = people(
+            [record["subject"].decode() for record in records],
+            [record["path"].decode() for record in records],
+            config.images_per_person,
+        )
+        weights = resamples(person, config.bootstrap)
+        found[domain] = TestLabels(*labels(split), weights)
+    return found
+
+
+def complete(
+    run: Run,
+    split: str,
+    test: Mapping[str, TestLabels],
+    reverse: ReverseValidation,
+    requests: Requests,
+) -> bool:
+    """Train and test a run; return False if that was done before.
+
+    Raises:
+        UserError: the run was trained with another config, or it fails.
+        Stopped: a signal asked for it.
+    """
+    if scores.read(run.folder) is not None:
+        resume.check_same_config(run.folder, run.config)
+        return False
+    train(run.config, run.folder, requests)
+    requests.check()
+    stage = run.config.stages[-1]
+    cost = {
+        "steps": float(num_steps(run)),
+        "seconds": training_seconds(run.folder),
+        "parameters": float(num_parameters(stage, run.config)),
+    }
+    if run.row.head:
+        found = test_run(run, split, test)
+        reversed_scores = reverse.scores(run.folder, stage)
+        scores.write(run.folder, Result(cost, found, reversed_scores))
+    else:
+        scores.write(run.folder, Result(cost, {}, {}))
+    return True
+
+
+def test_run(
+    run: Run, split: str, test: Mapping[str, TestLabels]
+) -> dict[Key, scores.Scores]:
+    """Score the checkpoints of a run that each rule chooses."""
+    config, stage = run.config, run.config.stages[-1]
+    mesh = devices.make_mesh()
+    predictor = make_predictor(stage, config, mesh)
+    splits = {domain: _open(config, domain, split) for domain in DOMAINS}
+    answers: dict[int, dict[str, dict[str, np.ndarray]]] = {}
+    found = {}
+    for rule in RULES:
+        variables, step = best_networks(stage, rule, config, run.folder)
+        if step not in answers:
+            placed = jax.device_put(variables, devices.replicated(mesh))
+            answers[step] = {
+                domain: predict_split(predictor, placed, split).probabilities
+                for domain, split in splits.items()
+            }
+        validation = validations.read(run.folder, stage, step)
+        for domain, by_path in answers[step].items():
+            for path in PATHS[domain]:
+                if path not in by_path:
+                    continue
+                limits = scores.choose_thresholds(rule, domain, path, validation)
+                scored = scores.score(by_path[path], limits, test[domain], step)
+                found[Key(rule, domain, path)] = scored
+    return found
+
+
+def num_steps(run: Run) -> int:
+    """Return the steps of a run and of those it starts from, but for stage 1."""
+    before = num_steps(run.start) if run.start and run.start.row.head else 0
+    last = {line["stage"]: line["step"] for line in read_metrics(run.folder)}
+    return before + sum(last.values())
+
+
+def training_seconds(folder: Path) -> float:
+    """Return the time of a run's steps, without compilation and validation."""
+    seconds, last = 0.0, {}
+    for line in read_metrics(folder):
+        speed = line.get("speed/steps_per_second")
+        if speed:
+            seconds += (line["step"] - last.get(line["stage"], 0)) / speed
+            last[line["stage"]] = line["step"]
+    return seconds
+
+
+def num_parameters(stage: str, config: Config) -> int:
+    """Return the number of parameters of a stage's networks."""
+    shapes = network_shapes(stage, config).params
+    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes))
+
+
+def test_classical(
+    config: Config,
+    workdir: Path,
+    test: Mapping[str, TestLabels],
+    requests: Requests,
+) -> None:
+    """Train and test the classical detectors that are not done yet."""
+    waiting = [
+        row
+        for row in plan.rows(config)
+        if row.method in classical.NAMES and scores.read(workdir / row.name) is None
+    ]
+    if not waiting:
+        return
+    LOG.info("reading faces for %s", ", ".join(row.name for row in waiting))
+    data = config.run.data
+    splits: dict[tuple[str, str], classical.Split] = {}
+    for domain in DOMAINS:
+        for name in (*data[f"{domain}_splits"], config.split):
+            requests.check()
+            splits[domain, name] = _classical_split(config, domain, name)
+    for row in waiting:
+        requests.check()
+        begun = time.monotonic()
+        training = (splits[d, data[f"{d}_splits"][0]] for d in DOMAINS)
+        detect = classical.train(row.method, *training)
+        seconds = time.monotonic() - begun
+        validation, found = {}, {}
+        for domain in DOMAINS:
+            split = splits[domain, data[f"{domain}_splits"][1]]
+            faces = split.faces
+            p = {"": detect(split)}
+            validation[domain] = Answers(p, faces.aus, faces.known)
+        for rule in RULES:
+            for domain in DOMAINS:
+                p = detect(splits[domain, config.split])
+                limits = scores.choose_thresholds(rule, domain, "", validation)
+                found[Key(rule, domain, "")] = scores.score(p, limits, test[domain])
+        scores.write(workdir / row.name, Result({"seconds": seconds}, found, {}))
+
+
+def _classical_split(config: Config, domain: str, name: str) -> classical.Split:
+    split = _open(config.run, domain, name)
+    step = -(-len(split) // baselines.MOST_IMAGES)
+    examples = [split.record(i) for i in range(0, len(split), step)]
+    person = people(
+        [example["subject"].decode() for example in examples],
+        [example["path"].decode() for example in examples],
+        config.images_per_person,
+    )
+    return classical.Split(baselines.read(split, step), person)
+
+
+def _open(run: Config, domain: str, split: str) -> FaceSplit:
+    return open_split(run.data.data_dir, run.data[domain], split, tuple(run.data.aus))

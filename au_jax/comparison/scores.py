@@ -1,0 +1,160 @@
+"""The scores of one run or classical detector on the test splits, and their file."""
+
+import dataclasses
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from au_jax.comparison.bootstrap import Weights, means
+from au_jax.errors import UserError
+from au_jax.evaluation import metrics
+from au_jax.evaluation.calibration import best_threshold
+from au_jax.evaluation.label_free import matching_thresholds
+from au_jax.runtime.files import write_whole
+from au_jax.workdir.validations import Answers
+
+FILE = "comparison.npz"
+
+METRICS = {
+    "f1": "F1 at .5",
+    "f1_at_thresholds": "F1 at thresholds",
+    "accuracy": "accuracy",
+    "average_precision": "AP",
+    "auc": "AUC",
+}
+"""Titles by name."""
+
+
+class Key(NamedTuple):
+    """What a score is of."""
+
+    rule: str
+    """The rule of `RULES` that chose checkpoint and thresholds."""
+    domain: str
+    path: str
+    """The path to the AUs; "" for a classical detector."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """The scores of one path on one domain."""
+
+    step: int
+    """The chosen checkpoint; 0 for a classical detector."""
+    thresholds: tuple[float, ...]
+    values: dict[str, Float[np.ndarray, "a"]]
+    """By metric: fractions per AU, NaN where undefined."""
+    resampled: dict[str, Float[np.ndarray, "r"]]
+    """By metric: the mean over AUs in each resample."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What the file of a run holds."""
+
+    cost: dict[str, float]
+    """"steps" and "seconds" of training, "parameters" of the networks."""
+    scores: dict[Key, Scores]
+    reverse: dict[int, float]
+    """Reverse validation of each validated step, where the networks detect AUs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TestLabels:
+    """The labels of a test split, and its resamples."""
+
+    aus: Float[np.ndarray, "n a"]
+    known: Bool[np.ndarray, "n a"]
+    weights: Weights
+
+
+def score(
+    p: Float[np.ndarray, "n a"],
+    thresholds: tuple[float, ...],
+    test: TestLabels,
+    step: int = 0,
+) -> Scores:
+    """Score the answers for a test split."""
+    at_half = metrics.score(p, test.aus, test.known)
+    at_thresholds = metrics.score(p, test.aus, test.known, thresholds)
+    values = {m: getattr(at_half, m) for m in METRICS if m != "f1_at_thresholds"}
+    values["f1_at_thresholds"] = at_thresholds.f1
+    resampled = means(test.weights, p, test.aus, test.known, thresholds)
+    return Scores(step, thresholds, values, resampled)
+
+
+def choose_thresholds(
+    rule: str, domain: str, path: str, validation: Mapping[str, Answers]
+) -> tuple[float, ...]:
+    """Return one threshold per AU, chosen on validation splits by a rule of `RULES`.
+
+    The source's are those with the best F1 on the source, by any rule. The target's are
+    likewise chosen on the source or on the target; without labels of the target, they
+    are those at which its share of active answers is the source's share of labels.
+    """
+    source = validation["source"]
+    if domain == "target" and rule == "label_free":
+        count = np.maximum(source.known.sum(axis=0), 1)
+        rates = (source.aus * source.known).sum(axis=0) / count
+        return matching_thresholds(validation["target"].probabilities[path], rates)
+    chosen_on = validation["target"] if (domain, rule) == ("target",) * 2 else source
+    p = chosen_on.probabilities[path]
+    return tuple(
+        best_threshold(p[k, a], chosen_on.aus[k, a] > 0)
+        for a, k in enumerate(chosen_on.known.T)
+    )
+
+
+def write(folder: Path, result: Result) -> None:
+    """Store a result.
+
+    Raises:
+        UserError: the disk is full.
+    """
+    arrays, entries = {}, []
+    for number, (key, found) in enumerate(result.scores.items()):
+        entries.append([*key, found.step, found.thresholds])
+        for kind in ("values", "resampled"):
+            for metric, array in getattr(found, kind).items():
+                arrays[f"{number}/{kind}/{metric}"] = array
+    text = json.dumps(
+        {"cost": result.cost, "scores": entries, "reverse": result.reverse}
+    )
+    content = io.BytesIO()
+    np.savez_compressed(content, text=np.array(text), **arrays)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / FILE, content.getvalue())
+
+
+def read(folder: Path) -> Result | None:
+    """Read the result of a folder; None if it has none yet.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = folder / FILE
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays: dict[str, Any] = {name: file[name] for name in file.files}
+        text = json.loads(str(arrays.pop("text")))
+        scores = {}
+        for number, (rule, domain, of, step, limits) in enumerate(text["scores"]):
+            kinds: dict[str, dict[str, np.ndarray]] = {"values": {}, "resampled": {}}
+            for name, array in arrays.items():
+                at, kind, metric = name.split("/")
+                if int(at) == number:
+                    kinds[kind][metric] = array
+            scores[Key(rule, domain, of)] = Scores(step, tuple(limits), **kinds)
+        reverse = {int(step): value for step, value in text["reverse"].items()}
+        return Result(text["cost"], scores, reverse)
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # zipfile, NumPy and JSON raise many types
+        raise UserError(
+            f"{path} is damaged; delete it and run the same command again"
+        ) from error

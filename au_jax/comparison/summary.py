@@ -1,0 +1,216 @@
+"""The summary of a comparison as JSON: all that the tables show.
+
+It is small enough to be kept with a project, and the tables can be made from it again.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from au_jax.comparison import classical, plan, selection
+from au_jax.comparison import scores as score_files
+from au_jax.comparison.plan import Row, Run
+from au_jax.comparison.scores import METRICS, Key, Result, Scores
+from au_jax.data.split import labels, open_split
+from au_jax.evaluation import metrics
+from au_jax.types import AU_PATHS, DOMAINS, RULES, Config
+
+Json = dict[str, Any]
+
+REFERENCES = {"source_only": "direct", "adld": "reconstructed"}
+"""The rows that others are compared with, and their path on the target."""
+
+
+def summarise(config: Config, workdir: Path) -> Json:
+    """Return the summary of all results that a folder holds so far.
+
+    Raises:
+        UserError: a result is damaged, or the data are absent.
+    """
+    by_row: dict[Row, dict[int, Result]] = {row: {} for row in plan.rows(config)}
+    runs = {(run.row, run.seed): run for run in plan.runs(config, workdir)}
+    candidates = []
+    for row, found in by_row.items():
+        if row.method in classical.NAMES:
+            if result := score_files.read(workdir / row.name):
+                found[0] = result
+            continue
+        for seed in config.seeds:
+            run = runs[row, seed]
+            if result := score_files.read(run.folder):
+                found[seed] = _with_cost_of_starts(run, result)
+                candidates += selection.candidates(run, result)
+    rows = []
+    for row, found in by_row.items():
+        if found:
+            rows += _row_entries(config, row, found, by_row)
+    return {
+        "setting": _setting(config),
+        "always_active": _always_active(config),
+        "rows": rows,
+        "label_free": _rounded(selection.study(candidates)),
+    }
+
+
+def _with_cost_of_starts(run: Run, result: Result) -> Result:
+    """Add the seconds of the runs that a run starts from."""
+    cost, start = dict(result.cost), run.start
+    while start is not None:
+        before = score_files.read(start.folder)
+        cost["seconds"] += before.cost["seconds"] if before else math.nan
+        start = start.start
+    return Result(cost, result.scores, result.reverse)
+
+
+def _setting(config: Config) -> Json:
+    run = config.run
+    return {
+        "source": run.data.source,
+        "target": run.data.target,
+        "split": config.split,
+        "aus": list(run.data.aus),
+        "crop": run.data.crop,
+        "width": run.model.width,
+        "epochs": {stage: run[stage].epochs for stage in _stages(config)},
+        "batch_size": {stage: run[stage].batch_size for stage in _stages(config)},
+        "seeds": list(config.seeds),
+        "resamples": config.bootstrap,
+        "label_free": run.eval.label_free,
+    }
+
+
+def _stages(config: Config) -> list[str]:
+    methods = [row.method for row in plan.rows(config)]
+    recipes = [config.recipes[m] for m in methods if m not in classical.NAMES]
+    starts = [config.recipes[r.start] for r in recipes if r.start]
+    return list(dict.fromkeys(s for r in (*starts, *recipes) for s in r.stages))
+
+
+def _row_entries(
+    config: Config,
+    row: Row,
+    results: Mapping[int, Result],
+    by_row: Mapping[Row, Mapping[int, Result]],
+) -> list[Json]:
+    """Return an entry per path of a row: a second one for the reconstructed path."""
+    found = {key for result in results.values() for key in result.scores}
+    paths = [p for p in ("", *reversed(AU_PATHS)) if any(k.path == p for k in found)]
+    is_classical = row.method in classical.NAMES
+    title = (
+        classical.NAMES[row.method]
+        if is_classical
+        else config.recipes[row.method].title
+    )
+    references = {
+        name: by_row.get(Row(name, row.head or config.heads[0].split(",")[0]), {})
+        for name in REFERENCES
+    }
+    return [
+        {
+            "method": row.method,
+            "title": " ".join(filter(None, (title, row.change))),
+            "head": row.head,
+            "path": path,
+            "seeds": [] if is_classical else sorted(results),
+            "cost": {
+                name: float(np.mean([r.cost[name] for r in results.values()]))
+                for name in next(iter(results.values())).cost
+            },
+            "scores": _scores(path, results, references),
+        }
+        for path in paths
+    ]
+
+
+def _scores(
+    path: str,
+    results: Mapping[int, Result],
+    references: Mapping[str, Mapping[int, Result]],
+) -> Json:
+    """Return the scores of a path by rule, domain and metric."""
+    by_rule: Json = {}
+    for rule in RULES:
+        for domain in DOMAINS:
+            key = Key(rule, domain, path)
+            found = [r.scores[key] for r in results.values() if key in r.scores]
+            if not found:
+                continue
+            compared = {}
+            for name, others in references.items():
+                of = REFERENCES[name] if domain == "target" else "direct"
+                reference = Key(rule, domain, of)
+                all_scores = [r.scores.get(reference) for r in others.values()]
+                compared[name] = [one for one in all_scores if one is not None]
+            by_rule.setdefault(rule, {})[domain] = {
+                metric: _metric(metric, found, compared) for metric in METRICS
+            }
+    return by_rule
+
+
+def _metric(
+    metric: str, found: Sequence[Scores], compared: Mapping[str, Sequence[Scores]]
+) -> Json:
+    per_au = np.stack([one.values[metric] for one in found])
+    means = np.array([_mean(one.values[metric]) for one in found])
+    resampled = np.mean([one.resampled[metric] for one in found], axis=0)
+    entry: Json = {
+        "mean": float(means.mean()),
+        "sd": float(means.std(ddof=1)) if len(means) > 1 else math.nan,
+        "interval": _interval(resampled),
+        "aus": per_au.mean(axis=0).tolist(),
+    }
+    for name, others in compared.items():
+        if others and list(others) != list(found):
+            theirs = np.mean([one.resampled[metric] for one in others], axis=0)
+            mean = float(np.mean([_mean(one.values[metric]) for one in others]))
+            entry[f"minus_{name}"] = [
+                entry["mean"] - mean,
+                *_interval(resampled - theirs),
+            ]
+    return _rounded(entry)
+
+
+def _interval(resampled: np.ndarray) -> list[float]:
+    """Return the interval of 95 %."""
+    known = resampled[~np.isnan(resampled)]
+    if not len(known):
+        return [math.nan, math.nan]
+    return [float(x) for x in np.quantile(known, (0.025, 0.975))]
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def _always_active(config: Config) -> Json:
+    """Return the scores of the trivial answer by domain and metric."""
+    data, by_domain = config.run.data, {}
+    for domain in DOMAINS:
+        split = open_split(data.data_dir, data[domain], config.split, tuple(data.aus))
+        found = metrics.always_active(*labels(split))
+        by_domain[domain] = {
+            metric: _rounded(
+                {
+                    "mean": found.mean(name),
+                    "aus": getattr(found, name).tolist(),
+                }
+            )
+            for metric in METRICS
+            for name in [metric.removesuffix("_at_thresholds")]
+        } | {"images": len(split)}
+    return by_domain
+
+
+def _rounded(value: Any) -> Any:
+    """Round fractions to four decimals, which print as two of a percent."""
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_rounded(v) for v in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 4)
+    return value

@@ -1,0 +1,153 @@
+"""All methods of the paper's tables, and others, on one budget (method.md section 9).
+
+au-jax compare --config=compare --workdir=runs/compare
+
+:demo     On the faces that `au-jax render` draws: a few minutes per run on two CPU
+          cores.
+:small    A narrow model and few steps, for small sets: up to ten minutes per run.
+:tiny     A minimal run of every method, for tests.
+
+--config.methods=c,dann     some rows only
+--config.seeds=0,1,2        one run of each row per seed
+--config.sweep.loss.landmark=.3,.6,1.2
+                            also the paper's search: one weight at a time
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from configs import adld, joint
+
+# Rows without a network: see `au_jax/comparison/classical.py`.
+CLASSICAL = (
+    *("landmarks_alone", "hog", "hog_centred", "hog_coral", "hog_self_training"),
+)
+
+
+def get_config(variant: str = "") -> joint.Config:
+    """Return the comparison at the paper's size, or a variant of it."""
+    config: joint.Config = ConfigDict()
+    config.methods = (
+        *CLASSICAL,
+        *("source_only_from_scratch", "source_only"),
+        *("adabn", "dann", "adda", "coral", "mmd", "entropy", "mean_teacher"),
+        *("adld", "a", "b", "c", "c_mean_teacher", "oracle"),
+    )
+    config.seeds = (0, 1, 2)
+    config.heads = ("grid", "global")  # `model.au_pooling` of every method
+    config.split = "test"  # of both data sets; it never chooses anything
+    # Resamples of subjects for the intervals of 95 %.
+    config.bootstrap = 1000
+    # Where images have no subject, so many successive numbers of a file name are one
+    # person, and resampled together.
+    config.images_per_person = 1
+
+    # What every run shares: the keys of configs/joint.py.
+    config.run = joint.get_config(variant if variant in ("demo", "tiny") else "")
+    config.run.stages = ()
+    config.run.eval.at_end = ""
+    config.run.eval.target_path = "best"
+    config.recipes = _recipes()
+    # Values of the weights of `c`, as "0.3,0.6": one more row for each.
+    config.sweep = ConfigDict()
+    weights = {k: v for k, v in config.run.loss.items() if isinstance(v, float)}
+    config.sweep.loss = ConfigDict(dict.fromkeys(weights, ""))
+
+    if variant == "small":
+        _shrink(config.run)
+        # The target's validation split is small; this makes about as many steps.
+        config.recipes.oracle.changes.supervised.epochs = 11
+    elif variant == "demo":
+        for stage in joint.STAGES:
+            config.run[stage].epochs = min(config.run[stage].epochs, 2)
+        # The training split of the drawn target has labels: as many steps as others.
+        oracle = config.recipes.oracle.changes
+        oracle.data.target_splits = config.run.data.target_splits
+    elif variant == "tiny":
+        config.seeds, config.heads, config.bootstrap = (0,), ("grid",), 20
+        config.run.max_steps_per_epoch = 2
+    elif variant:
+        raise ValueError(
+            f"compare.py has no variant {variant!r}; it has: demo, small, tiny"
+        )
+    return config
+
+
+def _recipe(
+    title: str, start: str, *stages: str, headless: bool = False, **changes: Any
+) -> joint.Config:
+    """Return how to train a method.
+
+    Args:
+        title: The name in the tables.
+        start: The recipe whose networks the first stage starts from, or "".
+        stages: The stages to train.
+        headless: True if the networks have no AU head, so that heads share the run.
+        changes: Other values than those of `config.run`, by group.
+    """
+    return ConfigDict(
+        {
+            "title": title,
+            "start": start,
+            "stages": stages,
+            "headless": headless,
+            "changes": ConfigDict(changes),
+        }
+    )
+
+
+def _recipes() -> joint.Config:
+    no_alignment = {"alignment_landmark": 0.0, "alignment_background": 0.0}
+    plain = {"projector": "none"}
+    of_adld = adld.get_config().loss.to_dict()
+    target_labels = {"target_splits": ("val[:80%]", "val[80%:]")}
+    recipes = {
+        "stage_1": _recipe("stage 1", "", "landmarks", headless=True),
+        "source_only_from_scratch": _recipe(
+            "source only, from scratch", "", "supervised"
+        ),
+        "source_only": _recipe("source only", "stage_1", "supervised"),
+        "adda": _recipe("ADDA", "source_only", "adda"),
+        "adabn": _recipe("AdaBN", "source_only", "adabn"),
+        "mean_teacher": _recipe("mean teacher", "source_only", "mean_teacher"),
+        "dann": _recipe("DANN", "stage_1", "dann"),
+        "coral": _recipe("CORAL", "stage_1", "coral"),
+        "mmd": _recipe("MMD", "stage_1", "mmd"),
+        "entropy": _recipe("entropy", "stage_1", "entropy"),
+        "adld": _recipe("ADLD", "stage_1", "joint", model=plain, loss=of_adld),
+        "a": _recipe(
+            "A",
+            "",
+            "joint",
+            model=plain,
+            loss={**no_alignment, "landmark_regression": 0.0},
+        ),
+        "b": _recipe("B", "stage_1", "joint", model=plain, loss=no_alignment),
+        "c": _recipe("C, the paper's", "stage_1", "joint"),
+        "c_mean_teacher": _recipe("C, then mean teacher", "c", "mean_teacher"),
+        "oracle": _recipe(
+            "target labels (oracle)",
+            "stage_1",
+            "supervised",
+            data=target_labels,
+            supervised={"domain": "target"},
+        ),
+    }
+    return ConfigDict(recipes)
+
+
+def _shrink(run: joint.Config) -> None:
+    """Set the size of the tables in docs/results.md."""
+    run.data.crop = 128
+    run.model.width = 0.25
+    for stage in joint.STAGES:
+        run[stage].epochs = 2
+        run[stage].batch_size = 16
+    run.landmarks.epochs = 5
+    run.adabn.epochs = 1
+    run.optim.task.learning_rate = 5e-4
+    run.landmarks.learning_rate = 5e-4
+    run.optim.generator.learning_rate = 2.5e-4
+    run.optim.discriminator.learning_rate = 2.5e-4
+    run.eval.batch_size = 64

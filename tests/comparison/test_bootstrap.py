@@ -1,0 +1,65 @@
+"""Scores of resamples. Expected: scikit-learn's, image by image as often as drawn."""
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from au_jax.comparison import bootstrap
+
+
+@pytest.fixture(scope="module")
+def answers():
+    rng = np.random.default_rng(0)
+    n = 60
+    aus = (rng.random((n, 2)) < 0.4).astype(np.float32)
+    # Two decimals make ties.
+    p = np.round(0.5 * aus * rng.random((n, 2)) + 0.5 * rng.random((n, 2)), 2)
+    known = rng.random((n, 2)) < 0.9
+    person = np.repeat(np.arange(12), 5)
+    return p.astype(np.float32), aus, known, person
+
+
+def test_each_resample_scores_as_the_images_that_it_drew(answers):
+    p, aus, known, person = answers
+    weights = bootstrap.resamples(person, 7)
+    found = bootstrap.means(weights, p, aus, known, (0.3, 0.6))
+    for r, drawn in enumerate(weights.astype(int)):
+        rows = np.repeat(np.arange(len(p)), drawn)
+        expected: dict[str, list[float]] = {name: [] for name in found}
+        for a, limit in enumerate((0.3, 0.6)):
+            k = rows[known[rows, a]]
+            y, x = aus[k, a], p[k, a]
+            expected["f1"].append(sk.f1_score(y, x >= 0.5))
+            expected["f1_at_thresholds"].append(sk.f1_score(y, x >= np.float32(limit)))
+            expected["accuracy"].append(sk.accuracy_score(y, x >= 0.5))
+            expected["average_precision"].append(sk.average_precision_score(y, x))
+            expected["auc"].append(sk.roc_auc_score(y, x))
+        for name, values in expected.items():
+            np.testing.assert_allclose(found[name][r], np.mean(values), rtol=1e-5)
+
+
+def test_a_resample_takes_people_whole(answers):
+    *_, person = answers
+    weights = bootstrap.resamples(person, 50)
+    assert (weights.sum(axis=1) == len(person)).all()
+    for rows in np.split(weights, 12, axis=1):
+        assert (rows == rows[:, :1]).all()
+    assert len(np.unique(weights, axis=0)) > 40
+
+
+def test_people_come_from_subjects_or_from_numbers_of_files():
+    paths = ["a/x_00001.jpg", "a/x_00008.jpg", "a/x_00009.jpg", "b/x_00001.jpg"]
+    none = [""] * 4
+    assert bootstrap.people(["f", "f", "m", "f"], paths, 8).tolist() == [0, 0, 1, 0]
+    assert len(set(bootstrap.people(none, paths, 1))) == 4
+    groups = bootstrap.people(none, paths, 8).tolist()
+    assert groups[0] == groups[1] and len(set(groups)) == 3
+
+
+def test_an_au_that_a_resample_lacks_drops_out():
+    aus = np.array([[1, 1], [0, 1]], np.float32)
+    p = np.array([[0.9, 0.9], [0.1, 0.8]], np.float32)
+    weights = np.ones((1, 2), np.float32)
+    found = bootstrap.means(weights, p, aus, aus > -1, None)
+    assert found["auc"] == [1.0]
+    assert np.isnan(bootstrap.of_ranking(weights, p[:, 0], aus[:, 1] > 0)["auc"]).all()
