@@ -53,7 +53,8 @@ def test_people_come_from_subjects_or_from_numbers_of_files():
     assert bootstrap.people(["f", "f", "m", "f"], paths, 8).tolist() == [0, 0, 1, 0]
     assert len(set(bootstrap.people(none, paths, 1))) == 4
     groups = bootstrap.people(none, paths, 8).tolist()
-    assert groups[0] == groups[1] and len(set(groups)) == 3
+    assert groups[0] == groups[1]
+    assert len(set(groups)) == 3
 
 
 def test_an_au_that_a_resample_lacks_drops_out():
