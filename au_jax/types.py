@@ -63,6 +63,9 @@ class Batch(TypedDict):
     aus: Float[Array, "d b a"]
     """1 for an active AU, 0 for an inactive or unknown one."""
     aus_known: Bool[Array, "d b a"]
+    person: Int[Array, "d b"]
+    """A number of the subject; it differs between the people of a set. Where a set has
+    no subjects, each image counts as a person."""
 
 
 class EvalBatch(TypedDict):

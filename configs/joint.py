@@ -22,6 +22,7 @@ METHODS = {"dann": 1.0, "coral": 1.0, "mmd": 1.0, "entropy": 0.1}
 STAGES = (
     *("landmarks", "joint", "finetune", "supervised", *METHODS),
     *("adda", "adabn", "mean_teacher"),
+    *("fab_net", "tae", "clp", "linear_probe"),
 )
 
 
@@ -31,7 +32,8 @@ def get_config(variant: str = "") -> Config:
     config.seed = 0
     # Stages in order: "landmarks" (1), "joint" (2), "finetune" (3), "supervised", or
     # another method: "dann", "coral", "mmd", "entropy", "adda", "adabn",
-    # "mean_teacher".
+    # "mean_teacher"; or one that learns without labels: "fab_net", "tae", "clp", with
+    # "linear_probe".
     config.stages = ("landmarks", "joint", "finetune")
     config.log_every = 50  # steps
     config.checkpoint_every = 500  # steps; also at the end of each epoch
@@ -75,6 +77,28 @@ def get_config(variant: str = "") -> Config:
     return config
 
 
+def get_embedding_config(stage: str, variant: str) -> Config:
+    """Return the config of a stage that learns without labels, and what measures it.
+
+    Args:
+        stage: "fab_net", "tae" or "clp".
+        variant: "probe" or "finetune", a variant of this file, or both with a comma.
+    """
+    after, _, size = variant.partition(",")
+    if after in ("tiny", "demo"):
+        after, size = "probe", after
+    if after not in ("probe", "finetune") or size not in ("", "tiny", "demo"):
+        raise ValueError(
+            f"{stage}.py has no variant {variant!r}; it has: probe, finetune, demo,"
+            " tiny"
+        )
+    config = get_config(size)
+    last = "linear_probe" if after == "probe" else "supervised"
+    config.stages = (stage, last)
+    config.supervised.from_landmarks = False
+    return config
+
+
 def _add_stages(config: Config) -> None:
     """Add the schedule of each stage."""
     # For each stage: epochs of the source, batch size per domain, and factors of the
@@ -102,6 +126,13 @@ def _add_stages(config: Config) -> None:
     config.mean_teacher.weight = 1.0
     config.mean_teacher.momentum = 0.99  # of the teacher
     config.mean_teacher.share = 0.5  # of the target's answers that become labels
+    # Without labels, on clips of the source; the batch size counts clips.
+    config.fab_net = _schedule(epochs=12, batch_size=16)
+    config.tae = _schedule(epochs=12, batch_size=16)
+    config.clp = _schedule(epochs=12, batch_size=8)
+    config.clp.momentum = 0.99  # of the encoder that makes keys
+    config.linear_probe = _schedule(epochs=10, batch_size=16)
+    config.linear_probe.learning_rate = 1e-3
 
 
 def _data() -> Config:

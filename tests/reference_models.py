@@ -193,5 +193,6 @@ def inputs(case: Case, joint: bool) -> tuple[dict, np.ndarray]:
         "cells": np.stack(cells).astype(np.int32),
         "aus": np.stack([aus, np.zeros_like(aus)]),
         "aus_known": np.stack([np.ones_like(aus), np.zeros_like(aus)]).astype(bool),
+        "person": np.zeros(np.shape(aus)[:1], np.int32)[None].repeat(2, axis=0),
     }
     return batch, (weight / weight.sum() * 6).astype(np.float32)

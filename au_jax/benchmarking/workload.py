@@ -54,4 +54,5 @@ def random_batch(config: Config, stage: str) -> Batch:
         cells=random.integers(0, (crop // 4) ** 2, (*leading, 49), np.int32),
         aus=random.integers(0, 2, (*leading, aus)).astype(np.float32),
         aus_known=np.ones((*leading, aus), bool),
+        person=random.integers(0, 9, leading, np.int32),
     )

@@ -1,7 +1,6 @@
 """The runs of a comparison: which there are, what each starts from, and their order."""
 
 import dataclasses
-import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -79,9 +78,9 @@ def runs(config: Config, workdir: Path) -> list[Run]:
     """
     wanted = [row for row in rows(config) if row.method not in classical.NAMES]
     found: dict[Path, Run] = {}
-    for head, seed in itertools.product(_split(config.heads), config.seeds):
-        for row in wanted:
-            if row.head == head:
+    for head in _split(config.heads):
+        for seed in config.seeds:
+            for row in (row for row in wanted if row.head == head):
                 for run in _with_starts(config, workdir, row, seed):
                     found.setdefault(run.folder, run)
     for run in found.values():

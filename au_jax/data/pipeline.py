@@ -12,7 +12,7 @@ from typing import Any, cast
 import grain
 import numpy as np
 
-from au_jax.data import prefetch, transforms
+from au_jax.data import clips, prefetch, transforms
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 from au_jax.types import Batch, EvalBatch, Example
@@ -48,17 +48,52 @@ def make_train(
         UserError: the crop or the batch size is not possible.
     """
     transforms.resized_side(crop)
-    if batch_size < 1 or batch_size % process_count:
-        raise UserError(
-            f"batch_size={batch_size} must be a multiple of the number of processes,"
-            f" {process_count}"
-        )
+    _check_batch_size(batch_size, process_count)
     augment = functools.partial(_augment, crop=crop)
     streams: list[Any] = [
         _shuffled(split, seed + domain).random_map(augment)
         for domain, split in enumerate(splits)
     ]
     rows: Any = grain.experimental.ZipMapDataset(streams)
+    return _batched(rows, batch_size, process_index, process_count)
+
+
+def make_clips(
+    split: FaceSplit,
+    *,
+    frames: int,
+    crop: int,
+    batch_size: int,
+    seed: int,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> grain.MapDataset:
+    """Return an endless stream of batches whose leading axis is the frames of a clip.
+
+    A pass shows each image once as the first frame of a pair, or inside of a longer
+    clip (`clips.choose`).
+
+    Args and errors: as `make_train`, with clips instead of images.
+    """
+    transforms.resized_side(crop)
+    _check_batch_size(batch_size, process_count)
+    read = functools.partial(_read_clip, split=split, crop=crop)
+    rows = _shuffled(clips.Clips(split, frames), seed).random_map(read)
+    return _batched(rows, batch_size, process_index, process_count)
+
+
+def _check_batch_size(batch_size: int, process_count: int) -> None:
+    if batch_size < 1 or batch_size % process_count:
+        raise UserError(
+            f"batch_size={batch_size} must be a multiple of the number of processes,"
+            f" {process_count}"
+        )
+
+
+def _batched(
+    rows: Any, batch_size: int, process_index: int, process_count: int
+) -> grain.MapDataset:
+    """Stack the rows of a process to its share of each global batch."""
     size, share = batch_size // process_count, rows
     if process_count > 1:
         place = functools.partial(
@@ -167,6 +202,13 @@ def _row(index: int, size: int, first: int, batch_size: int) -> int:
 
 def _augment(example: Example, rng: np.random.Generator, crop: int) -> Example:
     return transforms.augment(example, rng, crop)
+
+
+def _read_clip(
+    clip: clips.Clip, rng: np.random.Generator, split: FaceSplit, crop: int
+) -> tuple[Example, ...]:
+    indices = clips.choose(clip, rng)
+    return transforms.augment_clip([split[i] for i in indices], rng, crop)
 
 
 def _shuffled(source: Any, seed: int) -> grain.MapDataset:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -54,6 +55,7 @@ class FaceSplit:
         Returns:
             `image` RGB uint8 (200, 200, 3); `landmarks` float32 (49, 2), x and y in
             aligned pixels; `aus` float32 (a,), 0 where unknown; `aus_known` bool (a,);
+            `person`, a number of the subject, or of the path where there is none;
             `path` and `subject`, as text.
 
         Raises:
@@ -74,6 +76,7 @@ class FaceSplit:
             "landmarks": record["landmarks"],
             "aus": aus[0],
             "aus_known": known[0],
+            "person": np.int32(zlib.crc32(record["subject"] or record["path"]) >> 1),
             "path": record["path"].decode(),
             "subject": record["subject"].decode(),
         }

@@ -3,6 +3,8 @@
 All but `normalise` is plain NumPy on one example at a time.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -97,7 +99,7 @@ def cropped(
 
     Returns:
         `image` (c, c, 3) in 0..255, `landmarks` (49, 2) in units of the crop side,
-        `cells` (49,), `aus`, `aus_known`.
+        `cells` (49,), `aus`, `aus_known`, `person`.
     """
     x, y = offset
     image = example["image"][y : y + crop, x : x + crop]
@@ -112,16 +114,26 @@ def cropped(
         "cells": landmark_cells(example["landmarks"], offset, mirrored, crop),
         "aus": example["aus"],
         "aus_known": example["aus_known"],
+        "person": example["person"],
     }
 
 
 def augment(example: Example, rng: np.random.Generator, crop: int) -> Example:
     """Return a random crop for training, mirrored with probability .5."""
-    side = resized_side(crop)
-    image, landmarks = resize(example["image"], example["landmarks"], side)
-    x, y = (int(v) for v in rng.integers(0, side - crop, size=2, endpoint=True))
-    example = example | {"image": image, "landmarks": landmarks}
-    return cropped(example, crop, (x, y), bool(rng.random() < 0.5))
+    return augment_clip([example], rng, crop)[0]
+
+
+def augment_clip(
+    frames: Sequence[Example], rng: np.random.Generator, crop: int
+) -> tuple[Example, ...]:
+    """Return a random crop of each frame; all are mirrored, or none."""
+    side, resized = resized_side(crop), []
+    for frame in frames:
+        image, landmarks = resize(frame["image"], frame["landmarks"], side)
+        x, y = (int(v) for v in rng.integers(0, side - crop, size=2, endpoint=True))
+        resized.append((frame | {"image": image, "landmarks": landmarks}, (x, y)))
+    mirrored = bool(rng.random() < 0.5)
+    return tuple(cropped(frame, crop, at, mirrored) for frame, at in resized)
 
 
 def centre(example: Example, crop: int) -> Example:

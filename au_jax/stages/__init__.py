@@ -11,14 +11,18 @@ from jaxtyping import Float
 from au_jax.stages import (
     adabn,
     adda,
+    clp,
     coral,
     dann,
     entropy,
+    fab_net,
     joint,
     landmarks,
+    linear_probe,
     mean_teacher,
     mmd,
     supervised,
+    tae,
 )
 from au_jax.stages.state import Optimizers, TrainStep
 from au_jax.types import Array, Config, PredictFn, Variables
@@ -31,7 +35,10 @@ class Stage(Protocol):
     """
 
     def domains(self, config: Config) -> tuple[str, ...]:
-        """Return the domains of a training batch, in the order of its leading axis."""
+        """Return the domains of a training batch, in the order of its leading axis.
+
+        A stage of `CLIPS` returns the domain of each frame.
+        """
         ...
 
     def init(self, config: Config, key: jax.Array) -> Variables:
@@ -71,9 +78,20 @@ STAGES: dict[str, Stage] = {
     "entropy": entropy,
     "adabn": adabn,
     "mean_teacher": mean_teacher,
+    # Embeddings from clips without labels, and what measures them.
+    "fab_net": fab_net,
+    "tae": tae,
+    "clp": clp,
+    "linear_probe": linear_probe,
 }
 
-PACED = ("dann",)
+CLIPS = ("fab_net", "tae", "clp")
+"""The stages whose batches are clips: the leading axis is the frame."""
+
+WITHOUT_AUS = ("landmarks", *CLIPS)
+"""The stages that train no AU detector."""
+
+PACED = ("dann", "fab_net", "tae")
 """The stages whose terms depend on the share of the steps that are done."""
 
 SEPARATING = ("joint", "finetune")
@@ -89,10 +107,13 @@ _PREDECESSORS = {
 
 def predecessor(stage: str, config: Config) -> str:
     """Return the stage of the same run whose networks a stage starts from, or ""."""
-    if stage == "landmarks":
+    if stage in WITHOUT_AUS:
         return ""
-    if stage == "supervised":
-        return "landmarks" if config.supervised.from_landmarks else ""
+    if stage == "supervised" and config.supervised.from_landmarks:
+        return "landmarks"
+    if stage in ("supervised", "linear_probe"):
+        default = "" if stage == "supervised" else CLIPS[0]
+        return next((name for name in CLIPS if name in config.stages), default)
     if stage == "mean_teacher" and "joint" in config.stages:
         return "joint"
     return _PREDECESSORS.get(stage, "landmarks")

@@ -74,7 +74,7 @@ def apply_and_update_stats(
     params: Params,
     batch_stats: dict[str, Params],
     name: str,
-    x: Float[Array, "b h w c"],
+    x: Float[Array, "b *h c"],
 ) -> Float[Array, "b *out"]:
     """Apply a network with batch norm in training mode; update `batch_stats[name]`.
 

@@ -29,7 +29,9 @@ SPLITS: Check = (
     "two splits: for training and for validation",
 )
 
-NOT_FROM_SCRATCH = ("finetune", "supervised", "adda", "adabn", "mean_teacher")
+NOT_FROM_SCRATCH = (
+    *("finetune", "supervised", "adda", "adabn", "mean_teacher", "linear_probe"),
+)
 """The stages that need the networks of their predecessor, if they have one."""
 
 CHECKS: dict[str, Check] = {
@@ -60,7 +62,7 @@ CHECKS: dict[str, Check] = {
     "model.reduction": (lambda x: 1 <= x <= 1024, "at least 1 and at most 1024"),
     "loss.*": (lambda x: 0 <= x < math.inf, "at least 0"),
     "*.weight": AT_LEAST_0,
-    "mean_teacher.momentum": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
+    "*.momentum": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
     "mean_teacher.share": (lambda x: 0 < x <= 1, "above 0 and at most 1"),
     "*.learning_rate": ABOVE_0,
     "optim.*.b1": (lambda x: 0 <= x < 1, "at least 0 and below 1"),

@@ -3,13 +3,14 @@
 import dataclasses
 from collections.abc import Generator, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 
 from au_jax.data import pipeline
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
-from au_jax.stages import STAGES
+from au_jax.stages import CLIPS, STAGES
 from au_jax.types import Batch, Config
 from au_jax.workdir import checkpoints
 from au_jax.workdir.checkpoints import Position
@@ -24,7 +25,8 @@ class StagePlan:
     folder: Path
     """The folder of its checkpoints, WORKDIR/NAME."""
     streams: tuple[FaceSplit, ...]
-    """The training splits that it reads side by side, one per domain of a batch."""
+    """The training splits that it reads side by side, one per domain of a batch, or the
+    same for each frame of a clip."""
     epoch: int
     """Steps per epoch."""
     position: Position | None
@@ -85,14 +87,18 @@ def make_plan(
 
 def make_batches(plan: StagePlan) -> Generator[Batch, None, None]:
     """The remaining training batches: a function of the config and the step."""
-    dataset = pipeline.make_train(
-        plan.streams,
-        crop=plan.config.data.crop,
-        batch_size=plan.config[plan.name].batch_size,
-        seed=plan.config.seed,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-    )
+    options: dict[str, Any] = {
+        "crop": plan.config.data.crop,
+        "batch_size": plan.config[plan.name].batch_size,
+        "seed": plan.config.seed,
+        "process_index": jax.process_index(),
+        "process_count": jax.process_count(),
+    }
+    if plan.name in CLIPS:
+        frames = len(plan.streams)
+        dataset = pipeline.make_clips(plan.streams[0], frames=frames, **options)
+    else:
+        dataset = pipeline.make_train(plan.streams, **options)
     return pipeline.train_batches(
         dataset,
         start=plan.done,
@@ -102,9 +108,12 @@ def make_batches(plan: StagePlan) -> Generator[Batch, None, None]:
 
 
 def image_paths(plan: StagePlan, step: int) -> list[str]:
-    """The photographs in the batch of a step, where steps count from 1."""
+    """The photographs in the batch of a step, where steps count from 1.
+
+    Of clips, they are the photographs around which the clips were chosen.
+    """
     by_domain = pipeline.batch_paths(
-        plan.streams,
+        plan.streams[:1] if plan.name in CLIPS else plan.streams,
         batch_size=plan.config[plan.name].batch_size,
         seed=plan.config.seed,
         step=step - 1,

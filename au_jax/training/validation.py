@@ -74,7 +74,8 @@ class Validator:
             write_best(self.workdir)
             epoch = step // self.plan.epoch
             LOG.info("%s: validation after epoch %d", self.plan.name, epoch)
-            console.stderr().print(table(validation))
+            if metrics_exist(validation):
+                console.stderr().print(table(validation))
         self.progress.doing("training")
         return scores
 
@@ -124,6 +125,11 @@ def log_values(
     }
     means |= {f"label_free/{name}": score for name, score in unlabelled.items()}
     return means | {f"selection/{rule}": score for rule, score in scores.items()}
+
+
+def metrics_exist(validation: Validation) -> bool:
+    """True if the stage detects AUs or landmarks; an embedding alone has no score."""
+    return any(e.scores or e.landmark_error is not None for e in validation.values())
 
 
 def table(validation: Validation) -> Table:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 
 from au_jax.errors import UserError
-from au_jax.stages import STAGES
+from au_jax.stages import STAGES, WITHOUT_AUS
 from au_jax.types import Config, Variables
 from au_jax.workdir import checkpoints
 
@@ -86,4 +86,4 @@ def best_stage(config: Config, workdir: Path, domain: str) -> str:
 
 def has_floor(scores: Mapping[str, float]) -> bool:
     """True if the run trained `supervised` beside stages to compare it with."""
-    return FLOOR in scores and bool(scores.keys() - {FLOOR, "landmarks"})
+    return FLOOR in scores and bool(scores.keys() - {FLOOR, *WITHOUT_AUS})

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from au_jax.errors import UserError
-from au_jax.stages import STAGES, adda, mean_teacher, predecessor
+from au_jax.stages import STAGES, WITHOUT_AUS, adda, clp, mean_teacher, predecessor
 from au_jax.types import Config, Variables
 from au_jax.workdir import checkpoints
 from au_jax.workdir.best_networks import best_networks
@@ -18,6 +18,7 @@ LOG = logging.getLogger(__name__)
 
 COPIES = {
     "adda": (("feature_encoder", adda.SOURCE),),
+    "clp": tuple(zip(clp.LEARNER, clp.FOLLOWER, strict=True)),
     "mean_teacher": tuple(zip(mean_teacher.TEACHER, mean_teacher.STUDENT, strict=True)),
 }
 """Stage -> pairs of a network and the one that starts as its copy."""
@@ -86,7 +87,8 @@ def find_origin(init_from: str) -> Origin:
             )
         in_order = [stage for stage in read_config(path).stages if stage in stages]
         folder = path / (in_order or stages)[-1]
-    domain = "source" if folder.name in ("landmarks", "supervised") else "target"
+    source_alone = folder.name in (*WITHOUT_AUS, "supervised", "linear_probe")
+    domain = "source" if source_alone else "target"
     return Origin(folder.name, domain, read_config(folder.parent), folder.parent)
 
 

@@ -46,6 +46,7 @@ def test_shapes_and_labels(splits):
         "cells": ((2, 6, 49), "int32"),
         "aus": ((2, 6, 6), "float32"),
         "aus_known": ((2, 6, 6), "bool"),
+        "person": ((2, 6), "int32"),
     }
     assert batch["aus_known"][0].all()
     assert not batch["aus_known"][1].any()

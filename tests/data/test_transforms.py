@@ -51,6 +51,7 @@ def example(image: np.ndarray, points: np.ndarray) -> dict:
         "landmarks": points.astype(np.float32),
         "aus": np.array([1, 0], np.float32),
         "aus_known": np.array([True, True]),
+        "person": np.int32(7),
     }
 
 

@@ -54,6 +54,7 @@ def random_batch(
         "cells": rng.integers(0, cells, (d, b, 49)).astype(np.int32),
         "aus": (rng.random((d, b, a)) < 0.4).astype(np.float32) * known,
         "aus_known": known,
+        "person": rng.integers(0, 3, (d, b)).astype(np.int32),
     }
     return cast(Batch, batch)
 
@@ -72,6 +73,7 @@ def draw(stage: str, config) -> Variables:
             spread = 1 / np.sqrt(np.prod(shape[:-1]))
             return rng.normal(0, spread, shape).astype(leaf.dtype)
         values = {"bias": 0, "scale": 1, "negative_slope": 0.25, "mean": 0, "var": 1}
+        values |= {"embedding": 0, "person": -1, "place": 0}  # of an empty memory
         values |= {"active": 0.5, "upper": 0.55, "lower": 0.45}
         return np.full(shape, values[name], leaf.dtype)
 
