@@ -31,7 +31,9 @@ def get_config(variant: str = "") -> joint.Config:
     config.methods = (
         *CLASSICAL,
         *("source_only_from_scratch", "source_only"),
-        *("adabn", "dann", "adda", "coral", "mmd", "entropy", "mean_teacher"),
+        *("dann", "adda", "t2net", "drit"),
+        *("adabn", "coral", "mmd", "entropy", "mean_teacher"),
+        *("fab_net_probe", "fab_net", "tae_probe", "tae", "clp_probe", "clp"),
         *("adld", "a", "b", "c", "c_mean_teacher", "oracle"),
     )
     config.seeds = (0, 1, 2)
@@ -111,6 +113,8 @@ def _recipes() -> joint.Config:
         "adda": _recipe("ADDA", "source_only", "adda"),
         "adabn": _recipe("AdaBN", "source_only", "adabn"),
         "mean_teacher": _recipe("mean teacher", "source_only", "mean_teacher"),
+        "t2net": _recipe("T2Net", "stage_1", "t2net"),
+        "drit": _recipe("DRIT", "stage_1", "drit", "drit_detector"),
         "dann": _recipe("DANN", "stage_1", "dann"),
         "coral": _recipe("CORAL", "stage_1", "coral"),
         "mmd": _recipe("MMD", "stage_1", "mmd"),
@@ -126,6 +130,7 @@ def _recipes() -> joint.Config:
         "b": _recipe("B", "stage_1", "joint", model=plain, loss=no_alignment),
         "c": _recipe("C, the paper's", "stage_1", "joint"),
         "c_mean_teacher": _recipe("C, then mean teacher", "c", "mean_teacher"),
+        **_embeddings(),
         "oracle": _recipe(
             "target labels (oracle)",
             "stage_1",
@@ -137,6 +142,18 @@ def _recipes() -> joint.Config:
     return ConfigDict(recipes)
 
 
+def _embeddings() -> dict[str, joint.Config]:
+    """Return the recipes without labels: the embedding, its probe, its fine-tuning."""
+    recipes = {}
+    for name, title in (("fab_net", "FAb-Net"), ("tae", "TAE"), ("clp", "CLP")):
+        recipes[f"{name}_embedding"] = _recipe(title, "", name, headless=True)
+        recipes[f"{name}_probe"] = _recipe(
+            f"{title}, linear probe", f"{name}_embedding", "linear_probe"
+        )
+        recipes[name] = _recipe(title, f"{name}_embedding", "supervised")
+    return recipes
+
+
 def _shrink(run: joint.Config) -> None:
     """Set the size of the tables in docs/results.md."""
     run.data.crop = 128
@@ -146,6 +163,9 @@ def _shrink(run: joint.Config) -> None:
     for stage in joint.STAGES:
         run[stage].epochs = 4
         run[stage].batch_size = 16
+    # Images take longer to translate than to encode.
+    run.t2net.batch_size, run.drit.batch_size = 4, 2
+    run.clp.batch_size = 8
     run.landmarks.epochs = 10
     run.adabn.epochs = 1
     run.optim.task.learning_rate = 5e-4

@@ -23,6 +23,7 @@ STAGES = (
     *("landmarks", "joint", "finetune", "supervised", *METHODS),
     *("adda", "adabn", "mean_teacher"),
     *("fab_net", "tae", "clp", "linear_probe"),
+    *("t2net", "drit", "drit_detector"),
 )
 
 
@@ -30,10 +31,10 @@ def get_config(variant: str = "") -> Config:
     """Return the paper's configuration (method.md section 5), or a variant of it."""
     config: Config = ConfigDict()
     config.seed = 0
-    # Stages in order: "landmarks" (1), "joint" (2), "finetune" (3), "supervised", or
+    # Stages in order: "landmarks" (1), "joint" (2), "finetune" (3), "supervised"; or
     # another method: "dann", "coral", "mmd", "entropy", "adda", "adabn",
-    # "mean_teacher"; or one that learns without labels: "fab_net", "tae", "clp", with
-    # "linear_probe".
+    # "mean_teacher", "t2net", "drit" with "drit_detector"; or one that learns without
+    # labels: "fab_net", "tae" or "clp" with "linear_probe".
     config.stages = ("landmarks", "joint", "finetune")
     config.log_every = 50  # steps
     config.checkpoint_every = 500  # steps; also at the end of each epoch
@@ -126,9 +127,43 @@ def _add_stages(config: Config) -> None:
     config.mean_teacher.weight = 1.0
     config.mean_teacher.momentum = 0.99  # of the teacher
     config.mean_teacher.share = 0.5  # of the target's answers that become labels
+    # Translation of images; the weights are those of official code, but that of `au`.
+    config.t2net = _schedule(epochs=12, batch_size=16, decay=thirds)
+    config.t2net.loss = ConfigDict(
+        {
+            "au": 10.0,
+            "image_adversarial": 1.0,
+            "identity": 100.0,
+            "feature_adversarial": 0.1,
+        }
+    )
+    config.drit = _schedule(epochs=12, batch_size=8)
+    config.drit.learning_rate = 1e-4
+    config.drit.loss = ConfigDict(
+        {
+            "swapped_adversarial": 1.0,
+            "random_adversarial": 1.0,
+            "content_adversarial": 1.0,
+            "cross_cycle": 10.0,
+            "self_reconstruction": 10.0,
+            "attribute_regression": 10.0,
+            "attribute_divergence": 0.01,
+            "content_size": 0.01,
+        }
+    )
+    config.drit_detector = _schedule(epochs=12, batch_size=16, decay=thirds)
     # Without labels, on clips of the source; the batch size counts clips.
     config.fab_net = _schedule(epochs=12, batch_size=16)
     config.tae = _schedule(epochs=12, batch_size=16)
+    config.tae.loss = ConfigDict(
+        {
+            "reconstruction": 10.0,
+            "pose_kept": 1.0,
+            "aus_kept": 1.0,
+            "cycle": 1.0,
+            "sparsity": 0.1,
+        }
+    )
     config.clp = _schedule(epochs=12, batch_size=8)
     config.clp.momentum = 0.99  # of the encoder that makes keys
     config.linear_probe = _schedule(epochs=10, batch_size=16)

@@ -14,6 +14,8 @@ from au_jax.stages import (
     clp,
     coral,
     dann,
+    drit,
+    drit_detector,
     entropy,
     fab_net,
     joint,
@@ -22,6 +24,7 @@ from au_jax.stages import (
     mean_teacher,
     mmd,
     supervised,
+    t2net,
     tae,
 )
 from au_jax.stages.state import Optimizers, TrainStep
@@ -83,13 +86,20 @@ STAGES: dict[str, Stage] = {
     "tae": tae,
     "clp": clp,
     "linear_probe": linear_probe,
+    # Images of the source that are translated to the target.
+    "t2net": t2net,
+    "drit": drit,
+    "drit_detector": drit_detector,
 }
 
 CLIPS = ("fab_net", "tae", "clp")
 """The stages whose batches are clips: the leading axis is the frame."""
 
-WITHOUT_AUS = ("landmarks", *CLIPS)
+WITHOUT_AUS = ("landmarks", *CLIPS, "drit")
 """The stages that train no AU detector."""
+
+ALWAYS_RANDOM = ("drit",)
+"""The stages that share no network with another, and so start from none."""
 
 PACED = ("dann", "fab_net", "tae")
 """The stages whose terms depend on the share of the steps that are done."""
@@ -102,6 +112,7 @@ _PREDECESSORS = {
     "adda": "supervised",
     "adabn": "supervised",
     "mean_teacher": "supervised",
+    "drit_detector": "drit",
 }
 
 

@@ -23,15 +23,6 @@ from au_jax.types import Array, Batch, Config, Params, Terms, Variables
 
 __all__ = ["domains", "init", "make_predict", "make_train_step"]
 
-WEIGHTS = {
-    "reconstruction": 10.0,
-    "pose_kept": 1.0,
-    "aus_kept": 1.0,
-    "cycle": 1.0,
-    "sparsity": 0.1,
-}
-"""Of the terms; those of embeddings and cycles are sums of several of the paper's."""
-
 EMBEDDERS = ("embedder", "pose_embedder")
 """The embedding of the AUs, which is the one that is probed, and that of the pose."""
 
@@ -65,15 +56,15 @@ def make_train_step(
     au_weight: Float[Array, "a"],
     num_steps: int,
 ) -> TrainStep:
-    """Return a step on the terms of `WEIGHTS`; it does not use `au_weight`."""
-    modules = make_modules(config)
+    """Return a step on the terms of `config.tae.loss`; it does not use `au_weight`."""
+    modules, weights = make_modules(config), config.tae.loss.to_dict()
 
     def loss(
         params: dict[str, Params], stats: Params, batch: Batch, progress: Array
     ) -> tuple[Array, tuple[Params, Terms]]:
         players = Players(modules, params["task"], stats)
         terms = _terms(players, losses.f32(batch["image"]), progress)
-        return losses.total(terms, WEIGHTS), (players.stats, terms)
+        return losses.total(terms, weights), (players.stats, terms)
 
     return embedding.make_train_step(config, optimizers, num_steps, loss)
 
@@ -83,7 +74,8 @@ def _terms(
 ) -> Terms:
     """Return the terms of frames I and J, each by its own curriculum.
 
-    J_a is I with the AUs of J, J_p is I with the pose of J, J_o is I with both.
+    J_a is I with the AUs of J, J_p is I with the pose of J, J_o is I with both. The
+    terms of embeddings and of cycles are sums of several terms of the paper.
     """
     i, j = image
     features = players("feature_encoder", fold(image))

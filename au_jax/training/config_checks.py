@@ -31,6 +31,7 @@ SPLITS: Check = (
 
 NOT_FROM_SCRATCH = (
     *("finetune", "supervised", "adda", "adabn", "mean_teacher", "linear_probe"),
+    "drit_detector",
 )
 """The stages that need the networks of their predecessor, if they have one."""
 
@@ -60,7 +61,7 @@ CHECKS: dict[str, Check] = {
         f"above 0: at least 0.01 and at most {LARGEST_WIDTH}",
     ),
     "model.reduction": (lambda x: 1 <= x <= 1024, "at least 1 and at most 1024"),
-    "loss.*": (lambda x: 0 <= x < math.inf, "at least 0"),
+    "*loss.*": (lambda x: 0 <= x < math.inf, "at least 0"),
     "*.weight": AT_LEAST_0,
     "*.momentum": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
     "mean_teacher.share": (lambda x: 0 < x <= 1, "above 0 and at most 1"),

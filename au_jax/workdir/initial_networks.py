@@ -8,7 +8,15 @@ import jax
 import jax.numpy as jnp
 
 from au_jax.errors import UserError
-from au_jax.stages import STAGES, WITHOUT_AUS, adda, clp, mean_teacher, predecessor
+from au_jax.stages import (
+    ALWAYS_RANDOM,
+    STAGES,
+    WITHOUT_AUS,
+    adda,
+    clp,
+    mean_teacher,
+    predecessor,
+)
 from au_jax.types import Config, Variables
 from au_jax.workdir import checkpoints
 from au_jax.workdir.best_networks import best_networks
@@ -51,7 +59,7 @@ def initial_networks(stage: str, config: Config, workdir: Path) -> Variables:
     networks of the stage's predecessor in the same run, replace those of their name.
     """
     variables = fresh_networks(stage, config)
-    if config.init_from:
+    if config.init_from and stage not in ALWAYS_RANDOM:
         origin = find_origin(config.init_from)
         taken, step = best_networks(*origin)
         label = f"{origin.workdir / origin.stage}, step {step}"

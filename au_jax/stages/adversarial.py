@@ -1,0 +1,136 @@
+"""The step of players against discriminators, for the methods that translate images.
+
+The order is that of `joint`: one forward pass of the players, the discriminators'
+update, and the players' gradient against the updated discriminators.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+
+from au_jax.models import remat
+from au_jax.stages import accumulation, losses
+from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
+from au_jax.types import Array, Batch, Config, Params, Terms
+
+Outputs = Any
+"""A pytree of what the players compute; gradients flow through all of it."""
+
+
+@runtime_checkable  # for the types that tests check
+class Game(Protocol):
+    """What a method provides."""
+
+    def run(
+        self,
+        players: dict[str, Params],
+        stats: dict[str, Params],
+        batch: Batch,
+        step: Array,
+    ) -> tuple[Outputs, dict[str, Params]]:
+        """Return the outputs of the players, and their new running statistics."""
+        ...
+
+    def discriminator_terms(
+        self, discriminators: Params, outputs: Outputs, batch: Batch
+    ) -> Terms:
+        """Return the terms of the discriminators; their sum is their loss."""
+        ...
+
+    def player_terms(
+        self, outputs: Outputs, discriminators: Params, batch: Batch
+    ) -> Terms:
+        """Return the terms of the players."""
+        ...
+
+
+def make_train_step(
+    config: Config,
+    optimizers: Optimizers,
+    game: Game,
+    weights: Mapping[str, float],
+    due: Callable[[Array], Array] = lambda step: jnp.asarray(True),
+) -> TrainStep:
+    """Return the step of a game.
+
+    Args:
+        config: The experiment.
+        optimizers: One per parameter group.
+        game: The method.
+        weights: The weights of the players' terms.
+        due: Tells from the steps done whether the discriminators learn in this step.
+    """
+
+    def of_discriminators(
+        params: Params, outputs: Outputs, batch: Batch
+    ) -> tuple[Array, Terms]:
+        terms = game.discriminator_terms(params, outputs, batch)
+        return losses.total(terms, dict.fromkeys(terms, 1.0)), terms
+
+    def of_players(
+        outputs: Outputs, params: Params, batch: Batch
+    ) -> tuple[Array, Terms]:
+        terms = game.player_terms(outputs, params, batch)
+        total = losses.total(terms, weights)
+        return total, {"total": total, **terms}
+
+    def run_players(state: TrainState, stats: Params, batch: Batch) -> Any:
+        run = remat.rematerialise(
+            lambda players: game.run(players, stats, batch, state.step),
+            config.model.remat,
+        )
+        groups = {g: p for g, p in state.params.items() if g != "discriminator"}
+        return jax.vjp(run, groups, has_aux=True)
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
+        old, count, stats = state, config.accumulation, state.batch_stats
+        shared_pass = run_players(old, stats, batch) if count == 1 else None
+
+        def discriminator_side(stats: Params, microbatch: Batch) -> tuple[Params, Any]:
+            outputs, _, _ = shared_pass or run_players(old, stats, microbatch)
+            return stats, jax.grad(of_discriminators, has_aux=True)(
+                old.params["discriminator"], outputs, microbatch
+            )
+
+        _, (discriminators, their_terms) = accumulation.mean_over_microbatches(
+            discriminator_side, stats, batch, count
+        )
+        state = _learned_if(due(old.step), old, optimizers, discriminators)
+
+        def player_side(stats: Params, microbatch: Batch) -> tuple[Params, Any]:
+            outputs, pull_back, new = shared_pass or run_players(old, stats, microbatch)
+            cotangents, terms = jax.grad(of_players, has_aux=True)(
+                outputs, state.params["discriminator"], microbatch
+            )
+            return new, (pull_back(cotangents)[0], terms)
+
+        stats, (players, terms) = accumulation.mean_over_microbatches(
+            player_side, stats, batch, count
+        )
+        state = state.apply_gradients(optimizers, players)
+        state = state.replace(step=state.step + 1, batch_stats=stats)
+        norms = gradient_norms({"discriminator": discriminators, **players})
+        return state, {**terms, **their_terms, **norms}
+
+    return train_step
+
+
+def _learned_if(
+    due: Array, state: TrainState, optimizers: Optimizers, gradients: Params
+) -> TrainState:
+    """Update the discriminators if they are due, and nothing else."""
+    group = "discriminator"
+    new = state.apply_gradients(optimizers, {group: gradients})
+
+    def chosen(after: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+        choice = jax.tree.map(
+            lambda x, y: jnp.where(due, x, y), after[group], before[group]
+        )
+        return {**before, group: choice}
+
+    return state.replace(
+        params=chosen(new.params, state.params),
+        opt_state=chosen(new.opt_state, state.opt_state),
+    )
