@@ -63,6 +63,9 @@ def get_config(variant: str = "") -> joint.Config:
     elif variant == "demo":
         for stage in joint.STAGES:
             config.run[stage].epochs = min(config.run[stage].epochs, 2)
+        config.run.t2net.batch_size, config.run.drit.batch_size = 4, 2
+        config.run.tae.batch_size = config.run.clp.batch_size = 4
+        config.run.max_steps_per_epoch = 180  # as many as all others
         # The training split of the drawn target has labels: as many steps as others.
         oracle = config.recipes.oracle.changes
         oracle.data.target_splits = config.run.data.target_splits
@@ -165,7 +168,7 @@ def _shrink(run: joint.Config) -> None:
         run[stage].batch_size = 16
     # Images take longer to translate than to encode.
     run.t2net.batch_size, run.drit.batch_size = 4, 2
-    run.clp.batch_size = 8
+    run.tae.batch_size = run.clp.batch_size = 8
     run.landmarks.epochs = 10
     run.adabn.epochs = 1
     run.optim.task.learning_rate = 5e-4

@@ -153,6 +153,8 @@ def _check(config: Config) -> None:
     Raises:
         UserError: one cannot be.
     """
+    if "recipes" not in config:
+        raise UserError("this config compares nothing; give --config=compare:demo")
     methods = [name for name in config.recipes if name != "stage_1"]
     known = {"methods": [*classical.NAMES, *methods], "heads": ["grid", "global"]}
     for key, names in known.items():

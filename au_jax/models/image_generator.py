@@ -6,14 +6,15 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from au_jax.models.content_encoder import InstanceResidualBlock
-from au_jax.models.layers import scaled
+from au_jax.models.layers import SubpixelConv, scaled
 from au_jax.types import Array
 
 
 class ImageGenerator(nn.Module):
     """G of DRIT (Lee et al. 2018), one instance per domain.
 
-    The attributes join the channels before each of its stages.
+    The attributes join the channels before each of its stages. Sub-pixel convolutions
+    stand in for transposed ones.
     """
 
     width: float = 1.0
@@ -28,9 +29,9 @@ class ImageGenerator(nn.Module):
         for _ in range(3):
             x = InstanceResidualBlock(self.dtype)(x)
         for channels in (128, 64):
-            x = nn.ConvTranspose(
-                scaled(channels, self.width), (4, 4), strides=(2, 2), dtype=self.dtype
-            )(_joined(x, attributes))
+            x = SubpixelConv(scaled(channels, self.width), self.dtype)(
+                _joined(x, attributes)
+            )
             x = nn.LayerNorm(reduction_axes=(1, 2, 3), dtype=self.dtype)(x)
             x = nn.relu(x)
         x = nn.Conv(3, (1, 1), dtype=self.dtype)(_joined(x, attributes))

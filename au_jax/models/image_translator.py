@@ -5,7 +5,13 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from au_jax.models.layers import ConvBlock, average_pool, prelu, scaled
+from au_jax.models.layers import (
+    ConvBlock,
+    SubpixelConv,
+    average_pool,
+    prelu,
+    scaled,
+)
 from au_jax.types import Array
 
 RESIDUAL_BLOCKS = 7
@@ -14,7 +20,8 @@ RESIDUAL_BLOCKS = 7
 class ImageTranslator(nn.Module):
     """G of T2Net (Zheng, Cham and Cai 2018): encoder, residual blocks, decoder.
 
-    Both domains pass through as one batch, so that batch norm sees both.
+    Both domains pass through as one batch, so that batch norm sees both. Sub-pixel
+    convolutions stand in for transposed ones.
     """
 
     width: float = 1.0
@@ -36,7 +43,7 @@ class ImageTranslator(nn.Module):
             x = ResidualBlock(wide, self.dtype)(x, train)
         for channels in (wide, narrow):
             x = ConvBlock(channels, norm="batch", dtype=self.dtype)(x, train)
-            x = nn.ConvTranspose(channels, (4, 4), strides=(2, 2), dtype=self.dtype)(x)
+            x = SubpixelConv(channels, self.dtype)(x)
             x = nn.relu(_normed(x, train, self.dtype))
         return jnp.tanh(_convolve(_reflected(x, 3), 3, 7, self.dtype))
 

@@ -89,6 +89,25 @@ def conv3x3(channels: int, dtype: DTypeLike, name: str | None = None) -> nn.Conv
     )
 
 
+class SubpixelConv(nn.Module):
+    """A convolution that doubles the sides of a map (Shi et al. 2016).
+
+    It can compute what a 4x4 transposed convolution of stride 2 computes, which takes
+    seven times as long to train on XLA:CPU.
+    """
+
+    channels: int
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c2"]:
+        """Apply a 3x3 convolution to 4 c2 channels; each four become 2 x 2 pixels."""
+        x = conv3x3(4 * self.channels, self.dtype)(x)
+        b, h, w, _ = x.shape
+        x = x.reshape(b, h, w, 2, 2, self.channels).transpose(0, 1, 3, 2, 4, 5)
+        return x.reshape(b, 2 * h, 2 * w, self.channels)
+
+
 def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
     """2x2 average pooling; an odd last row or column is dropped."""
     return nn.avg_pool(x, window_shape=(2, 2), strides=(2, 2))

@@ -99,6 +99,8 @@ def check_values(config: Config) -> None:
     Raises:
         UserError: a value cannot work; the message names the first one.
     """
+    if "stages" not in config:
+        raise UserError("this config trains no stages; is it for au-jax compare?")
     for key, value in flatten(config).items():
         if key in NAMES:
             _check_names(key, value)
