@@ -12,7 +12,7 @@ from au_jax.comparison import classical, plan, scores, summary, tables
 from au_jax.comparison.bootstrap import people, resamples
 from au_jax.comparison.plan import Run
 from au_jax.comparison.reverse_validation import ReverseValidation
-from au_jax.comparison.scores import Key, Result, TestLabels
+from au_jax.comparison.scores import Key, Result, SplitLabels
 from au_jax.data.split import FaceSplit, labels, open_split
 from au_jax.errors import UserError
 from au_jax.evaluation import baselines
@@ -116,7 +116,7 @@ def write_tables(config: Config, workdir: Path) -> None:
         tables.write(workdir, summary.summarise(config, workdir))
 
 
-def read_test_labels(config: Config) -> dict[str, TestLabels]:
+def read_test_labels(config: Config) -> dict[str, SplitLabels]:
     """Read the labels of the test split of both domains.
 
     Raises:
@@ -132,14 +132,14 @@ def read_test_labels(config: Config) -> dict[str, TestLabels]:
             config.images_per_person,
         )
         weights = resamples(person, config.bootstrap)
-        found[domain] = TestLabels(*labels(split), weights)
+        found[domain] = SplitLabels(*labels(split), weights)
     return found
 
 
 def complete(
     run: Run,
     split: str,
-    test: Mapping[str, TestLabels],
+    test: Mapping[str, SplitLabels],
     reverse: ReverseValidation,
     requests: Requests,
 ) -> bool:
@@ -170,7 +170,7 @@ def complete(
 
 
 def test_run(
-    run: Run, split: str, test: Mapping[str, TestLabels]
+    run: Run, split: str, test: Mapping[str, SplitLabels]
 ) -> dict[Key, scores.Scores]:
     """Score the checkpoints of a run that each rule chooses."""
     config, stage = run.config, run.config.stages[-1]
@@ -225,7 +225,7 @@ def num_parameters(stage: str, config: Config) -> int:
 def test_classical(
     config: Config,
     workdir: Path,
-    test: Mapping[str, TestLabels],
+    test: Mapping[str, SplitLabels],
     requests: Requests,
 ) -> None:
     """Train and test the classical detectors that are not done yet."""

@@ -1,7 +1,6 @@
 """The scores of one run or classical detector on the test splits, and their file."""
 
 import dataclasses
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.evaluation.calibration import best_threshold
 from au_jax.evaluation.label_free import matching_thresholds
-from au_jax.runtime.files import write_whole
+from au_jax.workdir.array_file import read_arrays, write_arrays
 from au_jax.workdir.validations import Answers
 
 FILE = "comparison.npz"
@@ -65,7 +64,7 @@ class Result:
 
 
 @dataclasses.dataclass(frozen=True)
-class TestLabels:
+class SplitLabels:
     """The labels of a test split, and its resamples."""
 
     aus: Float[np.ndarray, "n a"]
@@ -76,7 +75,7 @@ class TestLabels:
 def score(
     p: Float[np.ndarray, "n a"],
     thresholds: tuple[float, ...],
-    test: TestLabels,
+    test: SplitLabels,
     step: int = 0,
 ) -> Scores:
     """Score the answers for a test split."""
@@ -125,10 +124,7 @@ def write(folder: Path, result: Result) -> None:
     text = json.dumps(
         {"cost": result.cost, "scores": entries, "reverse": result.reverse}
     )
-    content = io.BytesIO()
-    np.savez_compressed(content, text=np.array(text), **arrays)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / FILE, content.getvalue())
+    write_arrays(folder / FILE, {"text": np.array(text), **arrays})
 
 
 def read(folder: Path) -> Result | None:
@@ -137,24 +133,25 @@ def read(folder: Path) -> Result | None:
     Raises:
         UserError: the file is damaged.
     """
-    path = folder / FILE
+    path, remedy = folder / FILE, "delete it and run the same command again"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays: dict[str, Any] = {name: file[name] for name in file.files}
-        text = json.loads(str(arrays.pop("text")))
-        scores = {}
-        for number, (rule, domain, of, step, limits) in enumerate(text["scores"]):
-            kinds: dict[str, dict[str, np.ndarray]] = {"values": {}, "resampled": {}}
-            for name, array in arrays.items():
-                at, kind, metric = name.split("/")
-                if int(at) == number:
-                    kinds[kind][metric] = array
-            scores[Key(rule, domain, of)] = Scores(step, tuple(limits), **kinds)
-        reverse = {int(step): value for step, value in text["reverse"].items()}
-        return Result(text["cost"], scores, reverse)
+        arrays: dict[str, Any] = read_arrays(path, remedy)
+        return _parsed(arrays)
     except FileNotFoundError:
         return None
-    except Exception as error:  # zipfile, NumPy and JSON raise many types
-        raise UserError(
-            f"{path} is damaged; delete it and run the same command again"
-        ) from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{path} is damaged; {remedy}") from error
+
+
+def _parsed(arrays: dict[str, Any]) -> Result:
+    text = json.loads(str(arrays.pop("text")))
+    scores = {}
+    for number, (rule, domain, of, step, limits) in enumerate(text["scores"]):
+        kinds: dict[str, dict[str, np.ndarray]] = {"values": {}, "resampled": {}}
+        for name, array in arrays.items():
+            at, kind, metric = name.split("/")
+            if int(at) == number:
+                kinds[kind][metric] = array
+        scores[Key(rule, domain, of)] = Scores(step, tuple(limits), **kinds)
+    reverse = {int(step): value for step, value in text["reverse"].items()}
+    return Result(text["cost"], scores, reverse)

@@ -4,7 +4,6 @@ Whatever is asked about a finished run (another score to choose by, a curve, a r
 threshold) can be computed from these files without the networks.
 """
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from au_jax.errors import UserError
-from au_jax.runtime.files import write_whole
+from au_jax.workdir.array_file import read_arrays, write_arrays
 
 FOLDER = "validations"
 
@@ -39,11 +38,7 @@ def write(workdir: Path, stage: str, step: int, answers: Mapping[str, Answers]) 
             arrays[f"{domain}/p/{path}"] = p.astype(np.float16)
         arrays[f"{domain}/aus"] = found.aus.astype(np.uint8)
         arrays[f"{domain}/known"] = found.known
-    path = _path(workdir, stage, step)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    write_whole(path, content.getvalue())
+    write_arrays(_path(workdir, stage, step), arrays)
 
 
 def read(workdir: Path, stage: str, step: int) -> dict[str, Answers]:
@@ -54,17 +49,17 @@ def read(workdir: Path, stage: str, step: int) -> dict[str, Answers]:
     """
     path = _path(workdir, stage, step)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        domains = dict.fromkeys(name.partition("/")[0] for name in arrays)
-        return {domain: _answers(arrays, domain) for domain in domains}
+        arrays = read_arrays(path, "copy the run again")
     except FileNotFoundError:
         raise UserError(
             f"{path} is missing: an older version of au_jax trained this run; train it"
             " again in another --workdir"
         ) from None
-    except Exception as error:  # zipfile and NumPy raise many types
-        raise UserError(f"{path} is damaged; copy the run again") from error
+    domains = dict.fromkeys(name.partition("/")[0] for name in arrays)
+    try:
+        return {domain: _answers(arrays, domain) for domain in domains}
+    except KeyError:
+        raise UserError(f"{path} is damaged; copy the run again") from None
 
 
 def steps(workdir: Path, stage: str) -> list[int]:

@@ -1,0 +1,55 @@
+"""Classical adaptation. Expected: numpy's covariances, means, and a shifted toy set."""
+
+import numpy as np
+import pytest
+
+from au_jax.comparison import classical, reverse_validation
+from au_jax.evaluation import metrics
+
+
+def test_coloured_features_have_the_covariance_of_the_target():
+    rng = np.random.default_rng(0)
+    source = rng.normal(size=(3000, 4)) @ (1000 * rng.normal(size=(4, 4)))
+    target = rng.normal(size=(3000, 4)) @ (1000 * rng.normal(size=(4, 4))) + 5
+    found = classical.coloured(source, target)
+    # Both covariances have the identity added, which is small beside them.
+    np.testing.assert_allclose(np.cov(found.T), np.cov(target.T), rtol=0.02)
+    np.testing.assert_allclose(found.mean(axis=0), target.mean(axis=0))
+
+
+def test_people_are_centred_each_and_few_images_together():
+    x = np.arange(16.0).reshape(8, 2)
+    person = np.array([0, 0, 0, 0, 1, 2, 2, 2])
+    found = classical.centred(x, person)
+    np.testing.assert_allclose(found[:4], x[:4] - x[:4].mean(axis=0))
+    np.testing.assert_allclose(found[4:], x[4:] - x.mean(axis=0))
+
+
+@pytest.fixture
+def shifted():
+    """Return a source and a target whose second feature has moved."""
+    rng = np.random.default_rng(0)
+    aus = (rng.random((400, 1)) < 0.4).astype(np.float32)
+    x = rng.normal(size=(400, 2)) + 3 * aus
+    return x, aus, np.ones_like(aus, bool)
+
+
+def test_self_training_learns_from_its_own_answers(shifted):
+    x, aus, known = shifted
+    turned = x.copy()
+    turned[:, 1] = -x[:, 1]  # of the target, the second feature means the opposite
+    plain = classical.regress(x, aus, known)(turned)
+    learned = classical.self_trained(x, aus, known, turned)(turned)
+    auc = [metrics.score(p, aus, known).mean("auc") for p in (plain, learned)]
+    assert auc[1] > auc[0]
+
+
+def test_reverse_validation_prefers_right_answers(shifted):
+    x, aus, known = shifted
+    numbers = {"source": x, "target": x + 0.1}
+    right = np.abs(aus - 0.1).astype(np.float32)
+    right += 0.01 * np.random.default_rng(0).random(right.shape).astype(np.float32)
+    good = reverse_validation.score(right, numbers, aus, known)
+    bad = reverse_validation.score(1 - right, numbers, aus, known)
+    assert good > 0.9
+    assert bad < 0.1

@@ -1,0 +1,115 @@
+"""The runs of a comparison. Expected: hand-written lists and the recipes' changes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from au_jax.comparison import classical, plan
+from au_jax.errors import UserError
+from configs import compare as compare_config
+
+WORKDIR = Path("runs")
+
+
+def small(**changes: Any) -> Any:
+    config = compare_config.get_config("tiny")
+    config.seeds = changes.pop("seeds", (0,))
+    config.update(changes)
+    return config
+
+
+def names(config: Any) -> list[str]:
+    return [str(run.folder.relative_to(WORKDIR)) for run in plan.runs(config, WORKDIR)]
+
+
+def test_each_run_comes_after_its_start_and_shared_starts_once():
+    config = small(methods=("adda,source_only",), heads=("grid", "global"))
+    assert names(config) == [
+        "stage_1/seed0",
+        "source_only-grid/seed0",
+        "adda-grid/seed0",
+        "source_only-global/seed0",
+        "adda-global/seed0",
+    ]
+    levels = [run.level for run in plan.runs(config, WORKDIR)]
+    assert levels == [0, 1, 2, 1, 2]
+
+
+def test_seeds_come_one_after_the_other():
+    config = small(methods=("source_only_from_scratch",), seeds=(0, 3))
+    assert names(config) == [f"source_only_from_scratch-grid/seed{s}" for s in (0, 3)]
+
+
+def test_a_run_has_the_recipe_the_head_the_seed_and_its_start():
+    config = small(methods=("a", "c", "oracle"), heads=("global",), seeds=(5,))
+    runs = {run.row.method: run.config for run in plan.runs(config, WORKDIR)}
+    assert runs["a"].model.projector == "none"
+    assert runs["a"].loss.landmark_regression == 0
+    assert runs["c"].loss == config.run.loss
+    assert runs["oracle"].supervised.domain == "target"
+    assert runs["c"].model.au_pooling == "global"
+    assert {run.seed for run in runs.values()} == {5}
+    assert runs["a"].init_from == ""
+    assert runs["c"].init_from == "runs/stage_1/seed5"
+    assert config.run.init_from == ""  # the comparison's own config stays
+
+
+def test_every_recipe_is_a_valid_run():
+    config = small(methods=tuple(n for n in compare_config.get_config().methods))
+    assert len(names(config)) > 25
+
+
+def test_the_sweep_changes_one_weight_at_a_time():
+    config = small(methods=("c",))
+    config.sweep.loss.landmark = ".3,1.2"
+    config.sweep.loss.au = "2"
+    rows = [row.name for row in plan.rows(config)]
+    assert rows == [
+        "c-grid",
+        "c-grid-loss.au=2",
+        "c-grid-loss.landmark=0.3",
+        "c-grid-loss.landmark=1.2",
+    ]
+    by_row = {run.row.name: run.config.loss for run in plan.runs(config, WORKDIR)}
+    assert by_row["c-grid-loss.landmark=0.3"].landmark == 0.3
+    assert by_row["c-grid-loss.landmark=0.3"].au == by_row["c-grid"].au
+
+
+def test_classical_rows_have_no_runs():
+    config = small(methods=tuple(classical.NAMES))
+    assert names(config) == []
+    assert [row.method for row in plan.rows(config)] == list(classical.NAMES)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"methods": ("dan",)}, "'dan' is not known; did you mean"),
+        ({"methods": ("c", "c")}, "must name each row once"),
+        ({"heads": ("mesh",)}, "it takes: grid, global"),
+        ({"seeds": (1, 1)}, "must be different numbers"),
+        ({"bootstrap": 1}, "must be at least 2"),
+        ({"sweep": {"loss": {"au": "1,x"}}}, "'x' is no number"),
+    ],
+)
+def test_mistakes_are_one_line(change, message):
+    with pytest.raises(UserError, match=message):
+        plan.runs(small(**change), WORKDIR)
+
+
+def test_a_training_config_compares_nothing():
+    from configs import joint
+
+    with pytest.raises(UserError, match="compares nothing"):
+        plan.rows(joint.get_config())
+
+
+def test_the_listing_numbers_the_tasks_of_each_level():
+    config = small(methods=("source_only", "dann"), seeds=(0, 1))
+    lines = plan.listing(plan.runs(config, WORKDIR)).splitlines()
+    assert lines[:2] == [
+        f"--level=0 --task={n}  runs/stage_1/seed{n}" for n in range(2)
+    ]
+    assert lines[2].startswith("--level=1 --task=0  ")
+    assert len(lines) == 6

@@ -1,0 +1,167 @@
+"""The summary and its tables. Expected: numpy's means, and numbers read back."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from au_jax.comparison import scores, summary, tables
+from au_jax.comparison.bootstrap import resamples
+from au_jax.comparison.plan import Row
+from au_jax.comparison.scores import Key, Result, SplitLabels
+from au_jax.errors import UserError
+from au_jax.types import RULES
+from au_jax.workdir.validations import Answers
+from configs import compare as compare_config
+
+
+@pytest.fixture(scope="module")
+def split_labels():
+    rng = np.random.default_rng(0)
+    aus = (rng.random((40, 6)) < 0.5).astype(np.float32)
+    return SplitLabels(aus, np.ones_like(aus, bool), resamples(np.arange(40) // 4, 30))
+
+
+def result(split_labels: SplitLabels, seed: int, strength: float) -> Result:
+    rng = np.random.default_rng(seed)
+    found = {}
+    for rule in RULES:
+        for domain in ("source", "target"):
+            noise = rng.random(split_labels.aus.shape)
+            p = strength * split_labels.aus + (1 - strength) * noise
+            scored = scores.score(p.astype("f4"), (0.5,) * 6, split_labels, 10)
+            found[Key(rule, domain, "direct")] = scored
+    return Result({"steps": 10.0, "seconds": 2.0, "parameters": 5e5}, found, {10: 0.5})
+
+
+@pytest.fixture(scope="module")
+def by_row(split_labels):
+    row, floor = Row("dann", "grid"), Row("source_only", "grid")
+    return {
+        floor: {s: result(split_labels, s, 0.1) for s in range(2)},
+        row: {s: result(split_labels, 10 + s, 0.3) for s in range(3)},
+    }
+
+
+@pytest.fixture(scope="module")
+def entries(by_row):
+    config = compare_config.get_config("tiny")
+    return [
+        entry
+        for row, found in by_row.items()
+        for entry in summary._row_entries(config, row, found, by_row)
+    ]
+
+
+def test_means_spreads_and_differences(by_row, entries):
+    floor, row = by_row.values()
+    key = Key("target", "target", "direct")
+    aucs = [r.scores[key].values["auc"].mean() for r in row.values()]
+    entry = entries[1]["scores"]["target"]["target"]["auc"]
+    assert entry["mean"] == pytest.approx(np.mean(aucs), abs=1e-4)
+    assert entry["sd"] == pytest.approx(np.std(aucs, ddof=1), abs=1e-4)
+    resampled = np.mean([r.scores[key].resampled["auc"] for r in row.values()], axis=0)
+    low, high = np.quantile(resampled, (0.025, 0.975))
+    assert entry["interval"] == pytest.approx([low, high], abs=1e-4)
+    others = np.mean([r.scores[key].resampled["auc"] for r in floor.values()], axis=0)
+    of_floor = np.mean([r.scores[key].values["auc"].mean() for r in floor.values()])
+    expected = [
+        np.mean(aucs) - of_floor,
+        *np.quantile(resampled - others, (0.025, 0.975)),
+    ]
+    assert entry["minus_source_only"] == pytest.approx(expected, abs=1e-4)
+    assert expected[1] > 0
+    assert "minus_source_only" not in entries[0]["scores"]["target"]["target"]["auc"]
+    assert entries[1]["seeds"] == [0, 1, 2]
+
+
+@pytest.fixture(scope="module")
+def whole(entries):
+    config = compare_config.get_config("tiny")
+    trivial = {m: {"mean": 0.5, "aus": [0.5] * 6} for m in scores.METRICS}
+    return {
+        "setting": summary._setting(config),
+        "always_active": {d: {**trivial, "images": 40} for d in ("source", "target")},
+        "rows": entries,
+        "label_free": [
+            {
+                "score": "snd",
+                "checkpoints": 9,
+                "runs": 3,
+                "rank_correlation": None,
+                "regret": 0.012,
+                "regret_over_runs": 0.03,
+            }
+        ],
+    }
+
+
+def test_tables_show_the_numbers(whole, tmp_path):
+    tables.write(tmp_path, whole)
+    stored = tables.read_summary(tmp_path / "compare.json")
+    assert stored == json.loads(json.dumps(whole))
+    mean = whole["rows"][1]["scores"]["label_free"]["target"]["f1"]["mean"]
+    for suffix in ("md", "html"):
+        page = (tmp_path / f"compare.{suffix}").read_text()
+        assert f"{100 * mean:.1f} ±" in page
+        assert "chosen without labels of the target" in page
+        assert "always active" in page
+        assert "DANN, published" in page  # these sets are the paper's
+    lines = list(csv.DictReader(io.StringIO((tmp_path / "compare.csv").read_text())))
+    found = [
+        line
+        for line in lines
+        if (line["method"], line["rule"], line["domain"], line["metric"], line["au"])
+        == ("DANN", "label_free", "target", "f1", "mean")
+    ]
+    assert [float(line["value"]) for line in found] == [mean]
+
+
+def test_a_foreign_json_is_one_line(tmp_path):
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(UserError, match=r"no compare\.json"):
+        tables.read_summary(tmp_path / "x.json")
+
+
+def test_results_come_back_from_the_disk(split_labels, tmp_path):
+    stored = result(split_labels, 0, 0.2)
+    scores.write(tmp_path / "run", stored)
+    found = scores.read(tmp_path / "run")
+    assert found is not None
+    assert (found.cost, found.reverse) == (stored.cost, stored.reverse)
+    for key, expected in stored.scores.items():
+        actual = found.scores[key]
+        assert (actual.step, actual.thresholds) == (10, (0.5,) * 6)
+        for metric in scores.METRICS:
+            np.testing.assert_array_equal(
+                actual.resampled[metric], expected.resampled[metric]
+            )
+    assert scores.read(tmp_path / "other") is None
+    file = tmp_path / "run" / scores.FILE
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(UserError, match="damaged"):
+        scores.read(tmp_path / "run")
+
+
+def test_thresholds_are_chosen_where_the_rule_says():
+    rng = np.random.default_rng(0)
+    aus = (rng.random((200, 1)) < 0.25).astype(np.float32)
+    known = np.ones_like(aus, bool)
+    p = (0.2 * aus + 0.01 * rng.random(aus.shape)).astype(np.float32)
+    validation = {
+        "source": Answers({"direct": p}, aus, known),
+        "target": Answers({"direct": p + 0.5}, aus, known),
+    }
+
+    def chosen(rule: str, domain: str) -> float:
+        return scores.choose_thresholds(rule, domain, "direct", validation)[0]
+
+    assert 0.0 < chosen("source", "source") < 0.2
+    assert 0.0 < chosen("label_free", "source") < 0.2
+    assert 0.0 < chosen("source", "target") < 0.2
+    assert 0.5 < chosen("target", "target") < 0.71
+    # As many active answers as the source has active labels.
+    active = p + 0.5 >= chosen("label_free", "target")
+    assert active.sum() == aus.sum()
