@@ -36,6 +36,11 @@ LEVEL = flags.DEFINE_integer(
 )
 TASK = flags.DEFINE_integer("task", None, "train one run of the level, from 0")
 LIST = flags.DEFINE_bool("list", False, "print the runs by level and task, and end")
+PREDICTIONS = flags.DEFINE_multi_string(
+    "predictions",
+    [],
+    "score the table of another tool, too: NAME:FILE.csv; may be given several times",
+)
 TABLES = flags.DEFINE_string("tables", None, "write the tables of this compare.json")
 
 
@@ -53,7 +58,7 @@ def main(argv: list[str]) -> int:
         raise UserError("--config=... is missing: compare:demo, or a config file")
     with signals.requests_noted() as requests:
         # Imported late: it takes seconds, in which Ctrl-C is noted already.
-        from au_jax.comparison import plan
+        from au_jax.comparison import external, plan
         from au_jax.comparison.run import compare
         from au_jax.runtime import compilation_cache, console
 
@@ -63,7 +68,8 @@ def main(argv: list[str]) -> int:
         console.set_up_logging()
         compilation_cache.use()
         try:
-            compare(CONFIG.value, workdir, requests, LEVEL.value, TASK.value)
+            others = [external.parse_flag(value) for value in PREDICTIONS.value]
+            compare(CONFIG.value, workdir, requests, LEVEL.value, TASK.value, others)
         except signals.Stopped as stopped:
             print(
                 f"stopped by {stopped}; run the same command again to resume",

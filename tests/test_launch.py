@@ -202,3 +202,50 @@ def test_the_command_of_the_pods_trains(data, tmp_path):
     assert {line["stage"] for line in metrics_log.read_metrics(workdir)} == {
         "landmarks"
     }
+
+
+def test_a_comparison_is_an_array_per_level_each_after_the_one_before(tmp_path):
+    """Expected: the tasks that `au-jax compare --list` counts; sbatch is a stand-in."""
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text(
+        f'#!/usr/bin/env bash\necho "$@" >>{tmp_path}/calls\n'
+        f"wc -l <{tmp_path}/calls | tr -d ' '\n"
+    )
+    sbatch.chmod(stat.S_IRWXU)
+    flags = (
+        *("--config=compare:tiny", f"--workdir={tmp_path}/runs"),
+        *("--config.methods=adda,dann,a", "--config.seeds=0,1"),
+    )
+    path = [str(tmp_path), os.path.dirname(sys.executable), os.environ["PATH"]]
+    found = subprocess.run(
+        ["bash", LAUNCH / "compare.sh", *flags],
+        cwd=ROOT,
+        env=os.environ | {"PATH": os.pathsep.join(path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, second, third = (tmp_path / "calls").read_text().splitlines()
+    assert "--array=0-3 " in first  # stage 1 and model A, each with two seeds
+    assert "--dependency" not in first
+    assert "--array=0-3 --dependency=afterany:1 " in second
+    assert second.endswith("--level=1")
+    assert "--array=0-1 --dependency=afterany:2 " in third
+    assert f"then: python -m au_jax.compare {' '.join(flags)}" in found.stdout
+
+
+def test_the_levels_of_the_comparisons_jobset_are_those_of_its_config():
+    from au_jax.comparison import plan
+    from configs import compare
+
+    document = yaml.safe_load((LAUNCH / "compare.yaml").read_text())
+    jobs = document["spec"]["replicatedJobs"]
+    runs = plan.runs(compare.get_config(), ROOT / "runs")
+    assert len(jobs) == max(run.level for run in runs) + 1
+    for level, job in enumerate(jobs):
+        spec = job["template"]["spec"]
+        (container,) = spec["template"]["spec"]["containers"]
+        assert f"--level={level}" in container["args"]
+        assert spec["completions"] == sum(run.level == level for run in runs)
+        before = [{"name": f"level-{level - 1}", "status": "Complete"}]
+        assert job.get("dependsOn", []) == (before if level else [])

@@ -8,14 +8,14 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from au_jax.comparison import classical, plan, scores, summary, tables
+from au_jax.comparison import other_rows, plan, scores, summary, tables
 from au_jax.comparison.bootstrap import people, resamples
+from au_jax.comparison.other_rows import open_part
 from au_jax.comparison.plan import Run
 from au_jax.comparison.reverse_validation import ReverseValidation
 from au_jax.comparison.scores import Key, Result, SplitLabels
-from au_jax.data.split import FaceSplit, labels, open_split
+from au_jax.data.split import labels
 from au_jax.errors import UserError
-from au_jax.evaluation import baselines
 from au_jax.evaluation.inference import make_predictor, predict_split
 from au_jax.evaluation.run import PATHS
 from au_jax.runtime import devices
@@ -26,7 +26,6 @@ from au_jax.types import DOMAINS, RULES, Config
 from au_jax.workdir import resume, validations
 from au_jax.workdir.best_networks import best_networks, network_shapes
 from au_jax.workdir.metrics_log import read_metrics
-from au_jax.workdir.validations import Answers
 
 LOG = logging.getLogger(__name__)
 
@@ -37,6 +36,7 @@ def compare(
     requests: Requests,
     level: int | None = None,
     task: int | None = None,
+    predictions: Sequence[tuple[str, Path]] = (),
 ) -> None:
     """Train and test every run that is not done yet; write the tables after each.
 
@@ -49,6 +49,7 @@ def compare(
         requests: The signals received.
         level: Only the runs of this level; no tables are written.
         task: Only the run of this number in the level.
+        predictions: Names and tables of other tools.
 
     Raises:
         UserError: the config or the data have a mistake, or a run failed.
@@ -60,7 +61,8 @@ def compare(
     begun = time.monotonic()
     failed: dict[Path, UserError] = {}
     if level is None:
-        test_classical(config, workdir, test, requests)
+        other_rows.score_tables(config, workdir, test, predictions)
+        other_rows.test_classical(config, workdir, test, requests)
         write_tables(config, workdir)
     for number, run in enumerate(selected, start=1):
         if run.start and run.start.folder in failed:
@@ -124,7 +126,7 @@ def read_test_labels(config: Config) -> dict[str, SplitLabels]:
     """
     found = {}
     for domain in DOMAINS:
-        split = _open(config.run, domain, config.split)
+        split = open_part(config.run, domain, config.split)
         records = [split.record(i) for i in range(len(split))]
         person = people(
             [record["subject"].decode() for record in records],
@@ -176,7 +178,7 @@ def test_run(
     config, stage = run.config, run.config.stages[-1]
     mesh = devices.make_mesh()
     predictor = make_predictor(stage, config, mesh)
-    splits = {domain: _open(config, domain, split) for domain in DOMAINS}
+    splits = {domain: open_part(config, domain, split) for domain in DOMAINS}
     answers: dict[int, dict[str, dict[str, np.ndarray]]] = {}
     found = {}
     for rule in RULES:
@@ -220,60 +222,3 @@ def num_parameters(stage: str, config: Config) -> int:
     """Return the number of parameters of a stage's networks."""
     shapes = network_shapes(stage, config).params
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes))
-
-
-def test_classical(
-    config: Config,
-    workdir: Path,
-    test: Mapping[str, SplitLabels],
-    requests: Requests,
-) -> None:
-    """Train and test the classical detectors that are not done yet."""
-    waiting = [
-        row
-        for row in plan.rows(config)
-        if row.method in classical.NAMES and scores.read(workdir / row.name) is None
-    ]
-    if not waiting:
-        return
-    LOG.info("reading faces for %s", ", ".join(row.name for row in waiting))
-    data = config.run.data
-    splits: dict[tuple[str, str], classical.Split] = {}
-    for domain in DOMAINS:
-        for name in (*data[f"{domain}_splits"], config.split):
-            requests.check()
-            splits[domain, name] = _classical_split(config, domain, name)
-    for row in waiting:
-        requests.check()
-        begun = time.monotonic()
-        training = (splits[d, data[f"{d}_splits"][0]] for d in DOMAINS)
-        detect = classical.train(row.method, *training)
-        seconds = time.monotonic() - begun
-        validation, found = {}, {}
-        for domain in DOMAINS:
-            split = splits[domain, data[f"{domain}_splits"][1]]
-            faces = split.faces
-            p = {"": detect(split)}
-            validation[domain] = Answers(p, faces.aus, faces.known)
-        for rule in RULES:
-            for domain in DOMAINS:
-                p = detect(splits[domain, config.split])
-                limits = scores.choose_thresholds(rule, domain, "", validation)
-                found[Key(rule, domain, "")] = scores.score(p, limits, test[domain])
-        scores.write(workdir / row.name, Result({"seconds": seconds}, found, {}))
-
-
-def _classical_split(config: Config, domain: str, name: str) -> classical.Split:
-    split = _open(config.run, domain, name)
-    step = -(-len(split) // baselines.MOST_IMAGES)
-    examples = [split.record(i) for i in range(0, len(split), step)]
-    person = people(
-        [example["subject"].decode() for example in examples],
-        [example["path"].decode() for example in examples],
-        config.images_per_person,
-    )
-    return classical.Split(baselines.read(split, step), person)
-
-
-def _open(run: Config, domain: str, split: str) -> FaceSplit:
-    return open_split(run.data.data_dir, run.data[domain], split, tuple(run.data.aus))

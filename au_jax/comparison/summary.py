@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from au_jax.comparison import classical, plan, selection
+from au_jax.comparison import classical, external, plan, selection
 from au_jax.comparison import scores as score_files
 from au_jax.comparison.plan import Row, Run
 from au_jax.comparison.scores import METRICS, Key, Result, Scores
@@ -47,6 +47,10 @@ def summarise(config: Config, workdir: Path) -> Json:
     for row, found in by_row.items():
         if found:
             rows += _row_entries(config, row, found, by_row)
+    for folder in sorted((workdir / external.FOLDER).glob("*")):
+        if result := score_files.read(folder):
+            found = {Row(folder.name): {0: result}}
+            rows += _row_entries(config, Row(folder.name), {0: result}, by_row | found)
     return {
         "setting": _setting(config),
         "always_active": _always_active(config),
@@ -98,12 +102,10 @@ def _row_entries(
     """Return an entry per path of a row: a second one for the reconstructed path."""
     found = {key for result in results.values() for key in result.scores}
     paths = [p for p in ("", *reversed(AU_PATHS)) if any(k.path == p for k in found)]
-    is_classical = row.method in classical.NAMES
-    title = (
-        classical.NAMES[row.method]
-        if is_classical
-        else config.recipes[row.method].title
-    )
+    is_trained = row.method in config.recipes
+    title = classical.NAMES.get(row.method, row.method)
+    if is_trained:
+        title = config.recipes[row.method].title
     references = {
         name: by_row.get(Row(name, row.head or config.heads[0].split(",")[0]), {})
         for name in REFERENCES
@@ -114,7 +116,7 @@ def _row_entries(
             "title": " ".join(filter(None, (title, row.change))),
             "head": row.head,
             "path": path,
-            "seeds": [] if is_classical else sorted(results),
+            "seeds": sorted(results) if is_trained else [],
             "cost": {
                 name: float(np.mean([r.cost[name] for r in results.values()]))
                 for name in next(iter(results.values())).cost

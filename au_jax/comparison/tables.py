@@ -173,7 +173,7 @@ def _overview(summary: Json, rule: str, domain: str) -> Section:
         line.append(_interval(auc["interval"]))
         line += [_difference(auc, name) for name in REFERENCES]
         line.append(f"{cost['steps']:.0f}" if "steps" in cost else "")
-        line.append(f"{cost['seconds']:.0f}")
+        line.append(f"{cost['seconds']:.0f}" if "seconds" in cost else "")
         line.append(f"{cost['parameters'] / 1e6:.2f}" if "parameters" in cost else "")
         cells.append(line)
     return Section(f"Overview: {_where(summary, rule, domain)}", cells)

@@ -1,0 +1,206 @@
+"""Answers of other tools, scored on the same images (`--predictions=NAME:FILE.csv`).
+
+The table has a row per face, a column with the path of the image, and a column or two
+per AU: Py-Feat's Fex as CSV, LibreFace's table, OpenFace's columns with a `file` column
+in front, or the aus.csv of `au-jax predict`.
+"""
+
+import csv
+import dataclasses
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from au_jax.comparison import scores
+from au_jax.comparison.scores import Key, Result, SplitLabels
+from au_jax.data.split import FaceSplit
+from au_jax.errors import UserError
+from au_jax.types import RULES
+from au_jax.workdir.validations import Answers
+
+LOG = logging.getLogger(__name__)
+
+FOLDER = "predictions"
+PATH_COLUMNS = ("file", "input", "path", "filename", "image", "image_path", "img")
+SURENESS = ("confidence", "facescore", "face_score")
+_AU = re.compile(
+    r"au_?0*(\d+)(?:_(c|r|p|intensity|intensities|detection|occurrence))?$"
+)
+_INTENSITIES = ("r", "intensity", "intensities")
+_DECISIONS = ("c", "detection", "occurrence")
+
+Split = tuple[str, FaceSplit]
+"""A split with its domain."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """The answers of a tool, by image."""
+
+    name: str
+    aus: tuple[int, ...]
+    by_path: Mapping[str, Float[np.ndarray, "a"]]
+
+
+def parse_flag(value: str) -> tuple[str, Path]:
+    """Return the name and the file of a `--predictions` flag.
+
+    Raises:
+        UserError: it is not NAME:FILE.csv.
+    """
+    name, colon, file = value.partition(":")
+    if not (colon and file and re.fullmatch(r"[\w .+-]+", name)):
+        raise UserError(f"--predictions={value}: write NAME:FILE.csv")
+    return name, Path(file)
+
+
+def read(name: str, file: Path) -> Table:
+    """Read the table of a tool.
+
+    Of several faces in an image, the surest counts, or else the first.
+
+    Raises:
+        UserError: the file cannot be read, or lacks paths or AUs.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            rows = list(csv.DictReader(lines, skipinitialspace=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"--predictions: cannot read {file}: {error}") from None
+    columns = list(rows[0]) if rows else []
+    named = {(c or "").strip().lower(): c for c in columns}
+    path_column = next((named[c] for c in PATH_COLUMNS if c in named), None)
+    found: dict[int, dict[str, str]] = {}
+    for lower, column in named.items():
+        if match := _AU.match(lower):
+            found.setdefault(int(match[1]), {})[match[2] or "p"] = column
+    if path_column is None or not found:
+        raise UserError(
+            f"--predictions: {file} needs a column with the path of each image (one of"
+            f" {', '.join(PATH_COLUMNS)}) and columns such as AU01; it has:"
+            f" {', '.join(map(str, columns[:20])) or 'no rows'}"
+        )
+    sureness = next((named[c] for c in SURENESS if c in named), None)
+    rows.sort(key=lambda row: -_number(row[sureness]) if sureness else 0)
+    by_path: dict[str, np.ndarray] = {}
+    for row in rows:
+        answers = np.array([_answer(row, kinds) for kinds in found.values()])
+        if not np.isnan(answers).all():
+            by_path.setdefault((row[path_column] or "").replace("\\", "/"), answers)
+    return Table(name, tuple(found), by_path)
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return float("nan")
+
+
+def _answer(row: Mapping[str, str], kinds: Mapping[str, str]) -> float:
+    """Return the answer for an AU, 0..1, at least .5 for an active one.
+
+    With a decision and an intensity of 0..5, it is their mean: so the tool's decision
+    stays, and intensities rank the images.
+    """
+    values = {kind: _number(row[column]) for kind, column in kinds.items()}
+    if "p" in values:
+        return float(np.clip(values["p"], 0, 1))
+    decision = next((values[k] for k in _DECISIONS if k in values), None)
+    intensity = next((values[k] / 5 for k in _INTENSITIES if k in values), None)
+    if decision is None or intensity is None:
+        one = decision if intensity is None else intensity
+        return float(np.clip(np.nan if one is None else one, 0, 1))
+    return float((np.clip(decision, 0, 1) + np.clip(intensity, 0, 0.999)) / 2)
+
+
+def answers_for(
+    table: Table, paths: Sequence[str], aus: Sequence[int]
+) -> tuple[Float[np.ndarray, "n a"], Bool[np.ndarray, "n"]]:
+    """Return a tool's answers for images, and for which it has one.
+
+    Paths match if one is the end of the other. An image without an answer has no AU; an
+    AU that the tool lacks is NaN.
+
+    Raises:
+        UserError: a path of the table matches several images.
+    """
+    by_name: dict[str, list[int]] = {}
+    for index, path in enumerate(paths):
+        by_name.setdefault(PurePosixPath(path).name, []).append(index)
+    lacking = [au not in table.aus for au in aus]
+    columns = [table.aus.index(au) if au in table.aus else 0 for au in aus]
+    p = np.zeros((len(paths), len(aus)), np.float32)
+    p[:, lacking] = np.nan
+    answered = np.zeros(len(paths), bool)
+    for name, values in table.by_path.items():
+        parts = PurePosixPath(name).parts
+        places = [
+            index
+            for index in by_name.get(parts[-1] if parts else "", [])
+            for other in [PurePosixPath(paths[index]).parts]
+            if parts[-len(other) :] == other or other[-len(parts) :] == parts
+        ]
+        if len(places) > 1:
+            raise UserError(
+                f"--predictions={table.name}: {name} may be {paths[places[0]]} or"
+                f" {paths[places[1]]}; write more of the path"
+            )
+        for place in places:
+            p[place] = np.where(lacking, np.nan, np.nan_to_num(values[columns]))
+            answered[place] = True
+    return p, answered
+
+
+def score(
+    table: Table,
+    test: Sequence[Split],
+    validation: Sequence[Split],
+    labels: Mapping[str, SplitLabels],
+    folder: Path,
+) -> None:
+    """Score a tool on the test splits, and store the result beside the runs'.
+
+    Thresholds are chosen on the validation splits, if the table answers for both.
+
+    Raises:
+        UserError: the table answers for no image of the test splits.
+    """
+    chosen_on: dict[str, Answers] = {}
+    for domain, split in validation:
+        records = [split[i] for i in range(len(split))]
+        p, answered = answers_for(table, [r["path"] for r in records], split.aus)
+        if answered.any():
+            aus, known = (
+                np.stack([r[k] for r in records]) for k in ("aus", "aus_known")
+            )
+            chosen_on[domain] = Answers({"": np.nan_to_num(p)}, aus, known)
+    found = {}
+    for domain, split in test:
+        paths = [split.path(i) for i in range(len(split))]
+        p, answered = answers_for(table, paths, split.aus)
+        if not answered.any():
+            continue
+        count = f"{answered.sum():,} of {len(paths):,} images of the {domain}"
+        LOG.info("%s answers for %s; no answer counts as no AU", table.name, count)
+        coded = ~np.isnan(p)
+        known = SplitLabels(
+            labels[domain].aus, labels[domain].known & coded, labels[domain].weights
+        )
+        for rule in RULES:
+            limits = (0.5,) * len(split.aus)
+            if chosen_on.keys() >= {"source", "target"}:
+                limits = scores.choose_thresholds(rule, domain, "", chosen_on)
+            scored = scores.score(np.nan_to_num(p), limits, known)
+            found[Key(rule, domain, "")] = scored
+    if not found:
+        example = next(iter(table.by_path), "no path")
+        raise UserError(
+            f"--predictions={table.name}: no path is that of a test image; the table"
+            f" has {example}, the split {test[0][1].path(0)}"
+        )
+    scores.write(folder / FOLDER / table.name, Result({}, found, {}))

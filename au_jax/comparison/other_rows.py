@@ -1,0 +1,99 @@
+"""The rows of a comparison without a training run: classical detectors, other tools."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from au_jax.comparison import classical, external, plan, scores
+from au_jax.comparison.bootstrap import people
+from au_jax.comparison.scores import Key, Result, SplitLabels
+from au_jax.data.split import FaceSplit, open_split
+from au_jax.evaluation import baselines
+from au_jax.runtime.signals import Requests
+from au_jax.types import DOMAINS, RULES, Config
+from au_jax.workdir.validations import Answers
+
+LOG = logging.getLogger(__name__)
+
+
+def open_part(run: Config, domain: str, split: str) -> FaceSplit:
+    """Open a split of a domain.
+
+    Args:
+        run: What the runs of a comparison share.
+        domain: "source" or "target".
+        split: The split.
+    """
+    return open_split(run.data.data_dir, run.data[domain], split, tuple(run.data.aus))
+
+
+def score_tables(
+    config: Config,
+    workdir: Path,
+    labels: Mapping[str, SplitLabels],
+    predictions: Sequence[tuple[str, Path]],
+) -> None:
+    """Score the tables of other tools."""
+    if not predictions:
+        return
+    tables = [external.read(*prediction) for prediction in predictions]
+    run = config.run
+    test = [(domain, open_part(run, domain, config.split)) for domain in DOMAINS]
+    names = {domain: run.data[f"{domain}_splits"][1] for domain in DOMAINS}
+    validation = [(domain, open_part(run, domain, names[domain])) for domain in DOMAINS]
+    for table in tables:
+        external.score(table, test, validation, labels, workdir)
+
+
+def test_classical(
+    config: Config,
+    workdir: Path,
+    test: Mapping[str, SplitLabels],
+    requests: Requests,
+) -> None:
+    """Train and test the classical detectors that are not done yet."""
+    waiting = [
+        row
+        for row in plan.rows(config)
+        if row.method in classical.NAMES and scores.read(workdir / row.name) is None
+    ]
+    if not waiting:
+        return
+    LOG.info("reading faces for %s", ", ".join(row.name for row in waiting))
+    data = config.run.data
+    splits: dict[tuple[str, str], classical.Split] = {}
+    for domain in DOMAINS:
+        for name in (*data[f"{domain}_splits"], config.split):
+            requests.check()
+            splits[domain, name] = _classical_split(config, domain, name)
+    for row in waiting:
+        requests.check()
+        begun = time.monotonic()
+        training = (splits[d, data[f"{d}_splits"][0]] for d in DOMAINS)
+        detect = classical.train(row.method, *training)
+        seconds = time.monotonic() - begun
+        validation, found = {}, {}
+        for domain in DOMAINS:
+            split = splits[domain, data[f"{domain}_splits"][1]]
+            faces = split.faces
+            p = {"": detect(split)}
+            validation[domain] = Answers(p, faces.aus, faces.known)
+        for rule in RULES:
+            for domain in DOMAINS:
+                p = detect(splits[domain, config.split])
+                limits = scores.choose_thresholds(rule, domain, "", validation)
+                found[Key(rule, domain, "")] = scores.score(p, limits, test[domain])
+        scores.write(workdir / row.name, Result({"seconds": seconds}, found, {}))
+
+
+def _classical_split(config: Config, domain: str, name: str) -> classical.Split:
+    split = open_part(config.run, domain, name)
+    step = -(-len(split) // baselines.MOST_IMAGES)
+    examples = [split.record(i) for i in range(0, len(split), step)]
+    person = people(
+        [example["subject"].decode() for example in examples],
+        [example["path"].decode() for example in examples],
+        config.images_per_person,
+    )
+    return classical.Split(baselines.read(split, step), person)

@@ -1,0 +1,89 @@
+"""Tables of other tools. Expected: hand-written rows in each tool's own columns."""
+
+import numpy as np
+import pytest
+
+from au_jax.comparison import external
+from au_jax.errors import UserError
+
+
+def table(tmp_path, text: str) -> external.Table:
+    file = tmp_path / "table.csv"
+    file.write_text(text)
+    return external.read("tool", file)
+
+
+def test_py_feat(tmp_path):
+    found = table(
+        tmp_path,
+        ",FaceScore,AU01,AU12,input\n"
+        "0,0.5,0.9,0.1,/data/F001/T1/1.jpg\n"
+        "1,0.99,0.2,0.8,/data/F001/T1/1.jpg\n",
+    )
+    assert found.aus == (1, 12)
+    np.testing.assert_allclose(found.by_path["/data/F001/T1/1.jpg"], [0.2, 0.8])
+
+
+def test_openface_keeps_its_decision_and_ranks_by_intensity(tmp_path):
+    found = table(
+        tmp_path,
+        "file, frame, success, AU01_r, AU12_r, AU01_c, AU12_c\n"
+        "a.jpg, 1, 1, 5.0, 1.0, 0.0, 1.0\n"
+        "b.jpg, 1, 1, 2.0, 3.0, 0.0, 1.0\n",
+    )
+    a, b = found.by_path["a.jpg"], found.by_path["b.jpg"]
+    assert b[0] < a[0] < 0.5
+    assert b[1] > a[1] >= 0.5
+
+
+def test_libreface_and_our_own(tmp_path):
+    found = table(tmp_path, "image_path,au_1,au_12_intensities\nx/a.jpg,1,2.5\n")
+    np.testing.assert_allclose(found.by_path["x/a.jpg"], [1, 0.5])
+    ours = table(
+        tmp_path, "file,frame,status,AU01,AU01_c\na.jpg,0,ok,.3,1\nb.jpg,0,no_face,,\n"
+    )
+    assert ours.by_path.keys() == {"a.jpg"}
+    np.testing.assert_allclose(ours.by_path["a.jpg"], [0.3])
+
+
+def test_answers_find_their_images_by_the_end_of_the_path():
+    paths = ["F001/T1/1.jpg", "F002/T1/1.jpg", "F002/T1/2.jpg"]
+    answers = external.Table(
+        "tool",
+        (12, 1),
+        {"/raw/F002/T1/1.jpg": np.array([0.7, 0.2]), "z.jpg": np.ones(2)},
+    )
+    p, answered = external.answers_for(answers, paths, (1, 4, 12))
+    assert answered.tolist() == [False, True, False]
+    np.testing.assert_allclose(p[1, [0, 2]], [0.2, 0.7])
+    np.testing.assert_allclose(p[[0, 2]][:, [0, 2]], 0)
+    assert np.isnan(p[:, 1]).all()
+
+
+def test_an_ambiguous_path_is_one_line():
+    answers = external.Table("tool", (1,), {"1.jpg": np.ones(1)})
+    with pytest.raises(UserError, match="write more of the path"):
+        external.answers_for(answers, ["F001/1.jpg", "F002/1.jpg"], (1,))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "it has: no rows"),
+        ("file,joy\na.jpg,1\n", "needs a column with the path"),
+        ("AU01\n1\n", "needs a column with the path"),
+    ],
+)
+def test_other_tables_are_one_line(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        table(tmp_path, text)
+
+
+def test_the_flag_has_a_name_and_a_file(tmp_path):
+    name, file = external.parse_flag("Py-Feat 0.6:out/x.csv")
+    assert (name, str(file)) == ("Py-Feat 0.6", "out/x.csv")
+    for wrong in ("x.csv", ":x.csv", "a/b:x.csv", "a:"):
+        with pytest.raises(UserError, match="NAME:FILE"):
+            external.parse_flag(wrong)
+    with pytest.raises(UserError, match="cannot read"):
+        external.read("tool", tmp_path / "none.csv")
