@@ -3,7 +3,8 @@
     python -m au_jax.eval --workdir=runs/joint [--split=test]
     python -m au_jax.eval --workdir=runs/joint --calibrate=val
 
-The first writes eval.json, eval.md and faces.png into the run and prints the tables.
+The first writes eval.json, eval.md and faces.png into the run and prints the tables,
+and, with Matplotlib installed, report.html: curves, scores and pictures of the run.
 The second writes thresholds.json, which later evaluations and `export` use.
 
 Exit code: 0; 2 for a mistake of the user.
@@ -46,6 +47,7 @@ def main(argv: list[str]) -> None:
     # Imported late: it takes seconds, for which --help and mistakes need not wait.
     from au_jax.evaluation.calibration import calibrate
     from au_jax.evaluation.run import evaluate
+    from au_jax.run_report.run import write_report
     from au_jax.runtime import compilation_cache, console
 
     assert WORKDIR.value is not None
@@ -56,7 +58,9 @@ def main(argv: list[str]) -> None:
         calibrate(workdir, CALIBRATE.value, SPLIT.value, DATA_DIR.value)
     else:
         with_baselines = bool(BASELINES.value)
-        evaluate(workdir, SPLIT.value, DATA_DIR.value, FACES.value, with_baselines)
+        given = DATA_DIR.value, FACES.value
+        report = evaluate(workdir, SPLIT.value, *given, with_baselines)
+        write_report(workdir, report, SPLIT.value, *given)
 
 
 if __name__ == "__main__":

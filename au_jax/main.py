@@ -44,6 +44,7 @@ def main(argv: list[str]) -> int:
     with signals.requests_noted() as requests:
         # Imported late: it takes seconds, in which Ctrl-C is noted already.
         from au_jax.evaluation.run import evaluate
+        from au_jax.run_report.run import write_report
         from au_jax.runtime import compilation_cache, console, processes
         from au_jax.training import config_checks
         from au_jax.training.run import train
@@ -65,7 +66,8 @@ def main(argv: list[str]) -> int:
                 return 128 + stopped.number
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to save
         if CONFIG.value.eval.at_end and processes.alone():
-            evaluate(workdir, CONFIG.value.eval.at_end, None)
+            split = CONFIG.value.eval.at_end
+            write_report(workdir, evaluate(workdir, split, None), split)
     return 0
 
 

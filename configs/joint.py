@@ -121,6 +121,11 @@ def _add_stages(config: Config) -> None:
     for method, weight in METHODS.items():
         config[method] = _schedule(epochs=12, batch_size=16, decay=thirds)
         config[method].weight = weight
+    _add_other_methods(config, thirds)
+
+
+def _add_other_methods(config: Config, thirds: tuple[float, ...]) -> None:
+    """Add the schedules of the stages that start from `supervised`, and of others."""
     config.adda = _schedule(epochs=3, batch_size=16)
     config.adabn = _schedule(epochs=1, batch_size=16)
     config.mean_teacher = _schedule(epochs=6, batch_size=16)

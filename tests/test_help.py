@@ -8,7 +8,10 @@ import pytest
 
 from tests.programs import ROOT
 
-PROGRAMS = ("main", "eval", "predict", "export", "prepare", "render", "benchmark")
+PROGRAMS = (
+    *("main", "compare", "eval", "predict", "export", "prepare", "render"),
+    "benchmark",
+)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -63,7 +63,7 @@ def test_version():
         (
             "zzz",
             "error: au-jax has no command 'zzz'; give one of render, prepare, train,"
-            " eval, export, predict, benchmark",
+            " compare, eval, export, predict, benchmark",
         ),
     ],
 )

@@ -35,8 +35,10 @@ def evaluate(
     data_dir: str | None,
     faces: str | None = None,
     with_baselines: bool = True,
-) -> None:
+) -> Report:
     """Write `eval.json`, `eval.md` and `faces.png` into a run, and print the tables.
+
+    Return what they show.
 
     Args:
         workdir: The work directory of the run.
@@ -63,6 +65,7 @@ def evaluate(
     sheet = faces_png.write(config, workdir, split, stages, faces)
     tables.print_report(result, Console())
     print(f"faces: {sheet}")
+    return result
 
 
 def evaluate_run(config: Config, workdir: Path, split: str) -> Report:

@@ -134,7 +134,7 @@ def _delete(manager: ocp.CheckpointManager, step: int) -> None:
     Orbax deletes file by file: killed meanwhile, it leaves half of the latest one.
     """
     folder = Path(manager.directory) / str(step)
-    # Orbax takes this name for an unfinished save and removes it at the next start.
+    # Orbax takes this for an unfinished save and removes it at the next start.
     doomed = folder.with_name(f"{step}.orbax-checkpoint-tmp")
     if processes.first():
         folder.rename(doomed)
@@ -144,11 +144,7 @@ def _delete(manager: ocp.CheckpointManager, step: int) -> None:
 
 
 def wait(manager: ocp.CheckpointManager) -> None:
-    """Wait until the last checkpoint is written.
-
-    Raises:
-        UserError: it could not be written.
-    """
+    """Wait until the last checkpoint is written; raise a UserError if it cannot be."""
     with disk_errors_explained(manager):
         manager.wait_until_finished()
 
@@ -178,11 +174,10 @@ def _read_json(manager: ocp.CheckpointManager, step: int, name: str) -> dict[str
         return {}
     with damage_explained(folder):
         args = ocp.args.Composite(**{name: ocp.args.JsonRestore()})
-        restored: Any = manager.restore(step, args=args)
-        value = restored[name]
-    if not isinstance(value, dict):
-        raise damaged(folder, f"its {name}")
-    return value
+        value = dict(manager.restore(step, args=args))[name]
+    if isinstance(value, dict):
+        return value
+    raise damaged(folder, f"its {name}")
 
 
 def _read_digests(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
@@ -280,13 +275,9 @@ def best_step(manager: ocp.CheckpointManager, rule: str) -> tuple[int, float]:
         UserError: no checkpoint has such a score.
     """
     by_step = {step: _scores(manager, step) for step in manager.all_steps()}
-    validated = {step: values for step, values in by_step.items() if values}
-    scores = {s: values[rule] for s, values in validated.items() if rule in values}
-    if validated and not scores:
-        raise UserError(
-            f"{manager.directory} has no {rule} scores: an older version of au_jax"
-            " trained it; train it again in another --workdir"
-        )
+    scores = {s: v[rule] for s, v in by_step.items() if v and rule in v}
+    if any(by_step.values()) and not scores:
+        raise UserError(f"{manager.directory} is of an older au_jax: no {rule} scores")
     step = max(scores, key=lambda step: (scores[step], step))
     return step, scores[step]
 

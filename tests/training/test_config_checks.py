@@ -21,7 +21,19 @@ def tiny() -> Any:  # a ConfigDict, typed for one level only
     return config
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=str)
+CONFIGS = sorted((ROOT / "configs").glob("*.py"))
+
+
+def test_a_config_that_trains_nothing_is_one_line():
+    config = load_config(["main", "--config=compare:tiny"])
+    assert config is not None
+    with pytest.raises(UserError, match="is it for au-jax compare"):
+        check_values(config)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in CONFIGS if path.stem != "compare"], ids=str
+)
 def test_configs_of_the_project_are_valid(path: pathlib.Path):
     config = load_config(["main", f"--config={path}"])
     assert config is not None

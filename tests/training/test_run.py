@@ -15,6 +15,7 @@ from au_jax.evaluation import calibration, faces_png, inference, metrics
 from au_jax.evaluation.run import evaluate
 from au_jax.faces import drawing
 from au_jax.model_file import from_run
+from au_jax.run_report.run import write_report
 from au_jax.runtime import processes
 from au_jax.stages import joint
 from au_jax.training.run import train
@@ -92,7 +93,15 @@ def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
     last = result["summary"][-1]
     assert last["target"]["f1"] == result["sections"][3]["mean"]["f1"]
     calibration.calibrate(tmp_path, "val", "test", None)
-    evaluate(tmp_path, "test", None)
+    write_report(tmp_path, evaluate(tmp_path, "test", None), "test")
+    page = (tmp_path / "report.html").read_text()
+    for part in ("Terms of joint", "Validation of finetune", "Test: target", "AU 17"):
+        assert part in page
+    assert "recombined X" in page
+    assert "before, after" in page
+    assert "http" not in page.replace("http://www.w3.org", "").replace(
+        "http://purl.org", ""
+    ).replace("http://creativecommons.org", "").replace("https://matplotlib.org", "")
     result = json.loads((tmp_path / "eval.json").read_text())
     (shown,) = (s for s in result["sections"] if "calibrated" in s)
     assert shown["title"].startswith("target (emotionet), reconstructed path")

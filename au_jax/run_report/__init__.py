@@ -1,0 +1,1 @@
+"""report.html, a page about a run: its curves, its scores, and what its networks do."""
