@@ -48,6 +48,7 @@ def get_config(variant: str = "") -> joint.Config:
     # What every run shares: the keys of configs/joint.py.
     config.run = joint.get_config(variant if variant in ("demo", "tiny") else "")
     config.run.stages = ()
+    config.run.supervised.from_landmarks = False  # recipes say where a run starts
     config.run.eval.at_end = ""
     config.run.eval.target_path = "best"
     config.recipes = _recipes()

@@ -55,8 +55,10 @@ def test_a_run_has_the_recipe_the_head_the_seed_and_its_start():
     assert config.run.init_from == ""  # the comparison's own config stays
 
 
-def test_every_recipe_is_a_valid_run():
-    config = small(methods=tuple(n for n in compare_config.get_config().methods))
+@pytest.mark.parametrize("size", ["", "demo", "small", "tiny"])
+def test_every_recipe_is_a_valid_run(size):
+    config = compare_config.get_config(size)
+    config.heads, config.seeds = ("grid",), (0,)
     assert len(names(config)) > 25
 
 
