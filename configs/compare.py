@@ -38,6 +38,7 @@ def get_config(variant: str = "") -> joint.Config:
     )
     config.seeds = (0, 1, 2)
     config.heads = ("grid", "global")  # `model.au_pooling` of every method
+    config.note = ""  # a line that stands above the tables
     config.split = "test"  # of both data sets; it never chooses anything
     # Resamples of subjects for the intervals of 95 %.
     config.bootstrap = 1000

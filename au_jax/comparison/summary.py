@@ -72,6 +72,7 @@ def _with_cost_of_starts(run: Run, result: Result) -> Result:
 def _setting(config: Config) -> Json:
     run = config.run
     return {
+        "note": config.note,
         "source": run.data.source,
         "target": run.data.target,
         "split": config.split,

@@ -92,6 +92,7 @@ def notes(summary: Json) -> list[str]:
     epochs = ", ".join(f"{k} {v}" for k, v in setting["epochs"].items())
     batches = sorted(set(setting["batch_size"].values()))
     return [
+        *([setting["note"]] if setting["note"] else []),
         f"Split {setting['split']}: {images['source']} images of the source"
         f" ({setting['source']}), {images['target']} of the target"
         f" ({setting['target']}). It chose nothing.",
