@@ -51,6 +51,8 @@ def test_two_equal_microbatches_step_like_one(stage):
     The running statistics, however, are updated twice. Their momentum is .9 (.99 in
     CBAM): if a pass updates them n times, the next one adds .9^n of its change.
     """
+    if stage == "clp":
+        pytest.skip("the second part compares with what the first left in the memory")
     config, joint = small_config(), stage == "joint"
     batch = random_batch(config, batch_size=2)
     state, optimizers = build(stage, config)
@@ -81,6 +83,7 @@ def test_two_equal_microbatches_step_like_one(stage):
             continue  # the teacher's follow the student's, thresholds the quantiles
         momentum = 0.99 if "CBAM" in name else 0.9
         passes = {"['au_detector']": 4, "['feature_encoder']": 2} if joint else {}
-        n = next((n for network, n in passes.items() if network in name), 1)
+        default = 2 if stage == "tae" else 1  # its frames, then the frames it makes
+        n = next((n for network, n in passes.items() if network in name), default)
         expected = once * (1 + momentum**n)
         np.testing.assert_allclose(twice, expected, rtol=2e-3, atol=1e-5)
