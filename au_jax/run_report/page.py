@@ -20,6 +20,7 @@ from au_jax.stages import STAGES
 from au_jax.types import DOMAINS, Config, Variables
 from au_jax.workdir import validations
 from au_jax.workdir.best_networks import best_networks
+from au_jax.workdir.initial_networks import find_origin
 from au_jax.workdir.metrics_log import read_metrics
 
 FILE = "report.html"
@@ -31,7 +32,7 @@ body { font: 15px/1.45 system-ui, sans-serif; max-width: 1180px; margin: 0 auto;
 h2 { border-bottom: 1px solid #ccc; margin-top: 2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .15rem .6rem; border-bottom: 1px solid #ddd; text-align: right; }
-th:first-child { text-align: left; }
+th:first-child { text-align: left; } .pictures th { text-align: center; }
 td.picture { border: 0; padding: 2px; } td.picture + td.picture { text-align: left; }
 svg { max-width: 100%; height: auto; } .wide { overflow-x: auto; }
 """
@@ -204,7 +205,7 @@ def _inside(
     yield (
         "<p>Maps are means of absolute values over channels. X has the background of"
         " its row's domain and the landmarks of the other domain's image at the same"
-        " place of the table.</p><table><tr>"
+        " place of the table.</p><table class='pictures'><tr>"
     )
     yield "".join(f"<th>{escape(title)}</th>" for title in pictures.titles(found))
     yield "</tr>"
@@ -245,11 +246,20 @@ def projected(found: maps.Maps) -> dict[str, np.ndarray]:
 def _networks_before(
     config: Config, workdir: Path, stage: str
 ) -> tuple[str, Variables] | None:
-    """Return the stage before one in the same run that has E_f, with its networks."""
+    """Return the stage that one started from, with its networks, if it has E_f.
+
+    It is an earlier stage of the run, or the origin that `config.init_from` names, if
+    that is still there.
+    """
     stages = list(config.stages)
     for earlier in reversed(stages[: stages.index(stage)]):
         if earlier in STAGES and (workdir / earlier).is_dir():
             networks, _ = best_networks(earlier, "source", config, workdir)
             if "feature_encoder" in networks.params.get("task", {}):
                 return earlier, networks
+    if config.init_from and Path(config.init_from).is_dir():
+        origin = find_origin(config.init_from)
+        networks, _ = best_networks(*origin)
+        if "feature_encoder" in networks.params.get("task", {}):
+            return origin.stage, networks
     return None

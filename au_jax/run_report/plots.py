@@ -33,8 +33,9 @@ def curves(panels: Mapping[str, Series], x_label: str) -> str:
             for label, (x, y) in series.items():
                 one.plot(x, y, label=label, marker="." if len(x) < 30 else None)
             one.set_xlabel(x_label)
-            if len(series) > 1:
-                one.legend(fontsize=6, frameon=False)
+            if len(series) > 1:  # beside the lines, not over them
+                beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
+                one.legend(fontsize=6, frameon=False, handlelength=1, **beside)
         return _svg(figure)
 
 
