@@ -6,7 +6,7 @@ from ml_collections import ConfigDict
 
 from au_jax.errors import UserError
 from au_jax.models.au_detector import Pooling
-from au_jax.stages import SEPARATING, STAGES
+from au_jax.stages import SEPARATING, STAGES, WITHOUT_AUS
 from au_jax.stages.networks import PROJECTORS
 from au_jax.types import AU_PATHS, Config
 from au_jax.workdir.config import upgraded
@@ -14,7 +14,7 @@ from au_jax.workdir.config import upgraded
 FORMAT = 1
 """Version of the file format; readers refuse versions that they do not know."""
 
-PREDICTORS = tuple(stage for stage in STAGES if stage != "landmarks")
+PREDICTORS = tuple(stage for stage in STAGES if stage not in WITHOUT_AUS)
 """Stages whose networks predict AUs (method.md section 7)."""
 
 _WIDTHS = (0.01, 8.0)

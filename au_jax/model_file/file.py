@@ -41,6 +41,8 @@ _NETWORKS = (
     "au_detector",
     "background_generator",
     "feature_generator",
+    "embedder",
+    "probe",
 )
 
 
