@@ -35,6 +35,9 @@ LEVEL = flags.DEFINE_integer(
     " nothing, 1 for those that start from these, and so on",
 )
 TASK = flags.DEFINE_integer("task", None, "train one run of the level, from 0")
+TRAIN = flags.DEFINE_bool(
+    "train", True, "--notrain writes the tables of the runs that are done, and ends"
+)
 LIST = flags.DEFINE_bool("list", False, "print the runs by level and task, and end")
 PREDICTIONS = flags.DEFINE_multi_string(
     "predictions",
@@ -59,13 +62,16 @@ def main(argv: list[str]) -> int:
     with signals.requests_noted() as requests:
         # Imported late: it takes seconds, in which Ctrl-C is noted already.
         from au_jax.comparison import external, plan
-        from au_jax.comparison.run import compare
+        from au_jax.comparison.run import compare, write_tables
         from au_jax.runtime import compilation_cache, console
 
         if LIST.value:
             print(plan.listing(plan.runs(CONFIG.value, workdir)))
             return 0
         console.set_up_logging()
+        if not TRAIN.value:
+            write_tables(CONFIG.value, workdir)
+            return 0
         compilation_cache.use()
         try:
             others = [external.parse_flag(value) for value in PREDICTIONS.value]

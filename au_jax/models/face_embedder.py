@@ -6,6 +6,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from au_jax.models.layers import scaled
+from au_jax.models.remat import mark_saved
 from au_jax.types import Array
 
 EMBEDDING = 256
@@ -38,6 +39,7 @@ class FaceEmbedder(nn.Module):
                 padding=1,
                 dtype=self.dtype,
             )(x)
+            x = mark_saved(x)
             if number < 4:
                 x = nn.BatchNorm(
                     use_running_average=not train,
