@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from au_jax.comparison import scores
-from au_jax.comparison.scores import Key, Result, SplitLabels
+from au_jax.comparison.scores import Conditions, Key, Result, SplitLabels
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 from au_jax.types import RULES
@@ -162,6 +162,7 @@ def score(
     validation: Sequence[Split],
     labels: Mapping[str, SplitLabels],
     folder: Path,
+    conditions: Conditions,
 ) -> None:
     """Score a tool on the test splits, and store the result beside the runs'.
 
@@ -203,4 +204,4 @@ def score(
             f"--predictions={table.name}: no path is that of a test image; the table"
             f" has {example}, the split {test[0][1].path(0)}"
         )
-    scores.write(folder / FOLDER / table.name, Result({}, found, {}))
+    scores.write(folder / FOLDER / table.name, Result(conditions, {}, found, {}))

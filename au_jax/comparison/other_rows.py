@@ -43,10 +43,11 @@ def score_tables(
     names = {domain: run.data[f"{domain}_splits"][1] for domain in DOMAINS}
     validation = [(domain, open_part(run, domain, names[domain])) for domain in DOMAINS]
     for table in tables:
-        external.score(table, test, validation, labels, workdir)
+        conditions = scores.conditions(config)
+        external.score(table, test, validation, labels, workdir, conditions)
 
 
-def test_classical(
+def score_classical(
     config: Config,
     workdir: Path,
     test: Mapping[str, SplitLabels],
@@ -56,7 +57,8 @@ def test_classical(
     waiting = [
         row
         for row in plan.rows(config)
-        if row.method in classical.NAMES and scores.read(workdir / row.name) is None
+        if row.method in classical.NAMES
+        and scores.read(workdir / row.name, scores.conditions(config)) is None
     ]
     if not waiting:
         return
@@ -64,32 +66,38 @@ def test_classical(
     data = config.run.data
     splits: dict[tuple[str, str], classical.Split] = {}
     for domain in DOMAINS:
-        for name in (*data[f"{domain}_splits"], config.split):
+        training, validation = data[f"{domain}_splits"]
+        for name in (training, validation, config.split):
             requests.check()
-            splits[domain, name] = _classical_split(config, domain, name)
+            most = baselines.MOST_IMAGES if name == training else None
+            splits[domain, name] = _read_split(config, domain, name, most)
     for row in waiting:
         requests.check()
         begun = time.monotonic()
-        training = (splits[d, data[f"{d}_splits"][0]] for d in DOMAINS)
-        detect = classical.train(row.method, *training)
+        parts = (splits[d, data[f"{d}_splits"][0]] for d in DOMAINS)
+        detect = classical.train(row.method, *parts)
         seconds = time.monotonic() - begun
-        validation, found = {}, {}
+        answers, found = {}, {}
         for domain in DOMAINS:
             split = splits[domain, data[f"{domain}_splits"][1]]
             faces = split.faces
             p = {"": detect(split)}
-            validation[domain] = Answers(p, faces.aus, faces.known)
+            answers[domain] = Answers(p, faces.aus, faces.known)
         for rule in RULES:
             for domain in DOMAINS:
                 p = detect(splits[domain, config.split])
-                limits = scores.choose_thresholds(rule, domain, "", validation)
+                limits = scores.choose_thresholds(rule, domain, "", answers)
                 found[Key(rule, domain, "")] = scores.score(p, limits, test[domain])
-        scores.write(workdir / row.name, Result({"seconds": seconds}, found, {}))
+        result = Result(scores.conditions(config), {"seconds": seconds}, found, {})
+        scores.write(workdir / row.name, result)
 
 
-def _classical_split(config: Config, domain: str, name: str) -> classical.Split:
+def _read_split(
+    config: Config, domain: str, name: str, most: int | None
+) -> classical.Split:
+    """Read the features of a split; of more than `most` images, equally spaced ones."""
     split = open_part(config.run, domain, name)
-    step = -(-len(split) // baselines.MOST_IMAGES)
+    step = -(-len(split) // most) if most else 1
     examples = [split.record(i) for i in range(0, len(split), step)]
     person = people(
         [example["subject"].decode() for example in examples],

@@ -13,7 +13,7 @@ from au_jax.comparison.bootstrap import people, resamples
 from au_jax.comparison.other_rows import open_part
 from au_jax.comparison.plan import Run
 from au_jax.comparison.reverse_validation import ReverseValidation
-from au_jax.comparison.scores import Key, Result, SplitLabels
+from au_jax.comparison.scores import Conditions, Key, Result, SplitLabels
 from au_jax.data.split import labels
 from au_jax.errors import UserError
 from au_jax.evaluation.inference import make_predictor, predict_split
@@ -56,13 +56,13 @@ def compare(
         Stopped: a signal asked for it; nothing is lost.
     """
     selected = select(plan.runs(config, workdir), level, task)
-    test = read_test_labels(config)
+    test = read_labels(config)
     reverse = ReverseValidation(config)
     begun = time.monotonic()
     failed: dict[Path, UserError] = {}
     if level is None:
         other_rows.score_tables(config, workdir, test, predictions)
-        other_rows.test_classical(config, workdir, test, requests)
+        other_rows.score_classical(config, workdir, test, requests)
         write_tables(config, workdir)
     for number, run in enumerate(selected, start=1):
         if run.start and run.start.folder in failed:
@@ -71,7 +71,7 @@ def compare(
         label = f"{run.row.name}, seed {run.seed}"
         LOG.info("run %d of %d: %s", number, len(selected), label)
         try:
-            if not complete(run, config.split, test, reverse, requests):
+            if not complete(run, scores.conditions(config), test, reverse, requests):
                 continue
         except UserError as error:
             LOG.error("%s: %s", label, error)
@@ -118,7 +118,7 @@ def write_tables(config: Config, workdir: Path) -> None:
         tables.write(workdir, summary.summarise(config, workdir))
 
 
-def read_test_labels(config: Config) -> dict[str, SplitLabels]:
+def read_labels(config: Config) -> dict[str, SplitLabels]:
     """Read the labels of the test split of both domains.
 
     Raises:
@@ -140,7 +140,7 @@ def read_test_labels(config: Config) -> dict[str, SplitLabels]:
 
 def complete(
     run: Run,
-    split: str,
+    conditions: Conditions,
     test: Mapping[str, SplitLabels],
     reverse: ReverseValidation,
     requests: Requests,
@@ -151,7 +151,7 @@ def complete(
         UserError: the run was trained with another config, or it fails.
         Stopped: a signal asked for it.
     """
-    if scores.read(run.folder) is not None:
+    if scores.read(run.folder, conditions) is not None:
         resume.check_same_config(run.folder, run.config)
         return False
     train(run.config, run.folder, requests)
@@ -162,16 +162,15 @@ def complete(
         "seconds": training_seconds(run.folder),
         "parameters": float(num_parameters(stage, run.config)),
     }
+    found, reversed_scores = {}, {}
     if run.row.head:
-        found = test_run(run, split, test)
+        found = score_run(run, conditions.split, test)
         reversed_scores = reverse.scores(run.folder, stage)
-        scores.write(run.folder, Result(cost, found, reversed_scores))
-    else:
-        scores.write(run.folder, Result(cost, {}, {}))
+    scores.write(run.folder, Result(conditions, cost, found, reversed_scores))
     return True
 
 
-def test_run(
+def score_run(
     run: Run, split: str, test: Mapping[str, SplitLabels]
 ) -> dict[Key, scores.Scores]:
     """Score the checkpoints of a run that each rule chooses."""

@@ -14,6 +14,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.evaluation.calibration import best_threshold
 from au_jax.evaluation.label_free import matching_thresholds
+from au_jax.types import Config
 from au_jax.workdir.array_file import read_arrays, write_arrays
 from au_jax.workdir.validations import Answers
 
@@ -52,10 +53,24 @@ class Scores:
     """By metric: the mean over AUs in each resample."""
 
 
+class Conditions(NamedTuple):
+    """What scores depend on beside the run: others must not be mixed with them."""
+
+    split: str
+    resamples: int
+    images_per_person: int
+
+
+def conditions(config: Config) -> Conditions:
+    """Return the conditions that a comparison asks for."""
+    return Conditions(config.split, config.bootstrap, config.images_per_person)
+
+
 @dataclasses.dataclass(frozen=True)
 class Result:
     """What the file of a run holds."""
 
+    conditions: Conditions
     cost: dict[str, float]
     """"steps" and "seconds" of training, "parameters" of the networks."""
     scores: dict[Key, Scores]
@@ -122,13 +137,18 @@ def write(folder: Path, result: Result) -> None:
             for metric, array in getattr(found, kind).items():
                 arrays[f"{number}/{kind}/{metric}"] = array
     text = json.dumps(
-        {"cost": result.cost, "scores": entries, "reverse": result.reverse}
+        {
+            "conditions": result.conditions,
+            "cost": result.cost,
+            "scores": entries,
+            "reverse": result.reverse,
+        }
     )
     write_arrays(folder / FILE, {"text": np.array(text), **arrays})
 
 
-def read(folder: Path) -> Result | None:
-    """Read the result of a folder; None if it has none yet.
+def read(folder: Path, wanted: Conditions) -> Result | None:
+    """Read the result of a folder; None if it has none yet for these conditions.
 
     Raises:
         UserError: the file is damaged.
@@ -136,7 +156,8 @@ def read(folder: Path) -> Result | None:
     path, remedy = folder / FILE, "delete it and run the same command again"
     try:
         arrays: dict[str, Any] = read_arrays(path, remedy)
-        return _parsed(arrays)
+        result = _parsed(arrays)
+        return result if result.conditions == wanted else None
     except FileNotFoundError:
         return None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -154,4 +175,4 @@ def _parsed(arrays: dict[str, Any]) -> Result:
                 kinds[kind][metric] = array
         scores[Key(rule, domain, of)] = Scores(step, tuple(limits), **kinds)
     reverse = {int(step): value for step, value in text["reverse"].items()}
-    return Result(text["cost"], scores, reverse)
+    return Result(Conditions(*text["conditions"]), text["cost"], scores, reverse)

@@ -3,6 +3,7 @@
 It is small enough to be kept with a project, and the tables can be made from it again.
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,15 +33,15 @@ def summarise(config: Config, workdir: Path) -> Json:
     """
     by_row: dict[Row, dict[int, Result]] = {row: {} for row in plan.rows(config)}
     runs = {(run.row, run.seed): run for run in plan.runs(config, workdir)}
-    candidates = []
+    candidates, wanted = [], score_files.conditions(config)
     for row, found in by_row.items():
         if row.method in classical.NAMES:
-            if result := score_files.read(workdir / row.name):
+            if result := score_files.read(workdir / row.name, wanted):
                 found[0] = result
             continue
         for seed in config.seeds:
             run = runs[row, seed]
-            if result := score_files.read(run.folder):
+            if result := score_files.read(run.folder, wanted):
                 found[seed] = _with_cost_of_starts(run, result)
                 candidates += selection.candidates(run, result)
     rows = []
@@ -48,7 +49,7 @@ def summarise(config: Config, workdir: Path) -> Json:
         if found:
             rows += _row_entries(config, row, found, by_row)
     for folder in sorted((workdir / external.FOLDER).glob("*")):
-        if result := score_files.read(folder):
+        if result := score_files.read(folder, wanted):
             found = {Row(folder.name): {0: result}}
             rows += _row_entries(config, Row(folder.name), {0: result}, by_row | found)
     return {
@@ -63,10 +64,10 @@ def _with_cost_of_starts(run: Run, result: Result) -> Result:
     """Add the seconds of the runs that a run starts from."""
     cost, start = dict(result.cost), run.start
     while start is not None:
-        before = score_files.read(start.folder)
+        before = score_files.read(start.folder, result.conditions)
         cost["seconds"] += before.cost["seconds"] if before else math.nan
         start = start.start
-    return Result(cost, result.scores, result.reverse)
+    return dataclasses.replace(result, cost=cost)
 
 
 def _setting(config: Config) -> Json:

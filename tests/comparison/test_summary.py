@@ -16,6 +16,8 @@ from au_jax.types import RULES
 from au_jax.workdir.validations import Answers
 from configs import compare as compare_config
 
+CONDITIONS = scores.Conditions("test", 30, 1)
+
 
 @pytest.fixture(scope="module")
 def split_labels():
@@ -33,7 +35,9 @@ def result(split_labels: SplitLabels, seed: int, strength: float) -> Result:
             p = strength * split_labels.aus + (1 - strength) * noise
             scored = scores.score(p.astype("f4"), (0.5,) * 6, split_labels, 10)
             found[Key(rule, domain, "direct")] = scored
-    return Result({"steps": 10.0, "seconds": 2.0, "parameters": 5e5}, found, {10: 0.5})
+    return Result(
+        CONDITIONS, {"steps": 10.0, "seconds": 2.0, "parameters": 5e5}, found, {10: 0.5}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +132,7 @@ def test_a_foreign_json_is_one_line(tmp_path):
 def test_results_come_back_from_the_disk(split_labels, tmp_path):
     stored = result(split_labels, 0, 0.2)
     scores.write(tmp_path / "run", stored)
-    found = scores.read(tmp_path / "run")
+    found = scores.read(tmp_path / "run", CONDITIONS)
     assert found is not None
     assert (found.cost, found.reverse) == (stored.cost, stored.reverse)
     for key, expected in stored.scores.items():
@@ -138,11 +142,13 @@ def test_results_come_back_from_the_disk(split_labels, tmp_path):
             np.testing.assert_array_equal(
                 actual.resampled[metric], expected.resampled[metric]
             )
-    assert scores.read(tmp_path / "other") is None
+    assert scores.read(tmp_path / "other", CONDITIONS) is None
+    # Other resamples cannot be compared with these.
+    assert scores.read(tmp_path / "run", CONDITIONS._replace(resamples=31)) is None
     file = tmp_path / "run" / scores.FILE
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(UserError, match="damaged"):
-        scores.read(tmp_path / "run")
+        scores.read(tmp_path / "run", CONDITIONS)
 
 
 def test_thresholds_are_chosen_where_the_rule_says():
