@@ -84,7 +84,10 @@ def runs(config: Config, workdir: Path) -> list[Run]:
                 for run in _with_starts(config, workdir, row, seed):
                     found.setdefault(run.folder, run)
     for run in found.values():
-        config_checks.check_values(run.config)
+        try:
+            config_checks.check_values(run.config)
+        except UserError as error:
+            raise UserError(f"config.run, for {run.row.name}: {error}") from None
     return list(found.values())
 
 

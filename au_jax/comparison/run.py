@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import jax
@@ -56,14 +57,41 @@ def compare(
         Stopped: a signal asked for it; nothing is lost.
     """
     selected = select(plan.runs(config, workdir), level, task)
-    test = read_labels(config)
-    reverse = ReverseValidation(config)
+    labelled = read_labels(config)
+    alone = locked(workdir, f"comparing in {workdir}")
+    with alone if level is None else nullcontext():
+        if level is None:
+            other_rows.score_tables(config, workdir, labelled, predictions)
+            other_rows.score_classical(config, workdir, labelled, requests)
+            write_tables(config, workdir)
+        failed = complete_all(
+            config, workdir, selected, labelled, requests, with_tables=level is None
+        )
+    if failed:
+        names = ", ".join(str(folder.relative_to(workdir)) for folder in failed)
+        raise UserError(
+            f"{len(failed)} of {len(selected)} runs failed: {names}; the first:"
+            f" {next(iter(failed.values()))}"
+        )
+
+
+def complete_all(
+    config: Config,
+    workdir: Path,
+    selected: Sequence[Run],
+    labelled: Mapping[str, SplitLabels],
+    requests: Requests,
+    *,
+    with_tables: bool,
+) -> dict[Path, UserError]:
+    """Train and test runs one after the other; return the folders of those that failed.
+
+    Raises:
+        Stopped: a signal asked for it.
+    """
+    conditions, reverse = scores.conditions(config), ReverseValidation(config)
     begun = time.monotonic()
     failed: dict[Path, UserError] = {}
-    if level is None:
-        other_rows.score_tables(config, workdir, test, predictions)
-        other_rows.score_classical(config, workdir, test, requests)
-        write_tables(config, workdir)
     for number, run in enumerate(selected, start=1):
         if run.start and run.start.folder in failed:
             failed[run.folder] = failed[run.start.folder]
@@ -71,23 +99,18 @@ def compare(
         label = f"{run.row.name}, seed {run.seed}"
         LOG.info("run %d of %d: %s", number, len(selected), label)
         try:
-            if not complete(run, scores.conditions(config), test, reverse, requests):
+            if not complete(run, conditions, labelled, reverse, requests):
                 continue
         except UserError as error:
             LOG.error("%s: %s", label, error)
             failed[run.folder] = error
             continue
-        if level is None:
+        if with_tables:
             write_tables(config, workdir)
         minutes = (time.monotonic() - begun) / 60
         LOG.info("%s: done, %.0f minutes since the start", label, minutes)
         jax.clear_caches()  # each run compiles programs of its own
-    if failed:
-        names = ", ".join(str(folder.relative_to(workdir)) for folder in failed)
-        raise UserError(
-            f"{len(failed)} of {len(selected)} runs failed: {names}; the first:"
-            f" {next(iter(failed.values()))}"
-        )
+    return failed
 
 
 def select(runs: Sequence[Run], level: int | None, task: int | None) -> list[Run]:
@@ -114,8 +137,7 @@ def select(runs: Sequence[Run], level: int | None, task: int | None) -> list[Run
 
 def write_tables(config: Config, workdir: Path) -> None:
     """Write compare.json, .md, .csv and .html from the results that there are."""
-    with locked(workdir, f"comparing in {workdir}"):
-        tables.write(workdir, summary.summarise(config, workdir))
+    tables.write(workdir, summary.summarise(config, workdir))
 
 
 def read_labels(config: Config) -> dict[str, SplitLabels]:
@@ -141,7 +163,7 @@ def read_labels(config: Config) -> dict[str, SplitLabels]:
 def complete(
     run: Run,
     conditions: Conditions,
-    test: Mapping[str, SplitLabels],
+    labelled: Mapping[str, SplitLabels],
     reverse: ReverseValidation,
     requests: Requests,
 ) -> bool:
@@ -164,14 +186,14 @@ def complete(
     }
     found, reversed_scores = {}, {}
     if run.row.head:
-        found = score_run(run, conditions.split, test)
+        found = score_run(run, conditions.split, labelled)
         reversed_scores = reverse.scores(run.folder, stage)
     scores.write(run.folder, Result(conditions, cost, found, reversed_scores))
     return True
 
 
 def score_run(
-    run: Run, split: str, test: Mapping[str, SplitLabels]
+    run: Run, split: str, labelled: Mapping[str, SplitLabels]
 ) -> dict[Key, scores.Scores]:
     """Score the checkpoints of a run that each rule chooses."""
     config, stage = run.config, run.config.stages[-1]
@@ -194,7 +216,7 @@ def score_run(
                 if path not in by_path:
                     continue
                 limits = scores.choose_thresholds(rule, domain, path, validation)
-                scored = scores.score(by_path[path], limits, test[domain], step)
+                scored = scores.score(by_path[path], limits, labelled[domain], step)
                 found[Key(rule, domain, path)] = scored
     return found
 

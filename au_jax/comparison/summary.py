@@ -210,11 +210,11 @@ def _always_active(config: Config) -> Json:
 
 
 def _rounded(value: Any) -> Any:
-    """Round fractions to four decimals, which print as two of a percent."""
+    """Round fractions to five decimals: more would be noise."""
     if isinstance(value, dict):
         return {k: _rounded(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_rounded(v) for v in value]
     if isinstance(value, float):
-        return None if math.isnan(value) else round(value, 4)
+        return None if math.isnan(value) else round(value, 5)
     return value

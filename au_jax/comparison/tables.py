@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from au_jax.comparison.scores import METRICS
-from au_jax.comparison.summary import REFERENCES, Json
+from au_jax.comparison.summary import Json
 from au_jax.errors import UserError
 from au_jax.evaluation import published
 from au_jax.runtime.files import write_whole
@@ -28,9 +28,11 @@ CHOSEN_BY = {
 TABLES = {"target": "Table 1", "source": "Table 2"}
 PUBLISHED = {"target": "emotionet", "source": "bp4d"}
 ABLATION = ("a", "b", "c")
+REFERENCES = {"source_only": "source only", "adld": "ADLD"}
+"""Titles of the rows that others are compared with."""
 
 _STYLE = """
-body { font: 15px/1.4 system-ui, sans-serif; max-width: 1300px; margin: 0 auto;
+body { font: 15px/1.4 system-ui, sans-serif; max-width: 1500px; margin: 0 auto;
   padding: 1rem; color: #1c1c1c; background: #fff; }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem; font-size: .9rem;
   font-variant-numeric: tabular-nums; }
@@ -161,7 +163,7 @@ def _difference(entry: Json, reference: str) -> str:
 
 def _overview(summary: Json, rule: str, domain: str) -> Section:
     header = ["mean over AUs, %", "seeds", *METRICS.values(), "AUC, 95 %"]
-    header += [f"AUC minus {name.replace('_', ' ')}" for name in REFERENCES]
+    header += [f"AUC minus {title}" for title in REFERENCES.values()]
     header += ["steps", "seconds", "million parameters"]
     trivial = summary["always_active"][domain]
     cells = [header, ["always active", ""]]

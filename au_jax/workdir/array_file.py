@@ -16,11 +16,14 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays by name; the folder is created.
 
     Raises:
-        UserError: the disk is full.
+        UserError: the disk is full, or the folder cannot be written.
     """
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, **dict(arrays))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {path.parent}: {error.strerror}") from None
     write_whole(path, content.getvalue())
 
 
