@@ -21,7 +21,8 @@ from configs import adld, joint
 
 # Rows without a network: see `au_jax/comparison/classical.py`.
 CLASSICAL = (
-    *("landmarks_alone", "hog", "hog_centred", "hog_coral", "hog_self_training"),
+    *("landmarks_alone", "landmarks_alone_centred", "hog", "hog_centred", "hog_coral"),
+    *("hog_coral_centred", "hog_self_training", "hog_self_training_centred"),
 )
 
 

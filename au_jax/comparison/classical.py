@@ -14,14 +14,15 @@ from jaxtyping import Float, Int
 from au_jax.evaluation import baselines
 from au_jax.evaluation.baselines import Faces, Numbers, Probabilities, regress
 
-NAMES = {
+_PLAIN = {
     "landmarks_alone": "landmarks alone",
     "hog": "landmarks and HOG",
-    "hog_centred": "landmarks and HOG, centred",
     "hog_coral": "landmarks and HOG, CORAL",
     "hog_self_training": "landmarks and HOG, self-training",
 }
-"""Titles by name."""
+_CENTRED = "_centred"
+NAMES = _PLAIN | {f"{k}{_CENTRED}": f"{v}, centred" for k, v in _PLAIN.items()}
+"""Titles by name. In the centred ones, features are relative to each person's mean."""
 
 _LEAST = 4
 """Images of a person from which a mean is taken."""
@@ -46,25 +47,22 @@ def train(name: str, source: Split, target: Split) -> Detect:
         source: The training split of the source.
         target: The training split of the target.
     """
-    kind = baselines.LANDMARKS if name == "landmarks_alone" else baselines.HOG
+    method = name.removesuffix(_CENTRED)
+    kind = baselines.LANDMARKS if method == "landmarks_alone" else baselines.HOG
     features = baselines.make_numbers(kind, source.faces)
     labels = source.faces.aus, source.faces.known
-    if name == "hog_centred":
 
-        def numbers(split: Split) -> Numbers:
-            return centred(features(split.faces), split.person)
-
-    else:
-
-        def numbers(split: Split) -> Numbers:
-            return features(split.faces)
+    def numbers(split: Split) -> Numbers:
+        x = features(split.faces)
+        return centred(x, split.person) if name.endswith(_CENTRED) else x
 
     x = numbers(source)
-    if name == "hog_coral":
+    if method == "hog_coral":
         x = coloured(x, numbers(target))
-    detect = regress(x, *labels)
-    if name == "hog_self_training":
+    if method == "hog_self_training":
         detect = self_trained(x, *labels, numbers(target))
+    else:
+        detect = regress(x, *labels)
     return lambda split: detect(numbers(split))
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from au_jax.comparison import classical, reverse_validation
 from au_jax.evaluation import metrics
+from au_jax.evaluation.baselines import Faces
 
 
 def test_coloured_features_have_the_covariance_of_the_target():
@@ -53,3 +54,22 @@ def test_reverse_validation_prefers_right_answers(shifted):
     bad = reverse_validation.score(1 - right, numbers, aus, known)
     assert good > 0.9
     assert bad < 0.1
+
+
+@pytest.mark.parametrize("name", classical.NAMES)
+def test_every_detector_answers_for_the_other_domain(name):
+    def split(seed: int, shift: float) -> classical.Split:
+        rng = np.random.default_rng(seed)
+        aus = (rng.random((60, 2)) < 0.5).astype(np.float32)
+        landmarks = rng.normal(size=(60, 98)) + 2 * aus[:, :1] + shift
+        hog = rng.normal(size=(60, 4356)) + aus[:, 1:] + shift
+        faces = Faces(
+            landmarks.astype("f4"), hog.astype("f4"), aus, np.ones_like(aus, bool)
+        )
+        return classical.Split(faces, np.arange(60) // 6)
+
+    source, target = split(0, 0.0), split(1, 0.5)
+    p = classical.train(name, source, target)(target)
+    assert p.shape == (60, 2)
+    score = metrics.score(p, target.faces.aus, target.faces.known)
+    assert score.auc[0] > 0.9
