@@ -7,6 +7,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from au_jax.models.layers import conv3x3, scaled
+from au_jax.models.remat import mark_saved
 from au_jax.types import Array
 
 
@@ -47,4 +48,4 @@ class FlowDecoder(nn.Module):
 
 def _doubled(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
     b, h, w, c = x.shape
-    return jax.image.resize(x, (b, 2 * h, 2 * w, c), "bilinear")
+    return mark_saved(jax.image.resize(x, (b, 2 * h, 2 * w, c), "bilinear"))
