@@ -100,7 +100,7 @@ def _cell(
     predicted = None
     if prediction.landmarks is not None:
         predicted = np.asarray(prediction.landmarks[index])
-    picture = _face(face, np.asarray(batch["landmarks"][index]), predicted, show)
+    picture = draw(face, np.asarray(batch["landmarks"][index]), predicted, show, SIDE)
     known = np.asarray(batch["aus_known"][index])
     active = known & (np.asarray(batch["aus"][index]) > 0)
     lines = [f"true  {_names(aus, active)}" if known.any() else "no labels"]
@@ -110,16 +110,25 @@ def _cell(
     return np.concatenate([picture, *(drawing.text_line(x, SIDE) for x in lines)])
 
 
-def _face(
+def draw(
     face: UInt8[np.ndarray, "h w 3"],
     true: Float[np.ndarray, "49 2"],
     predicted: Float[np.ndarray, "49 2"] | None,
     show: drawing.Show,
+    side: int,
 ) -> UInt8[np.ndarray, "s s 3"]:
-    """The face with its true landmarks, and the predicted ones drawn over them."""
-    picture = drawing.draw_face(face, true * len(face), None, show, SIDE)
+    """Draw a face with its true landmarks, and the predicted ones over them.
+
+    Args:
+        face: RGB, a square.
+        true: x, y in units of its side.
+        predicted: Likewise; None without a landmark branch.
+        show: How to show the face.
+        side: Side of the result in pixels.
+    """
+    picture = drawing.draw_face(face, true * len(face), None, show, side)
     if predicted is not None:
-        for x, y in predicted * SIDE:
+        for x, y in predicted * side:
             centre = round(float(x) * 16), round(float(y) * 16)
             cv2.circle(picture, centre, 2 * 16, PREDICTED, -1, cv2.LINE_AA, 4)
     return picture

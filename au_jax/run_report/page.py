@@ -11,7 +11,12 @@ from au_jax.data import pipeline
 from au_jax.data.split import FaceSplit
 from au_jax.data.transforms import normalise
 from au_jax.evaluation import metrics
-from au_jax.evaluation.inference import LoadedModel, SplitPredictions, predict_split
+from au_jax.evaluation.inference import (
+    LoadedModel,
+    SplitPredictions,
+    predict_images,
+    predict_split,
+)
 from au_jax.evaluation.report import Cells, Report, note_lines, summary_cells
 from au_jax.faces import drawing
 from au_jax.run_report import maps, pictures, plots
@@ -188,6 +193,9 @@ def _inside(
     if "feature_encoder" not in model.variables.params["task"]:
         return
     count = min(POINTS, *(len(split) for split in splits.values()))
+    count -= count % model.predictor.mesh.size  # a batch is divided over the devices
+    if not count:
+        return
     batches = [
         next(
             pipeline.make_eval(
@@ -201,9 +209,13 @@ def _inside(
     ]
     image = np.stack([np.asarray(batch["image"]) for batch in batches])
     found = maps.compute(model.stage, config, model.variables, normalise(image))
+    predicted = [
+        predict_images(model.predictor, model.variables, images) for images in image
+    ]
     yield "<h2>Inside the networks</h2>"
     yield (
-        "<p>Maps are means of absolute values over channels. X has the background of"
+        "<p>True landmarks are joined by green lines; predicted ones are orange."
+        " Maps are means of absolute values over channels. X has the background of"
         " its row's domain and the landmarks of the other domain's image at the same"
         " place of the table.</p><table class='pictures'><tr>"
     )
@@ -212,8 +224,17 @@ def _inside(
     for d, domain in enumerate(DOMAINS):
         show = drawing.choose(faces, config.data[domain])
         for index in np.linspace(0, count - 1, FACES + 2).astype(int)[1:-1].tolist():
-            landmarks = np.asarray(batches[d]["landmarks"][index]) * config.data.crop
-            drawn = pictures.row(image[d, index], landmarks, found, d, index, show)
+            landmarks = np.asarray(batches[d]["landmarks"][index])
+            answer = predicted[d].landmarks
+            drawn = pictures.row(
+                image[d, index],
+                landmarks,
+                None if answer is None else np.asarray(answer[index]),
+                found,
+                d,
+                index,
+                show,
+            )
             cells = (pictures.as_html(picture, domain) for picture in drawn)
             yield "<tr>" + "".join(f'<td class="picture">{c}</td>' for c in cells)
     yield "</table><h3>Mean features, projected to their two principal components</h3>"

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from au_jax.evaluation import faces_png
 from au_jax.faces import drawing
 from au_jax.run_report.maps import Maps
 
@@ -31,6 +32,7 @@ def titles(maps: Maps) -> list[str]:
 def row(
     image: UInt8[np.ndarray, "h h 3"],
     landmarks: Float[np.ndarray, "49 2"],
+    predicted: Float[np.ndarray, "49 2"] | None,
     maps: Maps,
     domain: int,
     index: int,
@@ -40,13 +42,14 @@ def row(
 
     Args:
         image: RGB.
-        landmarks: In pixels of the image.
+        landmarks: In units of the image side.
+        predicted: Likewise; None without a landmark branch.
         maps: The maps of all images.
         domain: 0 for the source, 1 for the target.
         index: The image's place in its domain.
         show: How to show faces.
     """
-    pictures = [drawing.draw_face(image, landmarks, None, show, SIDE)]
+    pictures = [faces_png.draw(image, landmarks, predicted, show, SIDE)]
     hidden = np.full((SIDE, SIDE, 3), drawing.EMPTY, np.uint8)
     if maps.attention is not None:
         pictures.append(coloured(maps.attention[domain, index]))

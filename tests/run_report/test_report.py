@@ -86,9 +86,9 @@ def test_recombined_maps_have_this_background_and_the_other_attention(computed):
 def test_hidden_faces_show_no_features(computed):
     _, _, images, found = computed
     face = np.rint(127.5 * (images[0, 0] + 1)).astype(np.uint8)
-    landmarks = np.full((49, 2), 60, np.float32)
-    hidden = pictures.row(face, landmarks, found, 0, 0, "none")
-    shown = pictures.row(face, landmarks, found, 0, 0, "show")
+    landmarks = np.full((49, 2), 0.5, np.float32)
+    hidden = pictures.row(face, landmarks, landmarks, found, 0, 0, "none")
+    shown = pictures.row(face, landmarks, landmarks, found, 0, 0, "show")
     assert len(hidden) == len(shown) == len(pictures.titles(found))
     for picture in hidden[2:]:
         assert len(np.unique(picture)) == 1
