@@ -22,7 +22,7 @@ from au_jax.faces import drawing
 from au_jax.run_report import maps, pictures, plots
 from au_jax.runtime.files import write_whole
 from au_jax.stages import STAGES
-from au_jax.types import DOMAINS, Config, Variables
+from au_jax.types import DOMAINS, Config, EvalBatch, Variables
 from au_jax.workdir import validations
 from au_jax.workdir.best_networks import best_networks
 from au_jax.workdir.initial_networks import find_origin
@@ -196,22 +196,9 @@ def _inside(
     count -= count % model.predictor.mesh.size  # a batch is divided over the devices
     if not count:
         return
-    batches = [
-        next(
-            pipeline.make_eval(
-                split,
-                crop=config.data.crop,
-                batch_size=count,
-                indices=np.linspace(0, len(split) - 1, count).astype(int).tolist(),
-            )
-        )
-        for split in (splits[domain] for domain in DOMAINS)
-    ]
+    batches = [_spread(splits[domain], config.data.crop, count) for domain in DOMAINS]
     image = np.stack([np.asarray(batch["image"]) for batch in batches])
     found = maps.compute(model.stage, config, model.variables, normalise(image))
-    predicted = [
-        predict_images(model.predictor, model.variables, images) for images in image
-    ]
     yield "<h2>Inside the networks</h2>"
     yield (
         "<p>True landmarks are joined by green lines; predicted ones are orange."
@@ -223,18 +210,12 @@ def _inside(
     yield "</tr>"
     for d, domain in enumerate(DOMAINS):
         show = drawing.choose(faces, config.data[domain])
+        predicted = predict_images(model.predictor, model.variables, image[d]).landmarks
         for index in np.linspace(0, count - 1, FACES + 2).astype(int)[1:-1].tolist():
-            landmarks = np.asarray(batches[d]["landmarks"][index])
-            answer = predicted[d].landmarks
-            drawn = pictures.row(
-                image[d, index],
-                landmarks,
-                None if answer is None else np.asarray(answer[index]),
-                found,
-                d,
-                index,
-                show,
-            )
+            true = np.asarray(batches[d]["landmarks"][index])
+            answer = None if predicted is None else np.asarray(predicted[index])
+            face = image[d, index]
+            drawn = pictures.row(face, true, answer, found, d, index, show)
             cells = (pictures.as_html(picture, domain) for picture in drawn)
             yield "<tr>" + "".join(f'<td class="picture">{c}</td>' for c in cells)
     yield "</table><h3>Mean features, projected to their two principal components</h3>"
@@ -244,6 +225,13 @@ def _inside(
         first = maps.compute(stage, config, variables, normalise(image))
         panels = {f"before, after {stage}": projected(first), **panels}
     yield plots.scatter(panels)
+
+
+def _spread(split: FaceSplit, crop: int, count: int) -> EvalBatch:
+    """Read images that are spread over a split, as one batch."""
+    indices = np.linspace(0, len(split) - 1, count).astype(int).tolist()
+    (batch,) = pipeline.make_eval(split, crop=crop, batch_size=count, indices=indices)
+    return batch
 
 
 def projected(found: maps.Maps) -> dict[str, np.ndarray]:
