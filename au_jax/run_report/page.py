@@ -190,7 +190,7 @@ def _inside(
     faces: str | None,
 ) -> Iterator[str]:
     """Yield pictures of the feature maps, and projections before and after."""
-    if "feature_encoder" not in model.variables.params["task"]:
+    if "feature_encoder" not in model.variables.params.get("task", {}):
         return
     count = min(POINTS, *(len(split) for split in splits.values()))
     count -= count % model.predictor.mesh.size  # a batch is divided over the devices
