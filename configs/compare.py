@@ -31,7 +31,7 @@ def get_config(variant: str = "") -> joint.Config:
     config: joint.Config = ConfigDict()
     config.methods = (
         *CLASSICAL,
-        *("source_only_from_scratch", "source_only"),
+        *("source_only_from_scratch", "source_only", "source_only_longer"),
         *("dann", "adda", "t2net", "drit"),
         *("adabn", "coral", "mmd", "entropy", "mean_teacher"),
         *("fab_net_probe", "fab_net", "tae_probe", "tae", "clp_probe", "clp"),
@@ -116,6 +116,10 @@ def _recipes() -> joint.Config:
             "source only, from scratch", "", "supervised"
         ),
         "source_only": _recipe("source only", "stage_1", "supervised"),
+        # The floor of the methods that start from `source_only`.
+        "source_only_longer": _recipe(
+            "source only, twice the steps", "source_only", "supervised"
+        ),
         "adda": _recipe("ADDA", "source_only", "adda"),
         "adabn": _recipe("AdaBN", "source_only", "adabn"),
         "mean_teacher": _recipe("mean teacher", "source_only", "mean_teacher"),
