@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from au_jax.benchmarking import operations, workload
 from au_jax.models import convolution
@@ -41,6 +42,7 @@ def test_a_product_inside_jit_and_a_strided_convolution() -> None:
     assert operations.count(gradient, x) == 2 * forward
 
 
+@pytest.mark.slow
 def test_a_joint_step_of_the_paper_needs_75_gflop_per_pair() -> None:
     # A direct translation of the method needs 80. Here, what feeds no loss only runs
     # forward. Far less than 75 would mean that a part of the step is missing.

@@ -38,6 +38,7 @@ def _check(people):
     assert share >= 0.8
 
 
+@pytest.mark.slow
 def test_dlib_finds_the_faces_and_their_points():
     _check(25)
 

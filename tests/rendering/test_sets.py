@@ -50,6 +50,7 @@ def test_no_person_is_in_two_splits():
         assert len(numbers) == len(set(numbers)) == sum(plan.people.values())
 
 
+@pytest.mark.slow
 def test_seed_and_number_of_processes(rendered, tmp_path):
     sets.render("faces_lab", tmp_path / "b", seed=0, size=SIZE, processes=2)
     assert _files(rendered / "faces_lab") == _files(tmp_path / "b" / "faces_lab")
