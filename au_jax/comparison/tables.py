@@ -56,11 +56,15 @@ class Section(NamedTuple):
 
 
 def write(folder: Path, summary: Json) -> None:
-    """Write compare.json, compare.md, compare.csv and compare.html.
+    """Write compare.json, .md, .csv and .html; the folder is created.
 
     Raises:
-        UserError: the disk is full.
+        UserError: the disk is full, or the folder cannot be written.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from None
     text = json.dumps(summary, separators=(",", ":"))
     text = text.replace('{"method"', '\n{"method"')  # a line per row
     write_whole(folder / f"{NAME}.json", text + "\n")

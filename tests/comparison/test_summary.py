@@ -103,7 +103,8 @@ def whole(entries):
 
 
 def test_tables_show_the_numbers(whole, tmp_path):
-    tables.write(tmp_path, whole)
+    tables.write(tmp_path / "new", whole)
+    tmp_path /= "new"
     stored = tables.read_summary(tmp_path / "compare.json")
     assert stored == json.loads(json.dumps(whole))
     mean = whole["rows"][1]["scores"]["label_free"]["target"]["f1"]["mean"]
