@@ -125,9 +125,9 @@ def sections(summary: Json) -> Iterator[Section]:
     yield from _label_free(summary)
 
 
-def percent(value: float | None, digits: int = 1) -> str:
+def percent(value: float | None) -> str:
     """Return a fraction in percent; "-" for none."""
-    return "-" if value is None else f"{100 * value:.{digits}f}"
+    return "-" if value is None else f"{100 * value:.1f}"
 
 
 def row_name(row: Json) -> str:
@@ -188,10 +188,9 @@ def _overview(summary: Json, rule: str, domain: str) -> Section:
 
 def _per_au(summary: Json, rule: str, domain: str, metric: str) -> Section:
     aus = summary["setting"]["aus"]
-    header = [f"{METRICS[metric]}, %", "seeds", *(f"AU{au:02d}" for au in aus)]
-    cells = [[*header, "mean", "95 %"]]
-    is_f1 = metric == "f1"
-    if is_f1 and sorted(aus) == list(published.AUS):
+    columns = [f"AU{au:02d}" for au in aus]
+    cells = [[f"{METRICS[metric]}, %", "seeds", *columns, "mean", "95 %"]]
+    if metric == "f1" and sorted(aus) == list(published.AUS):
         for method, values in published.F1[PUBLISHED[domain]].items():
             by_au = dict(zip(published.AUS, values, strict=False))
             line = [f"{method}, published", "", *(f"{by_au[au]:.1f}" for au in aus)]
@@ -205,7 +204,7 @@ def _per_au(summary: Json, rule: str, domain: str, metric: str) -> Section:
         line += [percent(value) for value in entry["aus"]]
         cells.append([*line, _mean(entry), _interval(entry["interval"])])
     name = f"{TABLES[domain]}, {METRICS[metric]}: {_where(summary, rule, domain)}"
-    return Section(name, cells, detail=not is_f1)
+    return Section(name, cells, detail=metric != "f1")
 
 
 def _ablation(summary: Json, rule: str) -> Iterator[Section]:
@@ -214,23 +213,20 @@ def _ablation(summary: Json, rule: str) -> Iterator[Section]:
         for model, (f1, accuracy) in published.ABLATION.items():
             line = [f"{model}, published", "", f"{f1:.1f}", f"{accuracy:.1f}", ""]
             cells.append(line)
-    known = len(cells)
+    ours = []
     for row, scores in _rows(summary, rule, "target"):
         if row["method"] in ABLATION:
             values = [_mean(scores[m]) for m in ("f1", "accuracy", "auc")]
-            cells.append([row_name(row), str(len(row["seeds"])), *values])
-    if len(cells) > known:
+            ours.append([row_name(row), str(len(row["seeds"])), *values])
+    if ours:
+        cells += ours
         yield Section(f"Table 3, ablation: {_where(summary, rule, 'target')}", cells)
 
 
 def _label_free(summary: Json) -> Iterator[Section]:
-    lines = summary["label_free"]
-    if not lines:
-        return
     header = ["score", "checkpoints", "runs", "rank correlation with the target's AUC"]
-    header += ["regret within a run", "regret over all runs"]
-    cells = [header]
-    for line in lines:
+    cells = [[*header, "regret within a run", "regret over all runs"]]
+    for line in summary["label_free"]:
         correlation = line["rank_correlation"]
         cells.append(
             [
@@ -241,7 +237,8 @@ def _label_free(summary: Json) -> Iterator[Section]:
                 percent(line["regret_over_runs"]),
             ]
         )
-    yield Section("Choosing without labels: points of AUC on the target", cells)
+    if len(cells) > 1:
+        yield Section("Choosing without labels: points of AUC on the target", cells)
 
 
 def to_markdown(summary: Json) -> str:
