@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any, NamedTuple
 from au_jax.comparison.scores import METRICS
 from au_jax.comparison.summary import Json
 from au_jax.errors import UserError
-from au_jax.evaluation import published
+from au_jax.evaluation import published, report
+from au_jax.evaluation.tables import markdown
 from au_jax.runtime.files import write_whole
 from au_jax.types import DOMAINS, RULES
 from au_jax.workdir.json_file import read_json
@@ -28,7 +30,7 @@ CHOSEN_BY = {
 TABLES = {"target": "Table 1", "source": "Table 2"}
 PUBLISHED = {"target": "emotionet", "source": "bp4d"}
 ABLATION = ("a", "b", "c")
-REFERENCES = {"source_only": "source only", "adld": "ADLD"}
+REFERENCE_TITLES = {"source_only": "source only", "adld": "ADLD"}
 """Titles of the rows that others are compared with."""
 
 _STYLE = """
@@ -127,7 +129,7 @@ def sections(summary: Json) -> Iterator[Section]:
 
 def percent(value: float | None) -> str:
     """Return a fraction in percent; "-" for none."""
-    return "-" if value is None else f"{100 * value:.1f}"
+    return report.percent(math.nan if value is None else value)
 
 
 def row_name(row: Json) -> str:
@@ -167,7 +169,7 @@ def _difference(entry: Json, reference: str) -> str:
 
 def _overview(summary: Json, rule: str, domain: str) -> Section:
     header = ["mean over AUs, %", "seeds", *METRICS.values(), "AUC, 95 %"]
-    header += [f"AUC minus {title}" for title in REFERENCES.values()]
+    header += [f"AUC minus {title}" for title in REFERENCE_TITLES.values()]
     header += ["steps", "seconds", "million parameters"]
     trivial = summary["always_active"][domain]
     cells = [header, ["always active", ""]]
@@ -178,7 +180,7 @@ def _overview(summary: Json, rule: str, domain: str) -> Section:
         line = [row_name(row), str(len(row["seeds"]) or "")]
         line += [_mean(scores[metric]) for metric in METRICS]
         line.append(_interval(auc["interval"]))
-        line += [_difference(auc, name) for name in REFERENCES]
+        line += [_difference(auc, name) for name in REFERENCE_TITLES]
         line.append(f"{cost['steps']:.0f}" if "steps" in cost else "")
         line.append(f"{cost['seconds']:.0f}" if "seconds" in cost else "")
         line.append(f"{cost['parameters'] / 1e6:.2f}" if "parameters" in cost else "")
@@ -246,9 +248,7 @@ def to_markdown(summary: Json) -> str:
     lines = [f"# {heading(summary)}", "", *(f"- {note}" for note in notes(summary))]
     for section in sections(summary):
         lines += ["", f"## {section.title}", ""]
-        header, *rows = section.cells
-        rule = ["---", *["---:"] * (len(header) - 1)]
-        lines += ["| " + " | ".join(row) + " |" for row in (header, rule, *rows)]
+        lines += markdown(section.cells)
     return "\n".join(lines) + "\n"
 
 

@@ -31,13 +31,13 @@ def to_markdown(evaluation: Report) -> str:
     for model in evaluation.models:
         for path in model.paths:
             lines += ["", f"## {report.title(model, path)}", ""]
-            lines += _markdown(report.path_cells(model, path))
+            lines += markdown(report.path_cells(model, path))
     if landmarks := report.landmark_lines(evaluation):
         lines += ["", "## Landmarks", "", *(f"- {line}" for line in landmarks)]
     if evaluation.models:
-        lines += ["", "## Summary", "", *_markdown(report.summary_cells(evaluation))]
+        lines += ["", "## Summary", "", *markdown(report.summary_cells(evaluation))]
     for title, cells in _published(evaluation):
-        lines += ["", f"## {title}", "", *_markdown(cells)]
+        lines += ["", f"## {title}", "", *markdown(cells)]
     return "\n".join(lines) + "\n"
 
 
@@ -69,7 +69,8 @@ def _table(title: str, cells: Cells, **style: Any) -> Table:
     return table
 
 
-def _markdown(cells: Cells) -> list[str]:
+def markdown(cells: Cells) -> list[str]:
+    """Return the lines of a table; the first row is its header."""
     header, *rows = cells
     rule = ["---", *["---:"] * (len(header) - 1)]
     return [_markdown_row(row) for row in (header, rule, *rows)]

@@ -88,6 +88,8 @@ def test_classical_rows_have_no_runs():
     ("change", "message"),
     [
         ({"methods": ("dan",)}, "'dan' is not known; did you mean"),
+        ({"methods": ("stage_1",)}, "'stage_1' is not known"),
+        ({"methods": ("fab_net_embedding",)}, "'fab_net_embedding' is not known"),
         ({"methods": ("c", "c")}, "must name each row once"),
         ({"heads": ("mesh",)}, "it takes: grid, global"),
         ({"seeds": (1, 1)}, "must be different numbers"),
