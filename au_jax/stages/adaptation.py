@@ -14,12 +14,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from au_jax.models import remat
 from au_jax.models.layers import scaled
-from au_jax.stages import accumulation, losses, single_branch
+from au_jax.stages import descent, losses, single_branch
 from au_jax.stages.forward import fold, unfold
 from au_jax.stages.networks import apply_and_update_stats, init_network, make_networks
-from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
+from au_jax.stages.state import Optimizers, TrainStep
 from au_jax.types import (
     DOMAINS,
     Array,
@@ -87,8 +86,8 @@ def make_train_step(
     """
     networks, weights = make_networks(config), {"au": 1.0, **weights}
 
-    def forward(
-        params: Params, stats: Params, batch: Batch, step: Array
+    def loss(
+        params: Params, stats: Params, batch: Batch, progress: Array
     ) -> tuple[Array, tuple[Params, Terms]]:
         stats, x = dict(stats), fold(batch["image"])
         outputs = []
@@ -98,31 +97,11 @@ def make_train_step(
             outputs.append(unfold(x))
         features, logits = outputs
         source = losses.au(logits[0], batch["aus"][0], batch["aus_known"][0], au_weight)
-        seen = Outputs(features, losses.f32(logits), step / num_steps)
+        seen = Outputs(features, losses.f32(logits), progress)
         terms = {"au": source, **method_terms(params, seen)}
         return losses.total(terms, weights), (stats, terms)
 
-    loss_and_gradients = jax.value_and_grad(
-        remat.rematerialise(forward, config.model.remat), has_aux=True
-    )
-
-    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
-        def on_microbatch(
-            stats: Params, microbatch: Batch
-        ) -> tuple[Params, tuple[Terms, Params]]:
-            (total, (stats, terms)), gradients = loss_and_gradients(
-                state.params, stats, microbatch, state.step
-            )
-            return stats, ({"total": total, **terms}, gradients)
-
-        stats, (terms, gradients) = accumulation.mean_over_microbatches(
-            on_microbatch, state.batch_stats["task"], batch, config.accumulation
-        )
-        state = state.apply_gradients(optimizers, gradients)
-        state = state.replace(step=state.step + 1, batch_stats={"task": stats})
-        return state, terms | gradient_norms(gradients)
-
-    return train_step
+    return descent.make_train_step(config, optimizers, num_steps, loss)
 
 
 def make_predict(config: Config) -> PredictFn:

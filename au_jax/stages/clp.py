@@ -16,7 +16,7 @@ from jax.lax import stop_gradient as sg
 from jaxtyping import Float, Int
 
 from au_jax.models.layers import scaled
-from au_jax.stages import embedding, losses
+from au_jax.stages import descent, embedding, losses
 from au_jax.stages.embedding import FRAME, Players, make_predict
 from au_jax.stages.mean_teacher import vary
 from au_jax.stages.state import Optimizers, TrainState, TrainStep
@@ -170,7 +170,7 @@ def make_train_step(
         return total, (players.stats | {"memory": new}, terms)
 
     momentum = config.clp.momentum
-    learn = embedding.make_train_step(config, optimizers, num_steps, loss)
+    learn = descent.make_train_step(config, optimizers, num_steps, loss)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
         state, terms = learn(state, batch)

@@ -5,32 +5,23 @@ themselves, and are judged by what follows: the stage `linear_probe`, or `superv
 from their E_f.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float
 
-from au_jax.models import remat
 from au_jax.models.face_embedder import FaceEmbedder
 from au_jax.models.layers import scaled
-from au_jax.stages import accumulation
 from au_jax.stages.networks import (
     apply_and_update_stats,
     init_network,
     make_networks,
 )
-from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
 from au_jax.types import (
     Array,
-    Batch,
     Config,
     Params,
     PredictFn,
     Prediction,
-    Terms,
     Variables,
 )
 
@@ -75,40 +66,6 @@ def init(config: Config, key: jax.Array, modules: Modules, *embedded: str) -> Va
             x = jnp.zeros((1, f, f, c))
         params[name], stats[name] = init_network(module, k, x)
     return Variables({"task": params}, {"task": stats})
-
-
-Loss = Callable[[dict[str, Params], Params, Batch, Float[Array, ""]], tuple[Array, Any]]
-"""`(parameters, running statistics, clips, progress) -> (total, (statistics, terms))`.
-
-The parameters are by group, the statistics are those of the group "task".
-"""
-
-
-def make_train_step(
-    config: Config, optimizers: Optimizers, num_steps: int, loss: Loss
-) -> TrainStep:
-    """Return a step on a loss of clips, whose terms it returns."""
-    loss_and_gradients = jax.value_and_grad(
-        remat.rematerialise(loss, config.model.remat), has_aux=True
-    )
-
-    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
-        def on_microbatch(
-            stats: Params, microbatch: Batch
-        ) -> tuple[Params, tuple[Terms, Params]]:
-            (total, (stats, terms)), gradients = loss_and_gradients(
-                state.params, stats, microbatch, state.step / num_steps
-            )
-            return stats, ({"total": total, **terms}, gradients)
-
-        stats, (terms, gradients) = accumulation.mean_over_microbatches(
-            on_microbatch, state.batch_stats["task"], batch, config.accumulation
-        )
-        state = state.apply_gradients(optimizers, gradients)
-        state = state.replace(step=state.step + 1, batch_stats={"task": stats})
-        return state, terms | gradient_norms(gradients)
-
-    return train_step
 
 
 class Players:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from au_jax.models.flow_decoder import FlowDecoder
-from au_jax.stages import embedding, losses
+from au_jax.stages import descent, embedding, losses
 from au_jax.stages.embedding import FRAME, Modules, Players, make_predict
 from au_jax.stages.forward import fold, unfold
 from au_jax.stages.state import Optimizers, TrainStep
@@ -58,4 +58,4 @@ def make_train_step(
         value = curriculum(errors, progress)
         return value, (players.stats, {"reconstruction": value})
 
-    return embedding.make_train_step(config, optimizers, num_steps, loss)
+    return descent.make_train_step(config, optimizers, num_steps, loss)

@@ -28,6 +28,7 @@ def make_train_step(
     return single_branch.make_train_step(
         config,
         optimizers,
+        num_steps,
         "landmark_detector",
         "landmark_regression",
         lambda points, batch: losses.landmark_regression(points, batch["landmarks"][0]),

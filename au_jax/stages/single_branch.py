@@ -10,16 +10,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from au_jax.models import remat
 from au_jax.models.layers import scaled
-from au_jax.stages import accumulation
+from au_jax.stages import descent
 from au_jax.stages.networks import (
     apply_and_update_stats,
     infer,
     init_network,
     make_networks,
 )
-from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
+from au_jax.stages.state import Optimizers, TrainStep
 from au_jax.types import Array, Batch, Config, Params, Terms, Variables
 
 
@@ -40,6 +39,7 @@ def init(config: Config, key: jax.Array, branch: str) -> Variables:
 def make_train_step(
     config: Config,
     optimizers: Optimizers,
+    num_steps: int,
     branch: str,
     term: str,
     loss: Callable[[Array, Batch], Array],
@@ -49,42 +49,24 @@ def make_train_step(
     Args:
         config: The experiment.
         optimizers: One per parameter group; only "task" is used.
+        num_steps: Steps of the stage.
         branch: The network behind E_f.
         term: The name of the loss in the logs.
         loss: `(output of the branch, batch) -> loss`.
     """
     networks = make_networks(config)
 
-    def forward(
-        params: dict[str, Params], stats: Params, batch: Batch
-    ) -> tuple[Array, Params]:
+    def of_batch(
+        params: dict[str, Params], stats: Params, batch: Batch, progress: Array
+    ) -> tuple[Array, tuple[Params, Terms]]:
         stats, x = dict(stats), batch["image"][0]
         for name in ("feature_encoder", branch):
             module = getattr(networks, name)
             x = apply_and_update_stats(module, params["task"][name], stats, name, x)
-        return loss(x, batch), stats
+        value = loss(x, batch)
+        return value, (stats, {term: value})
 
-    loss_and_gradients = jax.value_and_grad(
-        remat.rematerialise(forward, config.model.remat), has_aux=True
-    )
-
-    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
-        def on_microbatch(
-            stats: Params, microbatch: Batch
-        ) -> tuple[Params, tuple[Array, Params]]:
-            (value, stats), gradients = loss_and_gradients(
-                state.params, stats, microbatch
-            )
-            return stats, (value, gradients)
-
-        stats, (value, gradients) = accumulation.mean_over_microbatches(
-            on_microbatch, state.batch_stats["task"], batch, config.accumulation
-        )
-        state = state.apply_gradients(optimizers, gradients)
-        state = state.replace(step=state.step + 1, batch_stats={"task": stats})
-        return state, {"total": value, term: value} | gradient_norms(gradients)
-
-    return train_step
+    return descent.make_train_step(config, optimizers, num_steps, of_batch)
 
 
 def make_infer(

@@ -33,6 +33,7 @@ def make_train_step(
     return single_branch.make_train_step(
         config,
         optimizers,
+        num_steps,
         "au_detector",
         "au",
         lambda logits, batch: losses.au(

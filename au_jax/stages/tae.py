@@ -13,7 +13,7 @@ from jax.lax import stop_gradient as sg
 from jaxtyping import Float
 
 from au_jax.models.flow_decoder import FlowDecoder
-from au_jax.stages import embedding, losses
+from au_jax.stages import descent, embedding, losses
 from au_jax.stages.embedding import Modules, Players, make_predict
 from au_jax.stages.fab_net import domains
 from au_jax.stages.forward import fold, unfold
@@ -66,7 +66,7 @@ def make_train_step(
         terms = _terms(players, losses.f32(batch["image"]), progress)
         return losses.total(terms, weights), (players.stats, terms)
 
-    return embedding.make_train_step(config, optimizers, num_steps, loss)
+    return descent.make_train_step(config, optimizers, num_steps, loss)
 
 
 def _terms(

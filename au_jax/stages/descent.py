@@ -1,0 +1,46 @@
+"""The step of the stages that descend one loss, without a game."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jaxtyping import Float
+
+from au_jax.models import remat
+from au_jax.stages import accumulation
+from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
+from au_jax.types import Array, Batch, Config, Params, Terms
+
+Loss = Callable[[dict[str, Params], Params, Batch, Float[Array, ""]], tuple[Array, Any]]
+"""`(parameters, running statistics, batch, progress) -> (total, (statistics, terms))`.
+
+The parameters are by group, the statistics are those of the group "task". Progress is
+the share of the stage's steps that are done.
+"""
+
+
+def make_train_step(
+    config: Config, optimizers: Optimizers, num_steps: int, loss: Loss
+) -> TrainStep:
+    """Return a step on a loss, for every group of parameters."""
+    loss_and_gradients = jax.value_and_grad(
+        remat.rematerialise(loss, config.model.remat), has_aux=True
+    )
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
+        def on_microbatch(
+            stats: Params, microbatch: Batch
+        ) -> tuple[Params, tuple[Terms, Params]]:
+            (total, (stats, terms)), gradients = loss_and_gradients(
+                state.params, stats, microbatch, state.step / num_steps
+            )
+            return stats, ({"total": total, **terms}, gradients)
+
+        stats, (terms, gradients) = accumulation.mean_over_microbatches(
+            on_microbatch, state.batch_stats["task"], batch, config.accumulation
+        )
+        state = state.apply_gradients(optimizers, gradients)
+        state = state.replace(step=state.step + 1, batch_stats={"task": stats})
+        return state, terms | gradient_norms(gradients)
+
+    return train_step
