@@ -14,6 +14,7 @@ from au_jax.comparison.summary import Json
 from au_jax.errors import UserError
 from au_jax.evaluation import published, report
 from au_jax.evaluation.tables import markdown
+from au_jax.runtime import html
 from au_jax.runtime.files import write_whole
 from au_jax.types import DOMAINS, RULES
 from au_jax.workdir.json_file import read_json
@@ -265,19 +266,9 @@ def to_html(summary: Json) -> str:
     for section in sections(summary):
         opened = "" if section.detail else " open"
         parts.append(f"<details{opened}><summary>{escape(section.title)}</summary>")
-        parts += [*_html_table(section.cells), "</details>"]
+        header, *rows = section.cells
+        parts.append(f'<div class="wide">{html.table(header, rows)}</div></details>')
     return "\n".join([*parts, "</body></html>"]) + "\n"
-
-
-def _html_table(cells: Sequence[Sequence[str]]) -> Iterator[str]:
-    header, *rows = cells
-    yield '<div class="wide"><table><thead><tr>'
-    yield "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-    yield "</tr></thead><tbody>"
-    for name, *values in rows:
-        tail = "".join(f"<td>{escape(value)}</td>" for value in values)
-        yield f'<tr><th scope="row">{escape(name)}</th>{tail}</tr>'
-    yield "</tbody></table></div>"
 
 
 def to_csv(summary: Json) -> str:

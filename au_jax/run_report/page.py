@@ -20,6 +20,7 @@ from au_jax.evaluation.inference import (
 from au_jax.evaluation.report import Cells, Report, note_lines, summary_cells
 from au_jax.faces import drawing
 from au_jax.run_report import maps, pictures, plots
+from au_jax.runtime import html
 from au_jax.runtime.files import write_whole
 from au_jax.stages import STAGES
 from au_jax.types import DOMAINS, Config, EvalBatch, Variables
@@ -83,19 +84,9 @@ def write(
 
 
 def table(cells: Cells) -> str:
-    """Return a table; the first row is its header."""
+    """Return a table that scrolls if it is wide; the first row is its header."""
     header, *rows = cells
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-    body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    return f'<div class="wide">{html.table(header, rows)}</div>'
 
 
 def _training(config: Config, workdir: Path) -> Iterator[str]:

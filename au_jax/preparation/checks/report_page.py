@@ -5,7 +5,7 @@ with a keyboard, by a screen reader and in black and white.
 """
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from au_jax.preparation.checks.dataset import Prepared
 from au_jax.preparation.checks.findings import Finding
 from au_jax.preparation.checks.statistics import SplitStatistics
 from au_jax.raw.folder_table import path_problem
+from au_jax.runtime.html import table
 
 SAMPLE = 24  # faces shown per split
 LISTED = 200  # rejected files listed per reason
@@ -64,18 +65,6 @@ def page(
         "</main></body></html>\n",
     ]
     return "\n".join(parts)
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table whose first column names its rows."""
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-    body = "\n".join(
-        f'<tr><th scope="row">{escape(str(row[0]))}</th>'
-        + "".join(f"<td>{escape(str(cell))}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _findings(results: Sequence[Finding]) -> Iterator[str]:
