@@ -99,5 +99,10 @@ class Prediction(NamedTuple):
     """Coordinates x, y in units of the crop side; None without a landmark branch."""
 
 
-PredictFn = Callable[[Variables, Array], Prediction]
-"""`(variables, image) -> prediction`; `image` is (b, h, w, 3) in -1..1."""
+PredictFn = Callable[[Variables, Array, Array], Prediction]
+"""`(variables, image, landmarks) -> prediction`.
+
+`image` is (b, h, w, 3) in -1..1; `landmarks`, (b, 49, 2) in units of the crop side, are
+those that the image was aligned by. Only an AU head with the pooling "landmarks" uses
+them.
+"""

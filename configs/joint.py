@@ -198,7 +198,7 @@ def _model() -> Config:
     # "both", one rotation of both sides.
     model.projector = "identity_init"
     # The AU branches average their maps to one cell ("global", ADLD), or to 8 x 8 cells
-    # ("grid").
+    # ("grid"); or they see patches about the landmarks, and these ("landmarks").
     model.au_pooling = "global"
     model.dtype = "float32"  # or "bfloat16": the arithmetic of the networks
     # Compute norms and activations again for gradients: less memory, more time.

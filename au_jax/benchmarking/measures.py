@@ -12,6 +12,7 @@ from au_jax.benchmarking import kernels, operations, timing, workload
 from au_jax.data import pipeline
 from au_jax.data.split import FaceSplit
 from au_jax.evaluation import inference
+from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.runtime import devices
 from au_jax.stages import STAGES
 from au_jax.training.step import compile_train_step
@@ -59,12 +60,13 @@ def measure_prediction(stage: str, config: Config, repeats: int) -> dict[str, An
     size, crop = config.eval.batch_size, config.data.crop
     shape = (size, crop, crop, 3)
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    image = devices.place_images(mesh, pixels)
+    points = np.full((size, NUM_LANDMARKS, 2), 0.5, np.float32)
+    faces = devices.divide(mesh, pixels), devices.divide(mesh, points)
     function = inference.make_predictor(stage, config, mesh).predict
-    operation_count = operations.count(function, variables, image)
+    operation_count = operations.count(function, variables, *faces)
 
     def run_batch() -> Any:
-        return function(variables, image)
+        return function(variables, *faces)
 
     first = timing.time_call(run_batch)
     rates = _rates(run_batch, repeats, size, operation_count)

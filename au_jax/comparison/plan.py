@@ -3,11 +3,13 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 from ml_collections import ConfigDict
 
 from au_jax.comparison import classical
 from au_jax.errors import UserError
+from au_jax.models.au_detector import Pooling
 from au_jax.runtime.command_line import flatten
 from au_jax.runtime.config_files import did_you_mean
 from au_jax.training import config_checks
@@ -21,7 +23,7 @@ class Row:
     method: str
     """The name of a recipe, or of a classical detector."""
     head: str = ""
-    """"global" or "grid"; "" for networks without an AU head, and without networks."""
+    """The pooling of the AU head; "" for rows without networks, or without a head."""
     change: str = ""
     """A changed key of the sweep, such as "loss.landmark=0.3"."""
 
@@ -160,7 +162,7 @@ def _check(config: Config) -> None:
         raise UserError("this config compares nothing; give --config=compare:demo")
     # Networks without an AU head have no row: others start from them.
     methods = [name for name, recipe in config.recipes.items() if not recipe.headless]
-    known = {"methods": [*classical.NAMES, *methods], "heads": ["grid", "global"]}
+    known = {"methods": [*classical.NAMES, *methods], "heads": [*get_args(Pooling)]}
     for key, names in known.items():
         given = _split(config[key])
         for name in given:

@@ -80,9 +80,8 @@ def _row(
     )
     cells = []
     for batch in batches:
-        prediction = predict_images(
-            predictor, model.variables, np.asarray(batch["image"])
-        )
+        faces = np.asarray(batch["image"]), np.asarray(batch["landmarks"])
+        prediction = predict_images(predictor, model.variables, *faces)
         for i in np.flatnonzero(batch["valid"]).tolist():
             cells.append(_cell(batch, prediction, i, data.aus, show))
     return drawing.grid(cells, len(cells))

@@ -27,7 +27,7 @@ class Predictor:
     """The compiled prediction of a stage, and the batches that it takes."""
 
     predict: PredictFn
-    """Takes images as bytes; its results are on every device."""
+    """Takes images as bytes, and landmarks; its results are on every device."""
     mesh: jax.sharding.Mesh
     crop: int
     """Side of the images in pixels."""
@@ -84,9 +84,11 @@ def make_predictor(stage: str, config: Config, mesh: jax.sharding.Mesh) -> Predi
     predict = STAGES[stage].make_predict(config)
 
     def predict_on_bytes(
-        variables: Variables, image: UInt8[Array, "b h w 3"]
+        variables: Variables,
+        image: UInt8[Array, "b h w 3"],
+        landmarks: Float[Array, "b 49 2"],
     ) -> Prediction:
-        return predict(variables, normalise(image))
+        return predict(variables, normalise(image), landmarks)
 
     compiled = jax.jit(predict_on_bytes, out_shardings=devices.replicated(mesh))
     return Predictor(compiled, mesh, config.data.crop, config.eval.batch_size)
@@ -105,11 +107,14 @@ def load_best(workdir: Path, config: Config, stage: str, rule: str) -> LoadedMod
 
 
 def predict_images(
-    predictor: Predictor, variables: Variables, image: UInt8[np.ndarray, "b h w 3"]
+    predictor: Predictor,
+    variables: Variables,
+    image: UInt8[np.ndarray, "b h w 3"],
+    landmarks: Float[np.ndarray, "b 49 2"],
 ) -> Prediction:
-    """Predict one batch of images; the results are on the host."""
-    placed = devices.place_images(predictor.mesh, image)
-    return jax.device_get(predictor.predict(variables, placed))
+    """Predict one batch of images and their landmarks; the results are on the host."""
+    placed = (devices.divide(predictor.mesh, x) for x in (image, landmarks))
+    return jax.device_get(predictor.predict(variables, *placed))
 
 
 def predict_split(
@@ -135,7 +140,8 @@ def predict_split(
         split, crop=predictor.crop, batch_size=predictor.batch_size
     ):
         pause()
-        prediction = predict_images(predictor, variables, np.asarray(batch["image"]))
+        faces = np.asarray(batch["image"]), np.asarray(batch["landmarks"])
+        prediction = predict_images(predictor, variables, *faces)
         valid = batch["valid"]
         check_finite(prediction, split)
         for path, of_batch in prediction.aus.items():

@@ -46,6 +46,11 @@ def select_au_path(card: dict[str, Any], path: str | None) -> str:
     return path or available[0]
 
 
+def sees_landmarks(card: dict[str, Any]) -> bool:
+    """Return whether the AU head of a model takes the landmarks of a face."""
+    return card["networks"]["model"].get("au_pooling") == "landmarks"
+
+
 def without_arrays(card: dict[str, Any]) -> dict[str, Any]:
     """Return the card without its index of arrays, for people to read."""
     return {key: value for key, value in card.items() if key != "arrays"}

@@ -1,13 +1,16 @@
 """A model as one function of face crops, and its export as StableHLO and ONNX.
 
-Both exported programs take any number of crops and return AU probabilities. A
-StableHLO program runs on CPUs and NVIDIA GPUs and needs only jax and flatbuffers:
+Both exported programs take any number of crops and return AU probabilities. If the AU
+head of the model sees landmarks (`model.au_pooling` is "landmarks"), they also take the
+landmarks of each crop, in units of its side. A StableHLO program runs on CPUs and
+NVIDIA GPUs and needs only jax and flatbuffers:
 
     call = jax.export.deserialize(bytearray(open(FILE, "rb").read())).call
-    probabilities = call(faces)
+    probabilities = call(faces)  # or call(faces, landmarks)
 
-An ONNX program has the input `faces` and the output `probabilities`; its metadata entry
-`card` holds the model card as JSON, without the index of arrays.
+An ONNX program has the input `faces`, perhaps `landmarks`, and the output
+`probabilities`; its metadata entry `card` holds the model card as JSON, without the
+index of arrays.
 """
 
 import json
@@ -22,6 +25,7 @@ from jaxtyping import Float, UInt8
 
 from au_jax.data.transforms import normalise
 from au_jax.errors import UserError
+from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.model_file import card as cards
 from au_jax.model_file.file import Model
 from au_jax.runtime.files import write_whole
@@ -34,11 +38,12 @@ PLATFORMS = ("cpu", "cuda")
 
 def predict_aus(
     card: dict[str, Any], au_path: str
-) -> Callable[[Variables, Array], Array]:
+) -> Callable[[Variables, Array, Array], Array]:
     """Return the function from variables and face crops to AU probabilities.
 
     It takes crops as `Detector.crop` cuts them, uint8 (b, crop, crop, 3) in RGB, and
-    returns float32 (b, a). Normalisation is part of it, as in training.
+    their landmarks (b, 49, 2) in units of the crop side; it returns float32 (b, a).
+    Normalisation is part of it, as in training.
 
     Args:
         card: The model card.
@@ -47,9 +52,11 @@ def predict_aus(
     predict = STAGES[card["stage"]].make_predict(cards.network_config(card))
 
     def probabilities(
-        variables: Variables, faces: UInt8[Array, "b c c 3"]
+        variables: Variables,
+        faces: UInt8[Array, "b c c 3"],
+        landmarks: Float[Array, "b 49 2"],
     ) -> Float[Array, "b a"]:
-        return predict(variables, normalise(faces)).aus[au_path]
+        return predict(variables, normalise(faces), landmarks).aus[au_path]
 
     return probabilities
 
@@ -66,9 +73,9 @@ def save_stablehlo(file: Path, model: Model, path: str | None = None) -> None:
         UserError: the model has no such path.
     """
     (batch,) = jax.export.symbolic_shape("b")
-    faces = jax.ShapeDtypeStruct((batch, model.crop, model.crop, 3), jnp.uint8)
+    inputs = _inputs(model, batch).values()
     program = jax.jit(_with_constants(model, path))
-    exported = jax.export.export(program, platforms=PLATFORMS)(faces)
+    exported = jax.export.export(program, platforms=PLATFORMS)(*inputs)
     write_whole(file, bytes(exported.serialize()))
 
 
@@ -91,12 +98,12 @@ def save_onnx(file: Path, model: Model, path: str | None = None) -> None:
         ) from None
     # It warns about shapes that it leaves symbolic, as they should be.
     logging.getLogger("onnx_ir").setLevel(logging.ERROR)
-    shape: Any = ("b", model.crop, model.crop, 3)
+    inputs = _inputs(model, "b")
     exported = jax2onnx.to_onnx(
         _with_constants(model, path),
-        [jax.ShapeDtypeStruct(shape, jnp.uint8)],
+        list(inputs.values()),
         model_name="au_jax",
-        input_names=["faces"],
+        input_names=list(inputs),
         output_names=["probabilities"],
     )
     entry = exported.metadata_props.add()
@@ -104,7 +111,23 @@ def save_onnx(file: Path, model: Model, path: str | None = None) -> None:
     write_whole(file, exported.SerializeToString())
 
 
-def _with_constants(model: Model, path: str | None) -> Callable[[Array], Array]:
-    """Return the model as a function of crops alone; its parameters are constants."""
+def _inputs(model: Model, batch: Any) -> dict[str, jax.ShapeDtypeStruct]:
+    """Return the inputs of a program by name, for a batch of symbolic size."""
+    shape = (batch, model.crop, model.crop, 3)
+    inputs = {"faces": jax.ShapeDtypeStruct(shape, jnp.uint8)}
+    if cards.sees_landmarks(model.card):
+        shape = (batch, NUM_LANDMARKS, 2)
+        inputs["landmarks"] = jax.ShapeDtypeStruct(shape, jnp.float32)
+    return inputs
+
+
+def _with_constants(model: Model, path: str | None) -> Callable[..., Array]:
+    """Return the model as a function of its inputs; its parameters are constants."""
     predict = predict_aus(model.card, cards.select_au_path(model.card, path))
-    return lambda faces: predict(model.variables, faces)
+
+    def probabilities(faces: Array, landmarks: Array | None = None) -> Array:
+        if landmarks is None:  # the model does not look at them
+            landmarks = jnp.zeros((faces.shape[0], NUM_LANDMARKS, 2))
+        return predict(model.variables, faces, landmarks)
+
+    return probabilities

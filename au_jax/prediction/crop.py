@@ -1,6 +1,7 @@
 """Cropping of faces, exactly as preparation and the data pipeline crop them."""
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -8,8 +9,16 @@ from jaxtyping import Float, UInt8
 from au_jax.data import transforms
 from au_jax.faces import align
 from au_jax.faces.finder import Face
-from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.model_file.file import Model
+
+
+class Crop(NamedTuple):
+    """A face that is cut out, as a network sees it."""
+
+    image: UInt8[np.ndarray, "c c 3"]
+    """RGB."""
+    landmarks: Float[np.ndarray, "49 2"]
+    """x, y in units of the crop side; NaN if they were not detected."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,21 +38,20 @@ class Cropper:
         alignment = model.card["alignment"]
         return cls(alignment["size"], float(alignment["enlarge"]), model.crop)
 
-    def __call__(
-        self, image: UInt8[np.ndarray, "h w 3"], face: Face
-    ) -> UInt8[np.ndarray, "c c 3"]:
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"], face: Face) -> Crop:
         """Return the crop of a face; without landmarks the face is all of `image`."""
-        if np.isfinite(face.landmarks).all():
-            points = face.landmarks.astype(np.float64)
+        points = face.landmarks.astype(np.float64)
+        if np.isfinite(points).all():
             matrix = align.alignment_matrix(points, self.aligned, self.enlarge)
         else:
             matrix = _fit_whole(image.shape, self.aligned)
         square = align.align_image(image, matrix, self.aligned)
+        points = align.align_landmarks(points, matrix)
         resized = transforms.resized_side(self.side)
-        no_points = np.zeros((NUM_LANDMARKS, 2), np.float32)
-        square, _ = transforms.resize(square, no_points, resized)
+        square, points = transforms.resize(square, points, resized)
         start = (resized - self.side) // 2
-        return square[start : start + self.side, start : start + self.side]
+        cut = square[start : start + self.side, start : start + self.side]
+        return Crop(cut, ((points - start) / self.side).astype(np.float32))
 
 
 def _fit_whole(shape: tuple[int, ...], side: int) -> Float[np.ndarray, "2 3"]:

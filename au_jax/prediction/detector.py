@@ -20,10 +20,11 @@ from jaxtyping import Bool, Float, UInt8
 from au_jax.errors import UserError
 from au_jax.evaluation.metrics import THRESHOLD, decide
 from au_jax.faces.finder import Face, FaceFinder, whole_face
+from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.model_file import card as cards
 from au_jax.model_file import file as model_file
 from au_jax.model_file.programs import predict_aus
-from au_jax.prediction.crop import Cropper
+from au_jax.prediction.crop import Crop, Cropper
 
 BATCHES = {"cpu": 4, "gpu": 16}
 """Crops per call of the network, by JAX's name of the kind of device.
@@ -57,16 +58,16 @@ class Network:
         self._shape, self._num_aus = (model.crop, model.crop, 3), len(model.aus)
         self._batch = BATCHES.get(jax.default_backend(), BATCHES["gpu"])
 
-    def __call__(
-        self, crops: Sequence[UInt8[np.ndarray, "c c 3"]]
-    ) -> Float[np.ndarray, "n a"]:
+    def __call__(self, crops: Sequence[Crop]) -> Float[np.ndarray, "n a"]:
         """Return the probabilities of n crops; they travel to the device as bytes."""
         results = [np.zeros((0, self._num_aus), np.float32)]
         for first in range(0, len(crops), self._batch):
             part = crops[first : first + self._batch]
-            batch = np.zeros((self._batch, *self._shape), np.uint8)
-            batch[: len(part)] = part
-            results.append(np.asarray(self._predict(batch))[: len(part)])
+            images = np.zeros((self._batch, *self._shape), np.uint8)
+            points = np.zeros((self._batch, NUM_LANDMARKS, 2), np.float32)
+            for i, crop in enumerate(part):
+                images[i], points[i] = crop
+            results.append(np.asarray(self._predict(images, points))[: len(part)])
         return np.concatenate(results)
 
 
@@ -130,6 +131,8 @@ class Detector:
                     " (height, width, 3) in RGB, not empty; for one picture give"
                     " [picture]"
                 )
+        if whole:
+            self.check_whole()
         faces = [
             [whole_face(image)] if whole else self.finder.faces(image)
             for image in images
@@ -144,15 +147,23 @@ class Detector:
             [self.face_aus(face, next(rows)) for face in in_image] for in_image in faces
         ]
 
-    def crop(
-        self, image: UInt8[np.ndarray, "h w 3"], face: Face
-    ) -> UInt8[np.ndarray, "c c 3"]:
+    def crop(self, image: UInt8[np.ndarray, "h w 3"], face: Face) -> Crop:
         """Return the crop of a face; without landmarks the face is all of `image`."""
         return self._cropper(image, face)
 
-    def probabilities(
-        self, crops: Sequence[UInt8[np.ndarray, "c c 3"]]
-    ) -> Float[np.ndarray, "n a"]:
+    def check_whole(self) -> None:
+        """Check that the model can do with faces that have no landmarks.
+
+        Raises:
+            UserError: it looks at landmarks.
+        """
+        if cards.sees_landmarks(self.model.card):
+            raise UserError(
+                "this model looks at landmarks, and a face that is cut out already has"
+                " none: let it find the faces in the pictures that they were cut from"
+            )
+
+    def probabilities(self, crops: Sequence[Crop]) -> Float[np.ndarray, "n a"]:
         """Return the AU probabilities of n crops that `crop` made.
 
         Raises:

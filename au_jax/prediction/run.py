@@ -139,8 +139,11 @@ def predict(
             rows of the chunk.
 
     Raises:
-        UserError: `out` holds results of other inputs, settings or another model.
+        UserError: `out` holds results of other inputs, settings or another model; or
+            the model needs landmarks, and whole pictures have none.
     """
+    if options.whole:
+        detector.check_whole()
     out.mkdir(parents=True, exist_ok=True)
     progress = resume(detector, sources, out, options)
     seconds, start, frames = Seconds(), time.perf_counter(), 0

@@ -201,7 +201,9 @@ def _inside(
     yield "</tr>"
     for d, domain in enumerate(DOMAINS):
         show = drawing.choose(faces, config.data[domain])
-        predicted = predict_images(model.predictor, model.variables, image[d]).landmarks
+        of_domain = image[d], np.asarray(batches[d]["landmarks"])
+        prediction = predict_images(model.predictor, model.variables, *of_domain)
+        predicted = prediction.landmarks
         for index in np.linspace(0, count - 1, FACES + 2).astype(int)[1:-1].tolist():
             true = np.asarray(batches[d]["landmarks"][index])
             answer = None if predicted is None else np.asarray(predicted[index])

@@ -39,11 +39,11 @@ def place_batch(mesh: Mesh, batch: Batch) -> Batch:
         )
 
 
-def place_images(mesh: Mesh, image: np.ndarray) -> jax.Array:
-    """Divide images for evaluation over the devices; every process has all of them."""
+def divide(mesh: Mesh, rows: np.ndarray) -> jax.Array:
+    """Divide the rows of an array over the devices; every process has all of them."""
     sharding = NamedSharding(mesh, PartitionSpec("data"))
     with jax.transfer_guard("allow"):  # this transfer is intended
-        return jax.make_array_from_callback(image.shape, sharding, image.__getitem__)
+        return jax.make_array_from_callback(rows.shape, sharding, rows.__getitem__)
 
 
 def check_batch_size(name: str, batch_size: int, parts: int = 1) -> None:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from au_jax.stages import accumulation
 from au_jax.stages.adaptation import BRANCH, init, make_predict
-from au_jax.stages.networks import apply_and_update_stats, make_networks
+from au_jax.stages.networks import apply_and_update_stats, inputs_of, make_networks
 from au_jax.stages.state import Optimizers, TrainState, TrainStep
 from au_jax.types import Array, Batch, Config, Params, Terms
 
@@ -40,7 +40,8 @@ def make_train_step(
             stats, x = dict(stats), microbatch["image"][0]
             for name in ("feature_encoder", BRANCH):
                 module, params = getattr(networks, name), state.params["task"][name]
-                x = apply_and_update_stats(module, params, stats, name, x)
+                inputs = inputs_of(name, x, microbatch["landmarks"][0])
+                x = apply_and_update_stats(module, params, stats, name, *inputs)
             return stats, None
 
         old = state.batch_stats["task"]

@@ -17,7 +17,12 @@ from jaxtyping import Float
 from au_jax.models.layers import scaled
 from au_jax.stages import descent, losses, single_branch
 from au_jax.stages.forward import fold, unfold
-from au_jax.stages.networks import apply_and_update_stats, init_network, make_networks
+from au_jax.stages.networks import (
+    apply_and_update_stats,
+    init_network,
+    inputs_of,
+    make_networks,
+)
 from au_jax.stages.state import Optimizers, TrainStep
 from au_jax.types import (
     DOMAINS,
@@ -90,10 +95,11 @@ def make_train_step(
         params: Params, stats: Params, batch: Batch, progress: Array
     ) -> tuple[Array, tuple[Params, Terms]]:
         stats, x = dict(stats), fold(batch["image"])
-        outputs = []
+        outputs, landmarks = [], fold(batch["landmarks"])
         for name in ("feature_encoder", BRANCH):
-            module = getattr(networks, name)
-            x = apply_and_update_stats(module, params["task"][name], stats, name, x)
+            module, given = getattr(networks, name), params["task"][name]
+            inputs = inputs_of(name, x, landmarks)
+            x = apply_and_update_stats(module, given, stats, name, *inputs)
             outputs.append(unfold(x))
         features, logits = outputs
         source = losses.au(logits[0], batch["aus"][0], batch["aus_known"][0], au_weight)

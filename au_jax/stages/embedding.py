@@ -90,4 +90,4 @@ class Players:
 
 def make_predict(config: Config) -> PredictFn:
     """Return the inference function, which predicts nothing."""
-    return lambda variables, image: Prediction({}, None)
+    return lambda variables, image, landmarks: Prediction({}, None)

@@ -131,9 +131,9 @@ def forward(
     task, generator = players["task"], players["generator"]
     stats = dict(batch_stats)
 
-    def apply_in_training(name: str, params: Params, x: Array) -> Array:
+    def apply_in_training(name: str, params: Params, *inputs: Array) -> Array:
         module = getattr(networks, name)
-        return apply_and_update_stats(module, params[name], stats, name, x)
+        return apply_and_update_stats(module, params[name], stats, name, *inputs)
 
     # 1. Features F and their landmarks. Batch norm sees the source before the target.
     features = jnp.stack(
@@ -146,10 +146,8 @@ def forward(
     background = extract_background(networks, background_params, sg(features))
 
     # 3. Recombined features X: the other domain's landmarks, this domain's background.
-    generator_params = generator["feature_generator"]
-    recombined = generate(
-        networks, generator_params, sg(landmarks.attention[::-1]), background
-    )
+    generator_params, others = generator["feature_generator"], landmarks.attention[::-1]
+    recombined = generate(networks, generator_params, sg(others), background)
 
     # 4. Second round, with E_l frozen (E_l*): A', B' and F'.
     recombined_landmarks, recombined_background, reconstructed = second_round(
@@ -157,11 +155,12 @@ def forward(
     )
 
     # 5. AU logits. All four applications update the running statistics, in this order;
-    #    only two of them enter the loss.
-    au_source = apply_in_training("au_detector", task, features[0])
-    apply_in_training("au_detector", sg(task), sg(features[1]))
-    apply_in_training("au_detector", sg(task), sg(recombined[0]))
-    au_recombined = apply_in_training("au_detector", task, recombined[1])
+    #    only two of them enter the loss. X_d has the landmarks of the other domain.
+    points = batch["landmarks"]
+    au_source = apply_in_training("au_detector", task, features[0], points[0])
+    apply_in_training("au_detector", sg(task), sg(features[1]), points[1])
+    apply_in_training("au_detector", sg(task), sg(recombined[0]), points[1])
+    au_recombined = apply_in_training("au_detector", task, recombined[1], points[0])
 
     outputs: Outputs = {
         "au_source": au_source,
@@ -180,11 +179,11 @@ def forward(
         outputs["landmarks"] = apply_in_training("landmark_detector", task, features[0])
 
     own = landmarks_to_align(landmarks, aligned_landmarks)
-    others = landmarks_to_align(recombined_landmarks, aligned_landmarks)
+    carried = landmarks_to_align(recombined_landmarks, aligned_landmarks)
     constants = Constants(sg(features), sg(own), sg(background), stats)
     for kind, reconstruction, supervisor in (
         ("feature", reconstructed, constants.features),
-        ("landmark", others[::-1], constants.landmark_features),
+        ("landmark", carried[::-1], constants.landmark_features),
         ("background", recombined_background, constants.background),
     ):
         if f"alignment_{kind}" in terms:

@@ -20,7 +20,13 @@ from au_jax.models.layers import scaled
 from au_jax.stages import accumulation, losses
 from au_jax.stages.forward import KINDS, Constants, Outputs, forward
 from au_jax.stages.joint_terms import discriminator_terms, player_terms
-from au_jax.stages.networks import Networks, infer, init_network, make_networks
+from au_jax.stages.networks import (
+    NO_LANDMARKS,
+    Networks,
+    infer,
+    init_network,
+    make_networks,
+)
 from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
 from au_jax.types import (
     DOMAINS,
@@ -89,7 +95,7 @@ def init(config: Config, key: jax.Array) -> Variables:
     features = jnp.zeros((1, f, f, scaled(64, config.model.width)))
     attention = jnp.zeros((1, f, f, NUM_LANDMARKS))
     add("task", "landmark_encoder", networks.landmark_encoder, features)
-    add("task", "au_detector", networks.au_detector, features)
+    add("task", "au_detector", networks.au_detector, features, NO_LANDMARKS)
     if "landmark_regression" in active_weights(config):
         add("task", "landmark_detector", networks.landmark_detector, features)
     add("generator", "background_generator", networks.background_generator, features)
@@ -233,7 +239,11 @@ def make_predict(config: Config) -> PredictFn:
     """
     networks = make_networks(config)
 
-    def predict(variables: Variables, image: Float[Array, "b h w 3"]) -> Prediction:
+    def predict(
+        variables: Variables,
+        image: Float[Array, "b h w 3"],
+        points: Float[Array, "b 49 2"],
+    ) -> Prediction:
         params, batch_stats = variables
         players = params["task"] | params["generator"]
 
@@ -246,8 +256,8 @@ def make_predict(config: Config) -> PredictFn:
         background = apply("background_generator", features)
         reconstructed = apply("feature_generator", attention, background)
         logits = {
-            "direct": apply("au_detector", features),
-            "reconstructed": apply("au_detector", reconstructed),
+            "direct": apply("au_detector", features, points),
+            "reconstructed": apply("au_detector", reconstructed, points),
         }
         landmarks = None
         if "landmark_detector" in players:

@@ -112,7 +112,11 @@ def make_predict(config: Config) -> PredictFn:
     """Return the inference function; its only AU path is "direct"."""
     probe, embed = make_probe(config), _make_embed(config)
 
-    def predict(variables: Variables, image: Float[Array, "b h w 3"]) -> Prediction:
+    def predict(
+        variables: Variables,
+        image: Float[Array, "b h w 3"],
+        landmarks: Float[Array, "b 49 2"],
+    ) -> Prediction:
         groups = variables.params["task"], variables.batch_stats["task"]
         logits = infer(probe, *groups, PROBE, embed(variables, image))
         return Prediction({"direct": nn.sigmoid(losses.f32(logits))}, None)

@@ -21,7 +21,12 @@ from au_jax.stages import accumulation, losses
 from au_jax.stages.adaptation import BRANCH, domains, make_predict
 from au_jax.stages.adaptation import init as init_teacher
 from au_jax.stages.forward import fold, unfold
-from au_jax.stages.networks import apply_and_update_stats, infer, make_networks
+from au_jax.stages.networks import (
+    apply_and_update_stats,
+    infer,
+    inputs_of,
+    make_networks,
+)
 from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
 from au_jax.types import Array, Batch, Config, Params, Terms, Variables
 
@@ -110,20 +115,23 @@ def make_train_step(
     networks, options = make_networks(config), config.mean_teacher
     weights = {"au": 1.0, "self_training": options.weight}
 
-    def teach(state: TrainState, image: Array) -> Array:
-        x = image
+    def teach(state: TrainState, batch: Batch) -> Array:
+        x, landmarks = batch["image"][1], batch["landmarks"][1]
         task, stats = state.params["task"], state.batch_stats["task"]
         for name in TEACHER:
-            x = infer(getattr(networks, name), task, stats, name, x)
+            inputs = inputs_of(name, x, landmarks)
+            x = infer(getattr(networks, name), task, stats, name, *inputs)
         return jax.nn.sigmoid(losses.f32(x))
 
     def learn(
         params: Params, stats: Params, batch: Batch, varied: Array, p: Array
     ) -> tuple[Array, tuple[Params, Terms]]:
         stats, x = dict(stats), fold(jnp.stack([batch["image"][0], varied]))
+        landmarks = fold(batch["landmarks"])
         for teacher, name in zip(TEACHER, STUDENT, strict=True):
-            module = getattr(networks, teacher)
-            x = apply_and_update_stats(module, params["task"][name], stats, name, x)
+            module, given = getattr(networks, teacher), params["task"][name]
+            inputs = inputs_of(teacher, x, landmarks)
+            x = apply_and_update_stats(module, given, stats, name, *inputs)
         source, target = unfold(x)
         labels, counts = choose_labels(p, stats["labelling"])
         terms = {
@@ -141,7 +149,7 @@ def make_train_step(
         key = jax.random.fold_in(jax.random.key(config.seed), state.step)
 
         def on_microbatch(stats: Params, microbatch: Batch) -> tuple[Params, Any]:
-            p = teach(state, microbatch["image"][1])
+            p = teach(state, microbatch)
             varied = vary(key, microbatch["image"][1])
             labelling = update_labelling(
                 stats["labelling"],

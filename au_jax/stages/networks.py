@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
 
+from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.models.au_detector import AuDetector
 from au_jax.models.background_generator import BackgroundGenerator
 from au_jax.models.domain_discriminator import DomainDiscriminator
@@ -61,6 +63,17 @@ def make_networks(config: Config) -> Networks:
     )
 
 
+NO_LANDMARKS = np.zeros((1, NUM_LANDMARKS, 2), np.float32)
+"""Landmarks of one image, to initialise networks with."""
+
+
+def inputs_of(
+    name: str, x: Float[Array, "b *h c"], landmarks: Float[Array, "b 49 2"]
+) -> tuple[Array, ...]:
+    """Return what E_f or a branch takes: E_au takes the landmarks, too."""
+    return (x, landmarks) if name == "au_detector" else (x,)
+
+
 def init_network(
     module: nn.Module, key: jax.Array, *inputs: Array
 ) -> tuple[Params, Params]:
@@ -74,7 +87,7 @@ def apply_and_update_stats(
     params: Params,
     batch_stats: dict[str, Params],
     name: str,
-    x: Float[Array, "b *h c"],
+    *inputs: Array,
 ) -> Float[Array, "b *out"]:
     """Apply a network with batch norm in training mode; update `batch_stats[name]`.
 
@@ -84,7 +97,7 @@ def apply_and_update_stats(
     updated: Any
     out, updated = module.apply(
         {"params": params, "batch_stats": batch_stats[name]},
-        x,
+        *inputs,
         train=True,
         mutable=["batch_stats"],
     )

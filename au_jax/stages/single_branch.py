@@ -13,9 +13,11 @@ from jaxtyping import Float
 from au_jax.models.layers import scaled
 from au_jax.stages import descent
 from au_jax.stages.networks import (
+    NO_LANDMARKS,
     apply_and_update_stats,
     infer,
     init_network,
+    inputs_of,
     make_networks,
 )
 from au_jax.stages.state import Optimizers, TrainStep
@@ -32,7 +34,8 @@ def init(config: Config, key: jax.Array, branch: str) -> Variables:
     }
     params, batch_stats = {}, {}
     for (name, x), k in zip(inputs.items(), jax.random.split(key), strict=True):
-        params[name], batch_stats[name] = init_network(getattr(networks, name), k, x)
+        module, given = getattr(networks, name), inputs_of(name, x, NO_LANDMARKS)
+        params[name], batch_stats[name] = init_network(module, k, *given)
     return Variables({"task": params}, {"task": batch_stats})
 
 
@@ -61,8 +64,9 @@ def make_train_step(
     ) -> tuple[Array, tuple[Params, Terms]]:
         stats, x = dict(stats), batch["image"][0]
         for name in ("feature_encoder", branch):
-            module = getattr(networks, name)
-            x = apply_and_update_stats(module, params["task"][name], stats, name, x)
+            module, given = getattr(networks, name), params["task"][name]
+            inputs = inputs_of(name, x, batch["landmarks"][0])
+            x = apply_and_update_stats(module, given, stats, name, *inputs)
         value = loss(x, batch)
         return value, (stats, {term: value})
 
@@ -71,18 +75,23 @@ def make_train_step(
 
 def make_infer(
     config: Config, branch: str
-) -> Callable[[Variables, Float[Array, "b h w 3"]], Float[Array, "b *out"]]:
-    """Return a function from images in -1..1 to the branch's output, for inference."""
+) -> Callable[[Variables, Array, Array], Float[Array, "b *out"]]:
+    """Return a function from faces to the branch's output, for inference.
+
+    It takes what a `PredictFn` takes.
+    """
     networks = make_networks(config)
 
     def infer_branch(
-        variables: Variables, image: Float[Array, "b h w 3"]
+        variables: Variables,
+        image: Float[Array, "b h w 3"],
+        landmarks: Float[Array, "b 49 2"],
     ) -> Float[Array, "b *out"]:
         params, batch_stats = variables
         x = image
         for name in ("feature_encoder", branch):
-            module = getattr(networks, name)
-            x = infer(module, params["task"], batch_stats["task"], name, x)
+            module, inputs = getattr(networks, name), inputs_of(name, x, landmarks)
+            x = infer(module, params["task"], batch_stats["task"], name, *inputs)
         return jnp.asarray(x, jnp.float32)
 
     return infer_branch

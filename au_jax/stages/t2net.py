@@ -94,13 +94,13 @@ class T2Net:
             )
         )
 
-        def apply_in_training(name: str, x: Array) -> Array:
+        def apply_in_training(name: str, *inputs: Array) -> Array:
             module, params = getattr(self.networks, name), players["task"][name]
-            return apply_and_update_stats(module, params, task, name, x)
+            return apply_and_update_stats(module, params, task, name, *inputs)
 
         both = fold(jnp.stack([translated[0], image[1].astype(translated.dtype)]))
         features = unfold(apply_in_training("feature_encoder", both))
-        logits = apply_in_training(BRANCH, features[0])
+        logits = apply_in_training(BRANCH, features[0], batch["landmarks"][0])
         new = {"task": task, "generator": generator}
         return Outputs(translated, features, logits), new
 

@@ -91,7 +91,7 @@ def test_classical_rows_have_no_runs():
         ({"methods": ("stage_1",)}, "'stage_1' is not known"),
         ({"methods": ("fab_net_embedding",)}, "'fab_net_embedding' is not known"),
         ({"methods": ("c", "c")}, "must name each row once"),
-        ({"heads": ("mesh",)}, "it takes: grid, global"),
+        ({"heads": ("mesh",)}, "it takes: global, grid, landmarks"),
         ({"seeds": (1, 1)}, "must be different numbers"),
         ({"bootstrap": 1}, "must be at least 2"),
         ({"sweep": {"loss": {"au": "1,x"}}}, "'x' is no number"),

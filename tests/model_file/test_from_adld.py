@@ -90,7 +90,7 @@ def test_the_forward_pass_matches_the_reference(snapshot):
     assert model.card["training"] == {"method": "ADLD", "snapshot": 7}
     batch, _ = reference.inputs(case, joint=False)
     predict = joint.make_predict(config)
-    prediction = predict(model.variables, batch["image"][1])
+    prediction = predict(model.variables, batch["image"][1], batch["landmarks"][1])
     expected = 1 / (1 + np.exp(-numbers["eval/au_logits_target"]))
     np.testing.assert_allclose(prediction.aus["reconstructed"], expected, atol=1e-4)
 

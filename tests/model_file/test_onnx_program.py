@@ -10,7 +10,7 @@ from au_jax import Detector
 from au_jax.errors import UserError
 from au_jax.model_file import programs
 from tests.model_file.test_programs import random_faces
-from tests.prediction.models import small_model
+from tests.prediction.models import crops_of, small_model
 
 REASON = "the packages of the extra `onnx` are absent"
 pytest.importorskip("jax2onnx", reason=REASON)
@@ -32,7 +32,7 @@ def test_onnx_agrees_with_the_detector(tmp_path, path):
     for count in (1, 3, 17):
         faces = random_faces(count, model.crop)
         (probabilities,) = session.run(["probabilities"], {"faces": faces})
-        expected = detector.probabilities(list(faces))
+        expected = detector.probabilities(crops_of(faces))
         np.testing.assert_allclose(probabilities, expected, atol=1e-4)
 
 

@@ -10,7 +10,7 @@ import pytest
 from au_jax import Detector
 from au_jax.errors import UserError
 from au_jax.model_file import programs
-from tests.prediction.models import small_model
+from tests.prediction.models import crops_of, landmarks_of, small_model
 
 STANDALONE = """
 import sys
@@ -43,8 +43,28 @@ def test_stablehlo_agrees_with_the_detector(tmp_path, path):
         probabilities = np.asarray(exported.call(faces))
         assert probabilities.shape == (count, len(model.aus))
         # The size of the batch changes the order of XLA's sums.
-        expected = detector.probabilities(list(faces))
+        expected = detector.probabilities(crops_of(faces))
         np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
+def test_stablehlo_of_the_grid_takes_any_number_of_faces(tmp_path):
+    model = small_model("supervised", "grid")
+    programs.save_stablehlo(tmp_path / "model", model)
+    call = jax.export.deserialize(bytearray((tmp_path / "model").read_bytes())).call
+    faces = random_faces(3, model.crop)
+    expected = Detector(model).probabilities(crops_of(faces))
+    np.testing.assert_allclose(call(faces), expected, atol=1e-5)
+
+
+def test_stablehlo_takes_landmarks_if_the_model_looks_at_them(tmp_path):
+    model = small_model("supervised", "landmarks")
+    programs.save_stablehlo(tmp_path / "model", model)
+    call = jax.export.deserialize(bytearray((tmp_path / "model").read_bytes())).call
+    faces, points = random_faces(3, model.crop), landmarks_of(3)
+    expected = Detector(model).probabilities(crops_of(faces))
+    np.testing.assert_allclose(call(faces, points), expected, atol=1e-5)
+    elsewhere = np.asarray(call(faces, points[::-1].copy()))
+    assert np.abs(elsewhere - expected).max() > 1e-3
 
 
 def test_stablehlo_runs_without_au_jax(tmp_path):
@@ -54,7 +74,7 @@ def test_stablehlo_runs_without_au_jax(tmp_path):
     names = ("model", "faces.npy", "probabilities.npy")
     files = [str(tmp_path / name) for name in names]
     subprocess.run([sys.executable, "-c", STANDALONE, *files], cwd=tmp_path, check=True)
-    expected = Detector(model).probabilities(list(faces))
+    expected = Detector(model).probabilities(crops_of(faces))
     np.testing.assert_allclose(np.load(files[2]), expected, atol=1e-5)
 
 

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from au_jax.models.au_detector import AuDetector, average_to_grid
+from au_jax.evaluation import baselines
+from au_jax.models.au_detector import AuDetector, average_to_grid, sample_patches, shape
 from au_jax.models.background_generator import BackgroundGenerator
 from au_jax.models.cbam import CBAM
 from au_jax.models.domain_discriminator import DomainDiscriminator
@@ -64,6 +65,12 @@ NETWORKS = {
         (6,),
         6 * (3 * block(64, 64, "batch") + conv(3, 64, 64) + 8 * 8 * 64 + 1),
     ),
+    "E_au with landmarks": (
+        AuDetector(num_aus=6, pooling="landmarks"),
+        (44, 44, 64),
+        (6,),
+        6 * (3 * block(64, 64, "batch") + conv(3, 64, 64) + 49 * 9 * 64 + 98 + 1),
+    ),
     "E_au": (
         AuDetector(num_aus=6),
         (44, 44, 64),
@@ -76,9 +83,11 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_shape_and_number_of_parameters(name):
     module, shape, expected, size = NETWORKS[name]
-    x = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
+    inputs = [jax.ShapeDtypeStruct((2, *shape), jnp.float32)]
+    if isinstance(module, AuDetector):
+        inputs.append(jax.ShapeDtypeStruct((2, 49, 2), jnp.float32))
     out, variables = jax.eval_shape(
-        lambda x: module.init_with_output(jax.random.key(0), x), x
+        lambda *inputs: module.init_with_output(jax.random.key(0), *inputs), *inputs
     )
     assert out.shape == (2, *expected)
     assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == size
@@ -90,6 +99,64 @@ def test_grid_averages_areas(side):
     x = np.random.default_rng(0).normal(size=(2, side, side, 3)).astype(np.float32)
     expected = [cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA) for image in x]
     np.testing.assert_allclose(average_to_grid(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [8, 32, 44])
+def test_patches_about_landmarks_are_interpolated(side):
+    """Expected: OpenCV's bilinear interpolation at the pixels of the crop."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, side, side, 3)).astype(np.float32)
+    landmarks = rng.uniform(-0.05, 1.05, (2, 49, 2)).astype(np.float32)
+    actual = sample_patches(x, landmarks).reshape(2, 49, 9, 3)
+    offsets = np.array([(dx, dy) for dy in (-2, 0, 2) for dx in (-2, 0, 2)])
+    # A pixel p of the crop, of 4 pixels per cell, lies in cell (p + 1/2) / 4 - 1/2.
+    cells = (landmarks * 4 * side + 0.5) / 4 - 0.5
+    at = np.clip(cells[:, :, None] + offsets, 0, side - 1).astype(np.float32)
+    for image, points, found in zip(x, at, actual, strict=True):
+        remapped = cv2.remap(
+            image,
+            points,
+            None,  # pyright: ignore[reportArgumentType, reportCallIssue]
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        # OpenCV rounds positions to a 32nd of a pixel.
+        np.testing.assert_allclose(found, remapped, atol=0.15)
+        assert np.abs(found - remapped).mean() < 0.02
+
+
+def test_patches_of_a_plane_are_exact():
+    """A map that is linear in x and y is interpolated without error."""
+    side = 16
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    plane = np.stack([x, y, 2 * x - y], axis=-1)[None]
+    landmarks = np.random.default_rng(0).uniform(0.25, 0.75, (1, 49, 2))
+    actual = sample_patches(plane, landmarks.astype(np.float32)).reshape(49, 9, 3)
+    cells = landmarks[0] * side - 0.375
+    np.testing.assert_allclose(actual[:, 4, :2], cells, atol=1e-4)
+    np.testing.assert_allclose(actual[:, 4, 2], cells @ (2, -1), atol=1e-4)
+    np.testing.assert_allclose(actual[:, 8, :2], cells + 2, atol=1e-4)
+
+
+def test_shape_does_not_depend_on_place_and_size():
+    """Expected: the numbers of the classical detectors, which NumPy computes."""
+    points = np.random.default_rng(0).uniform(size=(3, 49, 2)).astype(np.float32)
+    expected = [baselines.shape(image) for image in points]
+    np.testing.assert_allclose(shape(points), expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(
+        shape(2 * points + np.float32(0.3)), shape(points), rtol=1e-3, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("pooling", ["global", "grid", "landmarks"])
+def test_only_one_pooling_looks_at_landmarks(pooling):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(2, 8, 8, 16)).astype(np.float32)
+    one, other = rng.uniform(0.2, 0.8, (2, 2, 49, 2)).astype(np.float32)
+    module = AuDetector(num_aus=2, pooling=pooling, width=0.25)
+    logits, variables = module.init_with_output(jax.random.key(0), features, one)
+    again = jnp.asarray(module.apply(variables, features, other))
+    assert (np.abs(logits - again).max() > 1e-3) == (pooling == "landmarks")
 
 
 def test_landmark_encoder_attends_to_one_cell_in_sum():

@@ -42,16 +42,18 @@ def test_each_network_gets_the_gradient_of_its_own_aim():
     actual, _ = jax.jit(make_step("dann", config, optimizers))(state, batch)
     networks, stats = make_networks(config), state.batch_stats["task"]
 
-    def run(name, params, x):
+    landmarks = np.zeros((4, 49, 2), np.float32)  # this head does not look at them
+
+    def run(name, params, *inputs):
         variables = {"params": params, "batch_stats": stats[name]}
         module = getattr(networks, name)
-        return module.apply(variables, x, train=True, mutable=["batch_stats"])[0]
+        return module.apply(variables, *inputs, train=True, mutable=["batch_stats"])[0]
 
     def two_losses(params):
         """Return L_au and L_d; source and target pass through E_f as one batch."""
         task, images = params["task"], np.concatenate(batch["image"])
         features = run("feature_encoder", task["feature_encoder"], images)
-        logits = run("au_detector", task["au_detector"], features)[:2]
+        logits = run("au_detector", task["au_detector"], features, landmarks)[:2]
         scores = networks.domain_discriminator.apply(
             {"params": params["discriminator"]["domain"]}, features
         )

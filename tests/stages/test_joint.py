@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from au_jax.evaluation import baselines
 from au_jax.stages import forward as separation
 from au_jax.stages import joint, joint_terms, losses
 from au_jax.stages.networks import make_networks
@@ -277,3 +278,41 @@ def test_alignment_multiplies_its_three_weights():
     )
     assert "alignment" not in weights
     assert "alignment_landmark_on" not in weights
+
+
+def test_recombined_features_meet_the_landmarks_that_they_carry():
+    """X_target has the landmarks of the source, X_source those of the target."""
+    config = small_config()
+    config.model.au_pooling = "landmarks"
+    state, _ = build("joint", config)
+    networks, batch = make_networks(config), random_batch(config)
+
+    @jax.jit
+    def aus(landmarks):
+        """Return the logits in the loss and, by domain, the mean shapes seen last."""
+        outputs, constants = separation.forward(
+            networks,
+            players_of(state),
+            state.batch_stats["task"],
+            {**batch, "landmarks": landmarks},
+            frozenset({"au"}),
+        )
+        names = ("au_source", "au_recombined")
+        return [outputs[name] for name in names], constants.batch_stats["au_detector"]
+
+    points = batch["landmarks"]
+    logits, stats = aus(points)
+    # The four applications see source, target, X_source and X_target, in this order.
+    expected = np.zeros(98)
+    for domain in (0, 1, 1, 0):
+        mean = np.mean([baselines.shape(face) for face in points[domain]], axis=0)
+        expected = 0.9 * expected + 0.1 * mean
+    actual = stats["branch_0"]["shape_norm"]["mean"]
+    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+    of_target = points.copy()
+    of_target[1] = points[1, ::-1]
+    assert_trees_close(aus(of_target)[0], logits, rtol=1e-5, atol=1e-6)
+    of_source = points.copy()
+    of_source[0] = points[0, ::-1]
+    for changed, before in zip(aus(of_source)[0], logits, strict=True):
+        assert np.abs(changed - before).max() > 1e-3

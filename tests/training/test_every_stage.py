@@ -16,6 +16,7 @@ from au_jax.training import validation
 from au_jax.training.run import train
 from au_jax.workdir.best_networks import best_networks
 from configs import joint as joint_config
+from tests.prediction.models import crops_of
 from tests.stages.small import AUS
 from tests.synthetic import write_prepared
 from tests.trees import assert_trees_equal
@@ -88,6 +89,6 @@ def test_it_resumes_is_evaluated_and_exported(
     detector = Detector(model)
     crop = detector.model.card["networks"]["data"]["crop"]
     grey = np.full((crop, crop, 3), 128, np.uint8)
-    answers = detector.probabilities([grey] * 3)
+    answers = detector.probabilities(crops_of([grey] * 3))
     assert answers.shape == (3, len(AUS))
     assert ((answers > 0) & (answers < 1)).all()

@@ -47,6 +47,8 @@ def test_prediction_takes_bytes():
     crop = config.data.crop
     image = np.random.default_rng(0).integers(0, 256, (2, crop, crop, 3), np.uint8)
     predictor = make_predictor("supervised", config, devices.make_mesh())
-    actual = predict_images(predictor, variables, image).aus["direct"]
-    expected = jax.jit(stage.make_predict(config))(variables, normalise(image))
+    landmarks = np.full((2, 49, 2), 0.5, np.float32)
+    actual = predict_images(predictor, variables, image, landmarks).aus["direct"]
+    predict = jax.jit(stage.make_predict(config))
+    expected = predict(variables, normalise(image), landmarks)
     np.testing.assert_allclose(actual, expected.aus["direct"], atol=1e-6)
