@@ -23,6 +23,7 @@ from configs import adld, joint
 CLASSICAL = (
     *("landmarks_alone", "landmarks_alone_centred", "hog", "hog_centred", "hog_coral"),
     *("hog_coral_centred", "hog_self_training", "hog_self_training_centred"),
+    *("hog_recombined", "patches", "patches_centred", "patches_recombined"),
 )
 
 

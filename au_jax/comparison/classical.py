@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from au_jax.evaluation import baselines
 from au_jax.evaluation.baselines import Faces, Numbers, Probabilities, regress
@@ -19,14 +19,27 @@ _PLAIN = {
     "hog": "landmarks and HOG",
     "hog_coral": "landmarks and HOG, CORAL",
     "hog_self_training": "landmarks and HOG, self-training",
+    "patches": "landmarks and patches",
 }
 _CENTRED = "_centred"
-NAMES = _PLAIN | {f"{k}{_CENTRED}": f"{v}, centred" for k, v in _PLAIN.items()}
+NAMES = {
+    **_PLAIN,
+    "hog_recombined": "landmarks and HOG, recombined",
+    "patches_recombined": "landmarks and patches, recombined",
+    **{f"{k}{_CENTRED}": f"{v}, centred" for k, v in _PLAIN.items()},
+}
 """Titles by name. In the centred ones, features are relative to each person's mean."""
+
+_KINDS = {
+    "landmarks": baselines.LANDMARKS,
+    "hog": baselines.HOG,
+    "patches": baselines.PATCHES,
+}
 
 _LEAST = 4
 """Images of a person from which a mean is taken."""
 _SHARE, _ROUNDS = 0.5, 3  # of self-training
+_DRAWS, _FACE = 2, 0.5  # of recombination
 
 Detect = Callable[["Split"], Probabilities]
 
@@ -48,7 +61,7 @@ def train(name: str, source: Split, target: Split) -> Detect:
         target: The training split of the target.
     """
     method = name.removesuffix(_CENTRED)
-    kind = baselines.LANDMARKS if method == "landmarks_alone" else baselines.HOG
+    kind = _KINDS[method.split("_")[0]]
     features = baselines.make_numbers(kind, source.faces)
     labels = source.faces.aus, source.faces.known
 
@@ -61,6 +74,10 @@ def train(name: str, source: Split, target: Split) -> Detect:
         x = coloured(x, numbers(target))
     if method == "hog_self_training":
         detect = self_trained(x, *labels, numbers(target))
+    elif method.endswith("_recombined"):
+        more, *theirs = recombined(x, *labels, source.person, numbers(target))
+        both = (np.concatenate(pair) for pair in zip(labels, theirs, strict=True))
+        detect = regress(np.concatenate([x, more]), *both)
     else:
         detect = regress(x, *labels)
     return lambda split: detect(numbers(split))
@@ -126,3 +143,38 @@ def self_trained(
             np.concatenate([known, active != inactive]),
         )
     return detect
+
+
+def recombined(
+    x: Numbers,
+    aus: Float[np.ndarray, "n a"],
+    known: Bool[np.ndarray, "n a"],
+    person: Int[np.ndarray, "n"],
+    target: Float[np.ndarray, "t c"],
+) -> tuple[Float[np.ndarray, "m c"], Float[np.ndarray, "m a"], Bool[np.ndarray, "m a"]]:
+    """Put expressions of the source on faces of the target; return them with labels.
+
+    It is the paper's recombination (method.md section 3) in a space that is taken for
+    linear. An expression is what differs from the mean of its person. A face of the
+    target, about the mean of all, keeps half of what is its own: less what its AUs, as
+    a detector of the source answers, would add to it. The half is ours.
+    """
+    rng = np.random.default_rng(0)
+    expressions = _from_means(x, person)
+    # What each AU adds to a face, by least squares within people.
+    changes = _from_means(np.where(known, aus, aus.mean(axis=0)), person)
+    effects = np.linalg.lstsq(changes, expressions, rcond=None)[0]
+    p = regress(x, aus, known)(target)
+    neutral = target - (p - p.mean(axis=0)) @ effects
+    rows = np.tile(np.arange(len(x)), _DRAWS)
+    own = neutral[rng.integers(0, len(target), len(rows))] - target.mean(axis=0)
+    new = expressions[rows] + target.mean(axis=0) + _FACE * own
+    return new, aus[rows], known[rows]
+
+
+def _from_means(x: Numbers, person: Int[np.ndarray, "n"]) -> Numbers:
+    """Subtract each person's mean."""
+    _, of = np.unique(person, return_inverse=True)
+    sums = np.zeros((of.max() + 1, x.shape[1]))
+    np.add.at(sums, of, x)
+    return x - (sums / np.bincount(of)[:, None])[of]

@@ -1,8 +1,9 @@
 """Classical detectors: what a trained network has to beat.
 
 One logistic regression per AU, trained on the labels of the source alone: on the 49
-landmarks, and on these and histograms of oriented gradients (HOG, Dalal and Triggs
-2005) of the face. They know nothing of the target.
+landmarks; on these and histograms of oriented gradients (HOG, Dalal and Triggs 2005) of
+the face; and on the landmarks and HOG of patches about them, which move with the parts
+of the face. They know nothing of the target.
 """
 
 import dataclasses
@@ -21,16 +22,20 @@ from au_jax.evaluation.metrics import AuScores
 from au_jax.faces.landmarks import eye_centres
 
 LANDMARKS, HOG = "landmarks alone", "landmarks and HOG"
-NAMES = (LANDMARKS, HOG)
+PATCHES = "landmarks and patches"
+NAMES = (LANDMARKS, HOG, PATCHES)
 
 MOST_IMAGES = 20_000
-"""Of a training split; of more, equally spaced ones are taken (4,454 numbers each)."""
+"""Of a training split; of more, equally spaced ones are taken (11,510 numbers each)."""
 
-_SIDE = 96  # pixels of the face that HOG sees
-_DISTANCES = 2.6  # eye distances in that side
-_EYES = 30  # pixels from its upper edge to the eyes
-_CELL, _ORIENTATIONS = 8, 9
-_COMPONENTS = 150  # of HOG
+_DISTANCES = 2.6  # eye distances in the side of the square about the eyes
+_EYES = 30 / 96  # of that side, from its upper edge to the eyes
+_ORIENTATIONS = 9
+_SIDE, _CELL = 96, 8  # pixels of that side, and of a cell, for HOG of the face
+_PATCH_SIDE, _PATCH_CELL, _PATCH_CELLS = 128, 6, 4  # and for patches of 4 x 4 cells
+# The feature of a detector, how many of its principal components are used, and a factor
+# that makes the first ones weigh about as much as the landmarks.
+_REDUCED = {HOG: ("hog", 150, 3.0), PATCHES: ("patches", 400, 5.0)}
 _STRENGTH = 0.02  # C: small means strongly regularised
 
 Numbers = Float[np.ndarray, "n c"]
@@ -55,12 +60,13 @@ class Faces:
 
     landmarks: Float[np.ndarray, "n 98"]
     hog: Float[np.ndarray, "n 4356"]
+    patches: Float[np.ndarray, "n 7056"]
     aus: Float[np.ndarray, "n a"]
     known: Bool[np.ndarray, "n a"]
 
 
 def score(train: FaceSplit, tests: dict[str, FaceSplit]) -> tuple[BaselineScores, ...]:
-    """Train both detectors on a split of the source, and score them on each domain.
+    """Train all detectors on a split of the source, and score them on each domain.
 
     Args:
         train: The training split of the source.
@@ -84,6 +90,7 @@ def read(split: FaceSplit, step: int = 1) -> Faces:
     return Faces(
         landmarks=np.stack([shape(x["landmarks"]) for x in examples]),
         hog=np.stack([gradients(x["image"], x["landmarks"]) for x in examples]),
+        patches=np.stack([patches(x["image"], x["landmarks"]) for x in examples]),
         aus=np.stack([x["aus"] for x in examples]),
         known=np.stack([x["aus_known"] for x in examples]),
     )
@@ -103,33 +110,73 @@ def gradients(
 
     It has 9 orientations in cells of 8 pixels, and normalises blocks of 2 x 2 cells.
     """
-    left, right = eye_centres(points)
-    x, y = (left + right) / 2
-    scale = _SIDE / (_DISTANCES * np.linalg.norm(right - left))
-    matrix = np.array(
-        [[scale, 0, _SIDE / 2 - scale * x], [0, scale, _EYES - scale * y]]
-    )
-    face = cv2.warpAffine(
-        cv2.cvtColor(image, cv2.COLOR_RGB2GRAY),
-        matrix,
-        (_SIDE, _SIDE),
-        flags=cv2.INTER_AREA,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    y_slope, x_slope = np.gradient(np.sqrt(face.astype(np.float32)))
-    strength = np.hypot(x_slope, y_slope)
-    angle = np.arctan2(y_slope, x_slope) % np.pi / np.pi * _ORIENTATIONS
-    # Each pixel counts for both neighbouring orientations, in proportion.
-    lower, upper_share = np.floor(angle).astype(int), angle % 1
+    face, _ = _square(image, points, _SIDE)
     n = _SIDE // _CELL
-    row, column = np.mgrid[:_SIDE, :_SIDE] // _CELL
-    cells = np.zeros((n, n, _ORIENTATIONS), np.float32)
-    for step, share in ((0, 1 - upper_share), (1, upper_share)):
-        at = (row, column, (lower + step) % _ORIENTATIONS)
-        np.add.at(cells, at, strength * share)
+    cells = _orientations(face).reshape(n, _CELL, n, _CELL, -1).sum(axis=(1, 3))
     corners = [cells[:-1, :-1], cells[1:, :-1], cells[:-1, 1:], cells[1:, 1:]]
     blocks = np.concatenate(corners, axis=2)
     return (blocks / np.sqrt((blocks**2).sum(axis=2, keepdims=True) + 1)).ravel()
+
+
+def patches(
+    image: UInt8[np.ndarray, "h w 3"], points: Float[np.ndarray, "49 2"]
+) -> Float[np.ndarray, "7056"]:
+    """Return HOG of a patch about each landmark, each normalised.
+
+    A patch has 4 x 4 cells of 6 pixels; 49 pixels are an eye distance.
+    """
+    face, at = _square(image, points, _PATCH_SIDE)
+    half = _PATCH_CELLS * _PATCH_CELL // 2
+    padded = np.pad(_orientations(face), ((half, half), (half, half), (0, 0)))
+    # Each pixel gets the sum over the cell whose first pixel it is.
+    sums = cv2.boxFilter(
+        padded,
+        -1,
+        (_PATCH_CELL, _PATCH_CELL),
+        anchor=(0, 0),
+        normalize=False,
+        borderType=cv2.BORDER_CONSTANT,
+    )
+    # In the padded square, a patch begins at the pixel of its landmark.
+    first = np.clip(np.rint(at).astype(int), 0, _PATCH_SIDE)
+    starts = first[:, :, None] + np.arange(_PATCH_CELLS) * _PATCH_CELL
+    cells = sums[starts[:, 1, :, None], starts[:, 0, None, :]].reshape(len(points), -1)
+    norm = np.sqrt((cells**2).sum(axis=1, keepdims=True) + 1)
+    return (cells / norm).ravel().astype(np.float32)
+
+
+def _square(
+    image: UInt8[np.ndarray, "h w 3"], points: Float[np.ndarray, "49 2"], side: int
+) -> tuple[UInt8[np.ndarray, "s s"], Float[np.ndarray, "49 2"]]:
+    """Return a grey square about the eyes, and the landmarks in its pixels."""
+    left, right = eye_centres(points)
+    middle = (left + right) / 2
+    scale = side / (_DISTANCES * np.linalg.norm(right - left))
+    shift = np.array([side / 2, _EYES * side]) - scale * middle
+    face = cv2.warpAffine(
+        cv2.cvtColor(image, cv2.COLOR_RGB2GRAY),
+        np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]),
+        (side, side),
+        flags=cv2.INTER_AREA,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return face.astype(np.uint8), scale * points + shift
+
+
+def _orientations(face: UInt8[np.ndarray, "s s"]) -> Float[np.ndarray, "s s 9"]:
+    """Return the strength of each pixel's gradient, by orientation.
+
+    It counts for both neighbouring orientations, in proportion.
+    """
+    y_slope, x_slope = np.gradient(np.sqrt(face.astype(np.float32)))
+    strength = np.hypot(x_slope, y_slope)
+    angle = np.arctan2(y_slope, x_slope) % np.pi / np.pi * _ORIENTATIONS
+    lower, upper_share = np.floor(angle).astype(int), angle % 1
+    result = np.zeros((*face.shape, _ORIENTATIONS), np.float32)
+    for step, share in ((0, 1 - upper_share), (1, upper_share)):
+        at = ((lower + step) % _ORIENTATIONS)[..., None]
+        np.put_along_axis(result, at, (strength * share)[..., None], axis=2)
+    return result
 
 
 def fit(name: str, train: Faces) -> Callable[[Faces], Probabilities]:
@@ -172,9 +219,12 @@ def make_numbers(name: str, train: Faces) -> Callable[[Faces], Numbers]:
     scale = StandardScaler().fit(train.landmarks)
     if name == LANDMARKS:
         return lambda faces: np.asarray(scale.transform(faces.landmarks))
-    components = min(_COMPONENTS, *train.hog.shape)
-    reduce = PCA(components, random_state=0).fit(train.hog)
-    # Threefold, so that the first components weigh about as much as the landmarks.
-    return lambda faces: np.concatenate(
-        [scale.transform(faces.landmarks), 3 * reduce.transform(faces.hog)], axis=1
-    )
+    feature, most, weight = _REDUCED[name]
+    x = getattr(train, feature)
+    reduce = PCA(min(most, *x.shape), random_state=0).fit(x)
+
+    def numbers(faces: Faces) -> Numbers:
+        components = weight * reduce.transform(getattr(faces, feature))
+        return np.concatenate([scale.transform(faces.landmarks), components], axis=1)
+
+    return numbers

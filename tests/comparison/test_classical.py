@@ -45,6 +45,29 @@ def test_self_training_learns_from_its_own_answers(shifted):
     assert auc[1] > auc[0]
 
 
+def test_recombined_faces_have_an_expression_of_the_source_on_a_face_of_the_target():
+    """One number tells the AU, the second the person: expected from how it is made."""
+    rng = np.random.default_rng(0)
+    person, other = np.arange(400) // 8, rng.normal(5, 2, 300)
+    aus = (rng.random((400, 1)) < 0.5).astype(np.float32)
+    x = np.stack([3 * aus[:, 0], rng.normal(size=50)[person]], axis=1)
+    active = rng.random(300) < 0.5
+    target = np.stack([3 * active, other], axis=1)
+    known = np.ones_like(aus, bool)
+    found, labels, counts = classical.recombined(x, aus, known, person, target)
+    assert len(found) == len(labels) == len(counts) == 800
+    assert counts.all()
+    np.testing.assert_array_equal(labels[:400], aus)
+    # The AU's own number is the source's about the target's mean, whatever face it is
+    # on, because the target's own AUs are taken out of the face.
+    expression = x[:, 0] - np.repeat(x[:, 0].reshape(50, 8).mean(axis=1), 8)
+    error = found[:400, 0] - target[:, 0].mean() - expression
+    assert np.abs(error).max() < 0.3
+    # The person's number is half of a target's about the mean; the source's is gone.
+    own = (found[:, 1] - other.mean()) / 0.5 + other.mean()
+    assert np.isin(np.round(own, 3), np.round(other, 3)).mean() > 0.9
+
+
 def test_reverse_validation_prefers_right_answers(shifted):
     x, aus, known = shifted
     numbers = {"source": x, "target": x + 0.1}
@@ -63,9 +86,9 @@ def test_every_detector_answers_for_the_other_domain(name):
         aus = (rng.random((60, 2)) < 0.5).astype(np.float32)
         landmarks = rng.normal(size=(60, 98)) + 2 * aus[:, :1] + shift
         hog = rng.normal(size=(60, 4356)) / 100 + aus[:, 1:] + shift
-        faces = Faces(
-            landmarks.astype("f4"), hog.astype("f4"), aus, np.ones_like(aus, bool)
-        )
+        patches = rng.normal(size=(60, 7056)) / 100 + aus[:, 1:] + shift
+        x, y, z = (x.astype("f4") for x in (landmarks, hog, patches))
+        faces = Faces(x, y, z, aus, np.ones_like(aus, bool))
         return classical.Split(faces, np.arange(60) // 6)
 
     source, target = split(0, 0.0), split(1, 0.5)

@@ -6,7 +6,7 @@ import pytest
 
 from au_jax.data.split import open_split
 from au_jax.evaluation import baselines
-from au_jax.evaluation.baselines import HOG, LANDMARKS, Faces
+from au_jax.evaluation.baselines import HOG, LANDMARKS, PATCHES, Faces
 from au_jax.faces.landmarks import eye_centres
 from tests.synthetic import face_points, write_prepared
 
@@ -27,12 +27,38 @@ def test_place_and_size_of_a_face_do_not_matter():
     np.testing.assert_allclose(shape, baselines.shape(POINTS), atol=1e-5)
     left, right = eye_centres(shape.reshape(49, 2))
     np.testing.assert_allclose(np.linalg.norm(right - left), 1, rtol=1e-5)
-    expected = baselines.gradients(PICTURE, POINTS)
-    actual = baselines.gradients(image, points)
-    assert actual.shape == (4356,)
-    assert np.corrcoef(actual, expected)[0, 1] > 0.9
-    other = baselines.gradients(PICTURE[::-1].copy(), POINTS)
-    assert np.corrcoef(other, expected)[0, 1] < 0.5
+    for features, length in ((baselines.gradients, 4356), (baselines.patches, 7056)):
+        expected = features(PICTURE, POINTS)
+        actual = features(image, points)
+        assert actual.shape == (length,)
+        assert np.corrcoef(actual, expected)[0, 1] > 0.9
+        other = features(PICTURE[::-1].copy(), POINTS)
+        assert np.corrcoef(other, expected)[0, 1] < 0.5
+
+
+def test_a_patch_sums_gradients_by_cell_and_orientation():
+    """Expected: a loop over the pixels of a patch, with 49 pixels between the eyes."""
+    points = np.zeros((49, 2), np.float32)
+    points[19:25], points[25:31], points[0] = (64 - 24.5, 40), (64 + 24.5, 40), (60, 70)
+    points[1] = (-50, 300)  # far outside: its patch lies at the corner of the square
+    grey = np.ascontiguousarray(PICTURE[..., 0])
+    image = np.repeat(grey[..., None], 3, axis=2)
+    found = baselines.patches(image, points).reshape(49, 4, 4, 9)
+    # The scale is 128 / (2.6 * 49), so nearly 1: the square starts at about (0, 0).
+    face, at = baselines._square(image, points, 128)
+    np.testing.assert_allclose(at[0], (60, 70), atol=0.3)
+    y, x = np.gradient(np.sqrt(face.astype(np.float64)))
+    expected = np.zeros((4, 4, 9))
+    for row in range(70 - 12, 70 + 12):
+        for column in range(60 - 12, 60 + 12):
+            angle = np.arctan2(y[row, column], x[row, column]) % np.pi / np.pi * 9
+            cell = expected[(row - 58) // 6, (column - 48) // 6]
+            strength = np.hypot(x[row, column], y[row, column])
+            cell[int(angle) % 9] += (1 - angle % 1) * strength
+            cell[(int(angle) + 1) % 9] += angle % 1 * strength
+    expected /= np.sqrt((expected**2).sum() + 1)
+    np.testing.assert_allclose(found[0], expected, atol=1e-4)
+    assert (found[1, 2:, :2] == 0).all()  # below and left of the square
 
 
 def drawn(n: int, seed: int) -> Faces:
@@ -43,11 +69,15 @@ def drawn(n: int, seed: int) -> Faces:
     hog = random.normal(scale=0.1, size=(n, 4356)).astype(np.float32)
     landmarks[:, 7] += 3 * aus[:, 0]
     hog[:, 1000] += 6 * aus[:, 1]
+    patches = random.normal(scale=0.02, size=(n, 7056)).astype(np.float32)
+    patches[:, 2000] += 6 * aus[:, 1]
     known = random.random((n, 3)) < 0.8
-    return Faces(landmarks, hog, aus, known)
+    return Faces(landmarks, hog, patches, aus, known)
 
 
-@pytest.mark.parametrize(("name", "learned"), [(LANDMARKS, [0]), (HOG, [0, 1])])
+@pytest.mark.parametrize(
+    ("name", "learned"), [(LANDMARKS, [0]), (HOG, [0, 1]), (PATCHES, [0, 1])]
+)
 def test_each_detector_learns_from_what_it_sees(name, learned):
     train, test = drawn(400, 0), drawn(200, 1)
     probabilities = baselines.fit(name, train)(test)
@@ -72,7 +102,7 @@ def test_an_au_with_equal_or_no_labels_gets_its_rate():
     np.testing.assert_array_equal(probabilities[:, :2], [[1, 0]] * 20)
 
 
-def test_both_are_scored_on_each_domain(tmp_path, monkeypatch):
+def test_all_are_scored_on_each_domain(tmp_path, monkeypatch):
     for name in ("bp4d", "emotionet"):
         write_prepared(tmp_path, name)
     aus = (1, 12)
