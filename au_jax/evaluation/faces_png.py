@@ -29,8 +29,9 @@ def write(
     split: str,
     stages: Mapping[str, str],
     faces: str | None = None,
+    path: Path | None = None,
 ) -> Path:
-    """Draw faces of each domain into WORKDIR/faces.png.
+    """Draw faces of each domain into a picture; return its path.
 
     Args:
         config: The config of the run.
@@ -39,6 +40,7 @@ def write(
         stages: The stage whose best checkpoint answers for each domain.
         faces: "show", "blur" or "none"; None hides the faces of licensed data sets,
             so that only their landmarks are drawn.
+        path: The picture; None is WORKDIR/faces.png.
 
     Raises:
         UserError: `faces` is something else.
@@ -59,7 +61,7 @@ def write(
         np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
         for row in rows
     ]
-    path = workdir / "faces.png"
+    path = path or workdir / "faces.png"
     _, png = cv2.imencode(".png", np.concatenate(padded)[..., ::-1])
     write_whole(path, png.tobytes())
     return path

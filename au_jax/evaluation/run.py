@@ -35,10 +35,11 @@ def evaluate(
     data_dir: str | None,
     faces: str | None = None,
     with_baselines: bool = True,
+    on: str | None = None,
 ) -> Report:
     """Write `eval.json`, `eval.md` and `faces.png` into a run, and print the tables.
 
-    Return what they show.
+    Return what they show. With `on`, their names end in it: `eval-faces_wild.json`.
 
     Args:
         workdir: The work directory of the run.
@@ -46,6 +47,7 @@ def evaluate(
         data_dir: The prepared data; None is the folder that training used.
         faces: "show", "blur" or "none"; None hides the faces of licensed sets.
         with_baselines: Train and score the classical detectors, too.
+        on: Another prepared set, on which the model of the target is tested alone.
 
     Raises:
         UserError: the run has no checkpoint, or the data are absent.
@@ -53,23 +55,30 @@ def evaluate(
     config = read_config(workdir)
     if data_dir is not None:
         config.data.data_dir = data_dir
-    result = evaluate_run(config, workdir, split)
+    if on is not None:
+        config.data.target = on
+    result = evaluate_run(config, workdir, split, ("target",) if on else DOMAINS)
     if with_baselines:
         domains = [model.domain for model in result.models]
         scores = score_baselines(config, split, domains)
         result = dataclasses.replace(result, baselines=scores)
-    write_whole(workdir / "eval.json", json.dumps(report.to_json(result), indent=2))
-    write_whole(workdir / "eval.md", tables.to_markdown(result))
+    end = f"-{on}" if on else ""
+    as_json = json.dumps(report.to_json(result), indent=2)
+    write_whole(workdir / f"eval{end}.json", as_json)
+    write_whole(workdir / f"eval{end}.md", tables.to_markdown(result))
     domains = {model.domain for model in result.models}
     stages = {d: best_stage(config, workdir, d) for d in DOMAINS if d in domains}
-    sheet = faces_png.write(config, workdir, split, stages, faces)
+    path = workdir / f"faces{end}.png"
+    sheet = faces_png.write(config, workdir, split, stages, faces, path)
     tables.print_report(result, Console())
     print(f"faces: {sheet}")
     return result
 
 
-def evaluate_run(config: Config, workdir: Path, split: str) -> Report:
-    """Score each domain by the checkpoint that is best on its validation.
+def evaluate_run(
+    config: Config, workdir: Path, split: str, domains: Sequence[str] = DOMAINS
+) -> Report:
+    """Score domains, each by the checkpoint that is best on its validation.
 
     Beside the model stands the floor, if the run trained it (method.md section 5).
     """
@@ -77,7 +86,7 @@ def evaluate_run(config: Config, workdir: Path, split: str) -> Report:
     stored = thresholds.read(workdir, aus)
     has_a_floor = has_floor(best_scores(config, workdir, "source"))
     models = []
-    for domain, data in open_splits(config, split).items():
+    for domain, data in open_splits(config, split, domains).items():
         model = best_stage(config, workdir, domain)
         if has_a_floor:
             floor = evaluate_stage(config, workdir, FLOOR, domain, data)
@@ -108,7 +117,9 @@ def score_baselines(
     return baselines.score(train, tests)
 
 
-def open_splits(config: Config, split: str) -> dict[str, FaceSplit]:
+def open_splits(
+    config: Config, split: str, domains: Sequence[str] = DOMAINS
+) -> dict[str, FaceSplit]:
     """Open the split of each domain that has it.
 
     Raises:
@@ -117,7 +128,7 @@ def open_splits(config: Config, split: str) -> dict[str, FaceSplit]:
     """
     found: dict[str, FaceSplit] = {}
     errors: list[NoSuchSplit] = []
-    for domain in DOMAINS:
+    for domain in domains:
         try:
             found[domain] = open_split(
                 config.data.data_dir, config.data[domain], split, config.data.aus

@@ -218,6 +218,15 @@ def test_supervised_learns_from_the_chosen_domain(data_dir, tmp_path):
     with pytest.raises(UserError, match=r"eval\.json"):
         from_run.load(tmp_path, "target")
     assert result["landmark_error_percent"] == {}
+    # On another set, the model of the target is tested alone; the rest stays.
+    evaluate(tmp_path, "test", None, on="bp4d")
+    (section,) = json.loads((tmp_path / "eval-bp4d.json").read_text())["sections"]
+    assert section["title"].startswith("target (bp4d), direct path")
+    for file in ("eval-bp4d.md", "faces-bp4d.png"):
+        assert (tmp_path / file).is_file()
+    assert not (tmp_path / "eval.json").read_bytes()
+    with pytest.raises(UserError, match="bp5d"):
+        evaluate(tmp_path, "test", None, on="bp5d")
 
 
 def test_domain_without_the_split_is_left_out_and_named(tmp_path, caplog):
