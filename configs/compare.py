@@ -83,7 +83,7 @@ def get_config(variant: str = "") -> joint.Config:
     return config
 
 
-def _recipe(
+def recipe(
     title: str, start: str, *stages: str, headless: bool = False, **changes: Any
 ) -> joint.Config:
     """Return how to train a method.
@@ -112,37 +112,37 @@ def _recipes() -> joint.Config:
     of_adld = adld.get_config().loss.to_dict()
     target_labels = {"target_splits": ("val[:80%]", "val[80%:]")}
     recipes = {
-        "stage_1": _recipe("stage 1", "", "landmarks", headless=True),
-        "source_only_from_scratch": _recipe(
+        "stage_1": recipe("stage 1", "", "landmarks", headless=True),
+        "source_only_from_scratch": recipe(
             "source only, from scratch", "", "supervised"
         ),
-        "source_only": _recipe("source only", "stage_1", "supervised"),
+        "source_only": recipe("source only", "stage_1", "supervised"),
         # The floor of the methods that start from `source_only`.
-        "source_only_longer": _recipe(
+        "source_only_longer": recipe(
             "source only, twice the steps", "source_only", "supervised"
         ),
-        "adda": _recipe("ADDA", "source_only", "adda"),
-        "adabn": _recipe("AdaBN", "source_only", "adabn"),
-        "mean_teacher": _recipe("mean teacher", "source_only", "mean_teacher"),
-        "t2net": _recipe("T2Net", "stage_1", "t2net"),
-        "drit": _recipe("DRIT", "stage_1", "drit", "drit_detector"),
-        "dann": _recipe("DANN", "stage_1", "dann"),
-        "coral": _recipe("CORAL", "stage_1", "coral"),
-        "mmd": _recipe("MMD", "stage_1", "mmd"),
-        "entropy": _recipe("entropy", "stage_1", "entropy"),
-        "adld": _recipe("ADLD", "stage_1", "joint", model=plain, loss=of_adld),
-        "a": _recipe(
+        "adda": recipe("ADDA", "source_only", "adda"),
+        "adabn": recipe("AdaBN", "source_only", "adabn"),
+        "mean_teacher": recipe("mean teacher", "source_only", "mean_teacher"),
+        "t2net": recipe("T2Net", "stage_1", "t2net"),
+        "drit": recipe("DRIT", "stage_1", "drit", "drit_detector"),
+        "dann": recipe("DANN", "stage_1", "dann"),
+        "coral": recipe("CORAL", "stage_1", "coral"),
+        "mmd": recipe("MMD", "stage_1", "mmd"),
+        "entropy": recipe("entropy", "stage_1", "entropy"),
+        "adld": recipe("ADLD", "stage_1", "joint", model=plain, loss=of_adld),
+        "a": recipe(
             "A",
             "",
             "joint",
             model=plain,
             loss={**no_alignment, "landmark_regression": 0.0},
         ),
-        "b": _recipe("B", "stage_1", "joint", model=plain, loss=no_alignment),
-        "c": _recipe("C, the paper's", "stage_1", "joint"),
-        "c_mean_teacher": _recipe("C, then mean teacher", "c", "mean_teacher"),
+        "b": recipe("B", "stage_1", "joint", model=plain, loss=no_alignment),
+        "c": recipe("C, the paper's", "stage_1", "joint"),
+        "c_mean_teacher": recipe("C, then mean teacher", "c", "mean_teacher"),
         **_embeddings(),
-        "oracle": _recipe(
+        "oracle": recipe(
             "target labels (oracle)",
             "stage_1",
             "supervised",
@@ -157,11 +157,11 @@ def _embeddings() -> dict[str, joint.Config]:
     """Return the recipes without labels: the embedding, its probe, its fine-tuning."""
     recipes = {}
     for name, title in (("fab_net", "FAb-Net"), ("tae", "TAE"), ("clp", "CLP")):
-        recipes[f"{name}_embedding"] = _recipe(title, "", name, headless=True)
-        recipes[f"{name}_probe"] = _recipe(
+        recipes[f"{name}_embedding"] = recipe(title, "", name, headless=True)
+        recipes[f"{name}_probe"] = recipe(
             f"{title}, linear probe", f"{name}_embedding", "linear_probe"
         )
-        recipes[name] = _recipe(title, f"{name}_embedding", "supervised")
+        recipes[name] = recipe(title, f"{name}_embedding", "supervised")
     return recipes
 
 

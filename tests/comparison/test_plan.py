@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ml_collections import ConfigDict
 
 from au_jax.comparison import classical, plan
 from au_jax.errors import UserError
+from au_jax.runtime.command_line import flatten
 from configs import compare as compare_config
+from configs import variants as variants_config
 
 WORKDIR = Path("runs")
 
@@ -21,6 +24,11 @@ def small(**changes: Any) -> Any:
 
 def names(config: Any) -> list[str]:
     return [str(run.folder.relative_to(WORKDIR)) for run in plan.runs(config, WORKDIR)]
+
+
+def leaves_of(config: Any) -> dict[str, Any]:
+    values = flatten(config).items()
+    return {key: v for key, v in values if not isinstance(v, ConfigDict)}
 
 
 def test_each_run_comes_after_its_start_and_shared_starts_once():
@@ -60,6 +68,28 @@ def test_every_recipe_is_a_valid_run(size):
     config = compare_config.get_config(size)
     config.heads, config.seeds = ("grid",), (0,)
     assert len(names(config)) > 25
+
+
+@pytest.mark.parametrize("size", ["", "small"])
+def test_each_variant_differs_from_c_in_one_thing(size):
+    config = variants_config.get_config(size)
+    config.seeds = (0,)
+    runs = {run.row.method: run for run in plan.runs(config, WORKDIR)}
+    variants = [name for name in runs if name.startswith("c_")]
+    assert len(variants) == 18
+    leaves = {name: leaves_of(run.config) for name, run in runs.items()}
+    changed = {
+        name: {key for key, value in leaves[name].items() if value != leaves["c"][key]}
+        for name in variants
+    }
+    # Those that start from something else change no other value.
+    assert changed.pop("c_from_scratch") == {"init_from"}
+    assert changed.pop("c_finetuned") == {"init_from", "stages"}
+    assert changed.pop("c_adabn") == {"init_from", "stages"}
+    assert all(len(keys) == 1 for keys in changed.values()), changed
+    assert changed["c_twice"] == {"joint.epochs"}
+    assert changed["c_slow_discriminators"] == {"optim.discriminator.learning_rate"}
+    assert runs["c_twice"].config.joint.epochs == 2 * runs["c"].config.joint.epochs
 
 
 def test_the_sweep_changes_one_weight_at_a_time():
