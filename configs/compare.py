@@ -140,7 +140,10 @@ def _recipes() -> joint.Config:
         ),
         "b": recipe("B", "stage_1", "joint", model=plain, loss=no_alignment),
         "c": recipe("C, the paper's", "stage_1", "joint"),
-        "c_mean_teacher": recipe("C, then mean teacher", "c", "mean_teacher"),
+        # Labels of the target must not choose the checkpoint that it starts from.
+        "c_mean_teacher": recipe(
+            "C, then mean teacher", "c", "mean_teacher", init_rule="source"
+        ),
         **_embeddings(),
         "oracle": recipe(
             "target labels (oracle)",

@@ -43,6 +43,9 @@ def get_config(variant: str = "") -> Config:
     # The stages start from the networks of another run: its work directory, or a stage
     # in it.
     config.init_from = ""
+    # The rule that chooses its checkpoint: "source", "target" or "label_free"; or "":
+    # the target's validation, or the source's for a stage that learns from it alone.
+    config.init_rule = ""
     # Each batch is computed in so many parts, one after the other, to save memory.
     config.accumulation = 1
     config.max_steps_per_epoch = 0  # shortens epochs, for tests; 0: the whole source

@@ -17,7 +17,9 @@ def get_config(variant: str = "") -> joint.Config:
     config.recipes.update(changed)
     config.methods = ("source_only", "c", *changed, "c_adabn", "adld")
     config.heads = ("landmarks",)
-    config.recipes.c_adabn = compare.recipe("C, target's statistics", "c", "adabn")
+    config.recipes.c_adabn = compare.recipe(
+        "C, target's statistics", "c", "adabn", init_rule="source"
+    )
     return config
 
 
@@ -71,7 +73,9 @@ def _variants(run: joint.Config) -> joint.Config:
         for name, (title, changes) in titles_and_changes.items()
     }
     recipes["c_from_scratch"] = compare.recipe("C without stage 1", "", "joint")
-    recipes["c_finetuned"] = compare.recipe("C, then stage 3", "c", "finetune")
+    recipes["c_finetuned"] = compare.recipe(
+        "C, then stage 3", "c", "finetune", init_rule="source"
+    )
     return ConfigDict(recipes)
 
 

@@ -260,7 +260,7 @@ def _networks_before(
             if "feature_encoder" in networks.params.get("task", {}):
                 return earlier, networks
     if config.init_from and Path(config.init_from).is_dir():
-        origin = find_origin(config.init_from)
+        origin = find_origin(config.init_from, config.init_rule)
         networks, _ = best_networks(*origin)
         if "feature_encoder" in networks.params.get("task", {}):
             return origin.stage, networks

@@ -12,7 +12,7 @@ from au_jax.models.au_detector import Pooling
 from au_jax.runtime.command_line import flatten
 from au_jax.stages import STAGES, predecessor
 from au_jax.stages.networks import PROJECTORS
-from au_jax.types import AU_PATHS, DOMAINS, Config
+from au_jax.types import AU_PATHS, DOMAINS, RULES, Config
 from au_jax.workdir import target_path
 
 Check = tuple[Callable[[Any], bool], str]
@@ -83,6 +83,7 @@ CHECKS: dict[str, Check] = {
 NAMES: dict[str, tuple[str, ...]] = {
     "stages": tuple(STAGES),
     "on_nonfinite": ("stop", "skip"),
+    "init_rule": ("", *RULES),
     "model.dtype": ("float32", "bfloat16"),
     "model.projector": tuple(PROJECTORS),
     "model.au_pooling": get_args(Pooling),

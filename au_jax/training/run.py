@@ -49,7 +49,8 @@ def train(config: Config, workdir: Path, requests: Requests | None = None) -> No
     check_batch_sizes(config)
     latest = resume.positions(workdir)
     if config.init_from and not all(stage in latest for stage in config.stages):
-        find_origin(config.init_from)  # report a wrong folder before any work
+        # Report a wrong folder before any work.
+        find_origin(config.init_from, config.init_rule)
     lock = locked(workdir, f"training in {workdir}")
     with lock if processes.first() else nullcontext():
         resume.check_same_config(workdir, config)

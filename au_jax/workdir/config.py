@@ -74,6 +74,8 @@ def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
         new["landmarks"].setdefault("learning_rate", rate)
     if "supervised" in new:
         new["supervised"].setdefault("from_landmarks", False)
+    if "stages" in new:
+        new.setdefault("init_rule", "")
     if "eval" in new:
         new["eval"].setdefault("target_path", "reconstructed")
     return new

@@ -36,7 +36,7 @@ class Origin(NamedTuple):
     """The arguments with which `best_networks` loads the networks of another run."""
 
     stage: str
-    domain: str
+    rule: str
     config: Config
     workdir: Path
 
@@ -60,7 +60,7 @@ def initial_networks(stage: str, config: Config, workdir: Path) -> Variables:
     """
     variables = fresh_networks(stage, config)
     if config.init_from and stage not in ALWAYS_RANDOM:
-        origin = find_origin(config.init_from)
+        origin = find_origin(config.init_from, config.init_rule)
         taken, step = best_networks(*origin)
         label = f"{origin.workdir / origin.stage}, step {step}"
         variables = take_networks(stage, variables, taken, label)
@@ -75,11 +75,11 @@ def initial_networks(stage: str, config: Config, workdir: Path) -> Variables:
     return variables
 
 
-def find_origin(init_from: str) -> Origin:
+def find_origin(init_from: str, init_rule: str) -> Origin:
     """Find the stage that `config.init_from` names: a run, or the folder of a stage.
 
-    Of a run, the last stage counts. The domain is the target, or the source where the
-    stage learns from the source alone.
+    Of a run, the last stage counts. Without `config.init_rule`, the rule is the target,
+    or the source where the stage learns from the source alone.
 
     Raises:
         UserError: the folder holds no checkpoint.
@@ -96,8 +96,8 @@ def find_origin(init_from: str) -> Origin:
         in_order = [stage for stage in read_config(path).stages if stage in stages]
         folder = path / (in_order or stages)[-1]
     source_alone = folder.name in (*WITHOUT_AUS, "supervised", "linear_probe")
-    domain = "source" if source_alone else "target"
-    return Origin(folder.name, domain, read_config(folder.parent), folder.parent)
+    rule = init_rule or ("source" if source_alone else "target")
+    return Origin(folder.name, rule, read_config(folder.parent), folder.parent)
 
 
 def take_networks(

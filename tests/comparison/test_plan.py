@@ -70,6 +70,18 @@ def test_every_recipe_is_a_valid_run(size):
     assert len(names(config)) > 25
 
 
+@pytest.mark.parametrize("configs", [compare_config, variants_config])
+def test_labels_of_the_target_choose_no_start(configs):
+    """Runs that adapt have a best checkpoint by those labels; it must not be taken."""
+    adapted = {"joint", "finetune", "adabn", "adda", "mean_teacher", "dann"}
+    found = 0
+    for run in plan.runs(configs.get_config(), WORKDIR):
+        if run.start and adapted & set(run.start.config.stages):
+            assert run.config.init_rule == "source", run.folder
+            found += 1
+    assert found
+
+
 @pytest.mark.parametrize("size", ["", "small"])
 def test_each_variant_differs_from_c_in_one_thing(size):
     config = variants_config.get_config(size)
@@ -84,8 +96,8 @@ def test_each_variant_differs_from_c_in_one_thing(size):
     }
     # Those that start from something else change no other value.
     assert changed.pop("c_from_scratch") == {"init_from"}
-    assert changed.pop("c_finetuned") == {"init_from", "stages"}
-    assert changed.pop("c_adabn") == {"init_from", "stages"}
+    assert changed.pop("c_finetuned") == {"init_from", "init_rule", "stages"}
+    assert changed.pop("c_adabn") == {"init_from", "init_rule", "stages"}
     assert all(len(keys) == 1 for keys in changed.values()), changed
     assert changed["c_twice"] == {"joint.epochs"}
     assert changed["c_slow_discriminators"] == {"optim.discriminator.learning_rate"}

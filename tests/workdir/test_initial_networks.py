@@ -8,7 +8,7 @@ from au_jax.errors import UserError
 from au_jax.training.run import train
 from au_jax.workdir.best_networks import best_networks
 from au_jax.workdir.config import read_config
-from au_jax.workdir.initial_networks import initial_networks
+from au_jax.workdir.initial_networks import find_origin, initial_networks
 from configs import joint as joint_config
 from configs import supervised as supervised_config
 from tests.stages.small import AUS
@@ -57,6 +57,12 @@ def test_a_stage_starts_from_the_networks_it_shares(other, stage, tmp_path, capl
     assert f"{run / 'landmarks'}, step 2: task/" in caplog.text
     for name in shared:
         assert f"task/{name}" in caplog.text
+
+
+def test_a_rule_chooses_the_checkpoint_of_the_other_run(other):
+    _, run = other
+    assert find_origin(str(run), "").rule == "source"  # the stage sees nothing else
+    assert find_origin(str(run), "label_free").rule == "label_free"
 
 
 def test_both_encoders_of_adda_start_as_the_one_that_it_takes(other, tmp_path):
