@@ -123,7 +123,7 @@ def _row_entries(
                 name: float(np.mean([r.cost[name] for r in results.values()]))
                 for name in next(iter(results.values())).cost
             },
-            "scores": _scores(path, results, references),
+            "scores": _scores(path, results, references, is_trained),
         }
         for path in paths
     ]
@@ -133,48 +133,70 @@ def _scores(
     path: str,
     results: Mapping[int, Result],
     references: Mapping[str, Mapping[int, Result]],
+    is_trained: bool,
 ) -> Json:
-    """Return the scores of a path by rule, domain and metric."""
+    """Return the scores of a path by rule, domain and metric.
+
+    Runs are compared with those of the same seeds. A row without seeds is compared with
+    all runs of the reference.
+    """
     by_rule: Json = {}
     for rule in RULES:
         for domain in DOMAINS:
             key = Key(rule, domain, path)
-            found = [r.scores[key] for r in results.values() if key in r.scores]
+            found = _by_seed(results, key)
             if not found:
                 continue
             compared = {}
             for name, others in references.items():
                 of = REFERENCES[name] if domain == "target" else "direct"
-                reference = Key(rule, domain, of)
-                all_scores = [r.scores.get(reference) for r in others.values()]
-                compared[name] = [one for one in all_scores if one is not None]
+                theirs = _by_seed(others, Key(rule, domain, of))
+                if is_trained:
+                    shared = [seed for seed in found if seed in theirs]
+                    pair = [found[s] for s in shared], [theirs[s] for s in shared]
+                else:
+                    pair = list(found.values()), list(theirs.values())
+                if pair[1] and pair[0][0] is not pair[1][0]:  # not the reference itself
+                    compared[name] = pair
             by_rule.setdefault(rule, {})[domain] = {
-                metric: _metric(metric, found, compared) for metric in METRICS
+                metric: _metric(metric, list(found.values()), compared)
+                for metric in METRICS
             }
     return by_rule
 
 
+def _by_seed(results: Mapping[int, Result], key: Key) -> dict[int, Scores]:
+    return {s: r.scores[key] for s, r in results.items() if key in r.scores}
+
+
 def _metric(
-    metric: str, found: Sequence[Scores], compared: Mapping[str, Sequence[Scores]]
+    metric: str,
+    found: Sequence[Scores],
+    compared: Mapping[str, tuple[Sequence[Scores], Sequence[Scores]]],
 ) -> Json:
     per_au = np.stack([one.values[metric] for one in found])
     means = np.array([_mean(one.values[metric]) for one in found])
-    resampled = np.mean([one.resampled[metric] for one in found], axis=0)
     entry: Json = {
         "mean": float(means.mean()),
         "sd": float(means.std(ddof=1)) if len(means) > 1 else math.nan,
-        "interval": _interval(resampled),
+        "interval": _interval(_resampled(metric, found)),
         "aus": per_au.mean(axis=0).tolist(),
     }
-    for name, others in compared.items():
-        if others and list(others) != list(found):
-            theirs = np.mean([one.resampled[metric] for one in others], axis=0)
-            mean = float(np.mean([_mean(one.values[metric]) for one in others]))
-            entry[f"minus_{name}"] = [
-                entry["mean"] - mean,
-                *_interval(resampled - theirs),
-            ]
+    for name, (ours, theirs) in compared.items():
+        first, second = (
+            np.mean([_mean(one.values[metric]) for one in side])
+            for side in (ours, theirs)
+        )
+        entry[f"minus_{name}"] = [
+            float(first - second),
+            *_interval(_resampled(metric, ours) - _resampled(metric, theirs)),
+        ]
     return _rounded(entry)
+
+
+def _resampled(metric: str, found: Sequence[Scores]) -> np.ndarray:
+    """Return the means over seeds for each resample."""
+    return np.mean([one.resampled[metric] for one in found], axis=0)
 
 
 def _interval(resampled: np.ndarray) -> list[float]:
