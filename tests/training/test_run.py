@@ -88,8 +88,9 @@ def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
     assert (tmp_path / "eval.md").read_text().count("always active: F1") == 5
     assert "AU17" in capsys.readouterr().out
     names = [line["name"].split(",")[0] for line in result["summary"]]
-    assert names[:2] == ["always active", "supervised"]
-    assert set(names[2:]) <= {"joint", "finetune"}
+    trivial = ["always active", "landmarks alone", "landmarks and HOG"]
+    assert names[:5] == [*trivial, "landmarks and patches", "supervised"]
+    assert set(names[5:]) <= {"joint", "finetune"}
     last = result["summary"][-1]
     assert last["target"]["f1"] == result["sections"][3]["mean"]["f1"]
     calibration.calibrate(tmp_path, "val", "test", None)
