@@ -24,6 +24,9 @@ Array = jax.Array | np.ndarray
 SIDE = 200
 """Side of an aligned face in pixels (method.md section 6)."""
 
+CELL = 4
+"""Pixels of a crop along each side of a cell of its f x f feature maps."""
+
 AU_PATHS = ("reconstructed", "direct")
 """The features that AUs can be predicted from (method.md section 7).
 

@@ -43,8 +43,8 @@ def get_config(variant: str = "") -> Config:
     # The stages start from the networks of another run: its work directory, or a stage
     # in it.
     config.init_from = ""
-    # The rule that chooses its checkpoint: "source", "target" or "label_free"; or "":
-    # the target's validation, or the source's for a stage that learns from it alone.
+    # The rule that chooses its checkpoint: "source", "target" or "label_free". With "",
+    # it is the source for a stage that learns from the source alone, else the target.
     config.init_rule = ""
     # Each batch is computed in so many parts, one after the other, to save memory.
     config.accumulation = 1
@@ -201,7 +201,8 @@ def _model() -> Config:
     # "both", one rotation of both sides.
     model.projector = "identity_init"
     # The AU branches average their maps to one cell ("global", ADLD), or to 8 x 8 cells
-    # ("grid"); or they see patches about the landmarks, and these ("landmarks").
+    # ("grid"); or they see patches about the landmarks and the landmarks themselves
+    # ("landmarks").
     model.au_pooling = "global"
     model.dtype = "float32"  # or "bfloat16": the arithmetic of the networks
     # Compute norms and activations again for gradients: less memory, more time.

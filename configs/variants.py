@@ -2,7 +2,7 @@
 
     au-jax compare --config=variants:small --workdir=runs/variants
 
-The variants of the name are those of configs/compare.py, whose keys this config has.
+The sizes, :demo, :small and :tiny, and all keys are those of configs/compare.py.
 """
 
 from ml_collections import ConfigDict
@@ -15,11 +15,8 @@ def get_config(variant: str = "") -> joint.Config:
     config = compare.get_config(variant)
     changed = _variants(config.run)
     config.recipes.update(changed)
-    config.methods = ("source_only", "c", *changed, "c_adabn", "adld")
+    config.methods = ("source_only", "c", *changed, "adld")
     config.heads = ("landmarks",)
-    config.recipes.c_adabn = compare.recipe(
-        "C, target's statistics", "c", "adabn", init_rule="source"
-    )
     return config
 
 
@@ -75,6 +72,9 @@ def _variants(run: joint.Config) -> joint.Config:
     recipes["c_from_scratch"] = compare.recipe("C without stage 1", "", "joint")
     recipes["c_finetuned"] = compare.recipe(
         "C, then stage 3", "c", "finetune", init_rule="source"
+    )
+    recipes["c_adabn"] = compare.recipe(
+        "C, target's statistics", "c", "adabn", init_rule="source"
     )
     return ConfigDict(recipes)
 

@@ -154,10 +154,11 @@ def recombined(
 ) -> tuple[Float[np.ndarray, "m c"], Float[np.ndarray, "m a"], Bool[np.ndarray, "m a"]]:
     """Put expressions of the source on faces of the target; return them with labels.
 
-    It is the paper's recombination (method.md section 3) in a space that is taken for
-    linear. An expression is what differs from the mean of its person. A face of the
-    target, about the mean of all, keeps half of what is its own: less what its AUs, as
-    a detector of the source answers, would add to it. The half is ours.
+    This is the paper's recombination (method.md section 3) with vectors that are added.
+    An expression is the difference of an image from the mean of its person. From each
+    face of the target, the effect of its AUs is subtracted, as a detector trained on
+    the source predicts them. What is left of its difference from the target's mean is
+    halved; the half is our choice.
     """
     rng = np.random.default_rng(0)
     expressions = _from_means(x, person)

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, UInt8
 
 from au_jax.errors import UserError
 from au_jax.faces.landmarks import MIRROR, NUM_LANDMARKS
-from au_jax.types import SIDE, Array, Example
+from au_jax.types import CELL, SIDE, Array, Example
 
 # Threads load batches, one example each; OpenCV's own threads would only compete.
 cv2.setNumThreads(1)
@@ -28,8 +28,6 @@ for _points, _share in (
     ((39, 41), 1 / 2),
 ):
     SHIFT[_points, 1] = _share
-
-CELL = 4  # pixels of the crop per cell of the f x f map
 
 
 def resized_side(crop: int) -> int:

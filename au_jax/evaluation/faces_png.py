@@ -28,19 +28,19 @@ def write(
     workdir: Path,
     split: str,
     stages: Mapping[str, str],
+    path: Path,
     faces: str | None = None,
-    path: Path | None = None,
-) -> Path:
-    """Draw faces of each domain into a picture; return its path.
+) -> None:
+    """Draw faces of each domain into a picture.
 
     Args:
         config: The config of the run.
         workdir: The work directory of the run.
         split: The split of both data sets.
         stages: The stage whose best checkpoint answers for each domain.
+        path: The PNG file to write.
         faces: "show", "blur" or "none"; None hides the faces of licensed data sets,
             so that only their landmarks are drawn.
-        path: The picture; None is WORKDIR/faces.png.
 
     Raises:
         UserError: `faces` is something else.
@@ -61,10 +61,8 @@ def write(
         np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
         for row in rows
     ]
-    path = path or workdir / "faces.png"
     _, png = cv2.imencode(".png", np.concatenate(padded)[..., ::-1])
     write_whole(path, png.tobytes())
-    return path
 
 
 def _row(

@@ -68,8 +68,8 @@ def evaluate(
     write_whole(workdir / f"eval{end}.md", tables.to_markdown(result))
     domains = {model.domain for model in result.models}
     stages = {d: best_stage(config, workdir, d) for d in DOMAINS if d in domains}
-    path = workdir / f"faces{end}.png"
-    sheet = faces_png.write(config, workdir, split, stages, faces, path)
+    sheet = workdir / f"faces{end}.png"
+    faces_png.write(config, workdir, split, stages, sheet, faces)
     tables.print_report(result, Console())
     print(f"faces: {sheet}")
     return result

@@ -10,13 +10,10 @@ from jaxtyping import Float
 
 from au_jax.faces.landmarks import eye_centres, eye_distance
 from au_jax.models.layers import ConvBlock, conv3x3, scaled
-from au_jax.types import Array
+from au_jax.types import CELL, Array
 
 GRID = 8
 """Cells along each side of the grid to which a map can be averaged."""
-
-CELL = 4
-"""Pixels of the crop along each side of a cell of a feature map."""
 
 PATCH, SPACING = 3, 2.0
 """Points along each side of the patch about a landmark, and cells between them."""
@@ -153,8 +150,6 @@ def shape(landmarks: Float[Array, "b 49 2"]) -> Float[Array, "b 98"]:
     """Return landmarks about the middle of the eyes, in eye distances."""
     left, right = eye_centres(landmarks)
     middle, distance = (left + right) / 2, eye_distance(landmarks)
-    # Networks are initialised on landmarks that are all 0.
-    relative = (landmarks - middle[:, None]) / jnp.maximum(distance, 1e-6)[
-        :, None, None
-    ]
+    distance = jnp.maximum(distance, 1e-6)  # padding has landmarks that are all 0
+    relative = (landmarks - middle[:, None]) / distance[:, None, None]
     return relative.reshape(relative.shape[0], -1)

@@ -91,9 +91,12 @@ def write_results(
     """Predict all sources, then write the other wanted results from the table.
 
     Raises:
-        UserError: see `predict`; or the port of the preview is taken.
+        UserError: see `predict`; or the port of the preview is taken; or the model
+            needs landmarks, and whole pictures have none.
         KeyboardInterrupt: Ctrl-C was pressed; the same call resumes.
     """
+    if options.whole:
+        detector.check_whole()
     aus = detector.model.aus
     with (
         signals.interrupt_noted() as check_interrupt,
@@ -139,11 +142,8 @@ def predict(
             rows of the chunk.
 
     Raises:
-        UserError: `out` holds results of other inputs, settings or another model; or
-            the model needs landmarks, and whole pictures have none.
+        UserError: `out` holds results of other inputs, settings or another model.
     """
-    if options.whole:
-        detector.check_whole()
     out.mkdir(parents=True, exist_ok=True)
     progress = resume(detector, sources, out, options)
     seconds, start, frames = Seconds(), time.perf_counter(), 0

@@ -97,9 +97,9 @@ def make_train_step(
         stats, x = dict(stats), fold(batch["image"])
         outputs, landmarks = [], fold(batch["landmarks"])
         for name in ("feature_encoder", BRANCH):
-            module, given = getattr(networks, name), params["task"][name]
+            module, own_params = getattr(networks, name), params["task"][name]
             inputs = inputs_of(name, x, landmarks)
-            x = apply_and_update_stats(module, given, stats, name, *inputs)
+            x = apply_and_update_stats(module, own_params, stats, name, *inputs)
             outputs.append(unfold(x))
         features, logits = outputs
         source = losses.au(logits[0], batch["aus"][0], batch["aus_known"][0], au_weight)

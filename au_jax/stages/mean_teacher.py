@@ -129,9 +129,9 @@ def make_train_step(
         stats, x = dict(stats), fold(jnp.stack([batch["image"][0], varied]))
         landmarks = fold(batch["landmarks"])
         for teacher, name in zip(TEACHER, STUDENT, strict=True):
-            module, given = getattr(networks, teacher), params["task"][name]
+            module, own_params = getattr(networks, teacher), params["task"][name]
             inputs = inputs_of(teacher, x, landmarks)
-            x = apply_and_update_stats(module, given, stats, name, *inputs)
+            x = apply_and_update_stats(module, own_params, stats, name, *inputs)
         source, target = unfold(x)
         labels, counts = choose_labels(p, stats["labelling"])
         terms = {

@@ -34,8 +34,10 @@ def init(config: Config, key: jax.Array, branch: str) -> Variables:
     }
     params, batch_stats = {}, {}
     for (name, x), k in zip(inputs.items(), jax.random.split(key), strict=True):
-        module, given = getattr(networks, name), inputs_of(name, x, NO_LANDMARKS)
-        params[name], batch_stats[name] = init_network(module, k, *given)
+        module = getattr(networks, name)
+        params[name], batch_stats[name] = init_network(
+            module, k, *inputs_of(name, x, NO_LANDMARKS)
+        )
     return Variables({"task": params}, {"task": batch_stats})
 
 
@@ -64,9 +66,9 @@ def make_train_step(
     ) -> tuple[Array, tuple[Params, Terms]]:
         stats, x = dict(stats), batch["image"][0]
         for name in ("feature_encoder", branch):
-            module, given = getattr(networks, name), params["task"][name]
+            module, own_params = getattr(networks, name), params["task"][name]
             inputs = inputs_of(name, x, batch["landmarks"][0])
-            x = apply_and_update_stats(module, given, stats, name, *inputs)
+            x = apply_and_update_stats(module, own_params, stats, name, *inputs)
         value = loss(x, batch)
         return value, (stats, {term: value})
 

@@ -150,7 +150,7 @@ def _check_names(key: str, value: Any) -> None:
             hint = f"did you mean {near[0]!r}? It" if near else "it"
             if "," in str(name):
                 hint = f"write --config.{key}=A --config.{key}=B; it"
-            names = ", ".join(known)
+            names = ", ".join(other or '""' for other in known)
             raise UserError(
                 f"config.{key}: {name!r} is not known; {hint} takes: {names}"
             )

@@ -51,7 +51,8 @@ def test_only_the_drawn_faces_are_read(config, tmp_path, monkeypatch):
 
     monkeypatch.setattr(FaceSplit, "__getitem__", recorded)
     stages = {domain: "supervised" for domain in DOMAINS}
-    file = faces_png.write(config, tmp_path, "test", stages, "show")
+    file = tmp_path / "faces.png"
+    faces_png.write(config, tmp_path, "test", stages, file, "show")
     picture = cv2.imread(str(file))
     assert picture is not None
     assert len(read) == len(set(read)) == 2 * faces_png.COLUMNS

@@ -1,5 +1,6 @@
 """Crops of faces. Expected: what preparation and the data pipeline make of them."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -7,8 +8,10 @@ from au_jax.data import transforms
 from au_jax.errors import UserError
 from au_jax.faces import align
 from au_jax.faces.finder import Face, whole_face
+from au_jax.prediction import run
 from au_jax.prediction.crop import Cropper
 from au_jax.prediction.detector import Detector
+from au_jax.prediction.inputs import expand
 from tests.prediction.models import small_model
 
 
@@ -41,3 +44,13 @@ def test_a_model_that_looks_at_landmarks_refuses_whole_pictures():
     with pytest.raises(UserError, match="looks at landmarks"):
         Detector(small_model("supervised", "landmarks"))([image], whole=True)
     assert len(Detector(small_model("supervised"))([image], whole=True)[0]) == 1
+
+
+def test_a_refused_prediction_leaves_no_folder(tmp_path):
+    cv2.imwrite(str(tmp_path / "face.png"), np.zeros((50, 60, 3), np.uint8))
+    detector = Detector(small_model("supervised", "landmarks"))
+    sources, out = expand([str(tmp_path / "face.png")]), tmp_path / "out"
+    options = run.Options(whole=True)
+    with pytest.raises(UserError, match="looks at landmarks"):
+        run.write_results(detector, sources, out, options, run.Outputs())
+    assert not out.exists()

@@ -121,7 +121,8 @@ def test_every_stage_in_turn_then_evaluation(data_dir, tmp_path, capsys):
     colours = [len(np.unique(sheet.reshape(-1, 3), axis=0))]
     for faces in ("blur", "show"):
         stages = {"source": "joint", "target": "joint"}
-        faces_png.write(config, tmp_path, "test", stages, faces)
+        path = tmp_path / "faces.png"
+        faces_png.write(config, tmp_path, "test", stages, path, faces)
         shown = cv2.imread(str(tmp_path / "faces.png"))
         assert shown is not None
         colours.append(len(np.unique(shown.reshape(-1, 3), axis=0)))
