@@ -32,7 +32,8 @@ def get_config(variant: str = "") -> joint.Config:
     config: joint.Config = ConfigDict()
     config.methods = (
         *CLASSICAL,
-        *("source_only_from_scratch", "source_only", "source_only_longer"),
+        *("gradient_patches", "source_only_from_scratch", "source_only"),
+        "source_only_longer",
         *("dann", "adda", "t2net", "drit"),
         *("adabn", "coral", "mmd", "entropy", "mean_teacher"),
         *("fab_net_probe", "fab_net", "tae_probe", "tae", "clp_probe", "clp"),
@@ -84,7 +85,12 @@ def get_config(variant: str = "") -> joint.Config:
 
 
 def recipe(
-    title: str, start: str, *stages: str, headless: bool = False, **changes: Any
+    title: str,
+    start: str,
+    *stages: str,
+    headless: bool = False,
+    own_head: bool = False,
+    **changes: Any,
 ) -> joint.Config:
     """Return how to train a method.
 
@@ -93,6 +99,7 @@ def recipe(
         start: The recipe whose networks the first stage starts from, or "".
         stages: The stages to train.
         headless: True if the networks have no AU head, so that heads share the run.
+        own_head: True if the AU head is the method's own: one row for all heads.
         changes: Other values than those of `config.run`, by group.
     """
     return ConfigDict(
@@ -101,6 +108,7 @@ def recipe(
             "start": start,
             "stages": stages,
             "headless": headless,
+            "own_head": own_head,
             "changes": ConfigDict(changes),
         }
     )
@@ -113,6 +121,9 @@ def _recipes() -> joint.Config:
     target_labels = {"target_splits": ("val[:80%]", "val[80%:]")}
     recipes = {
         "stage_1": recipe("stage 1", "", "landmarks", headless=True),
+        "gradient_patches": recipe(
+            "gradient patches", "", "gradient_patches", own_head=True
+        ),
         "source_only_from_scratch": recipe(
             "source only, from scratch", "", "supervised"
         ),

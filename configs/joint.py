@@ -21,6 +21,7 @@ Config = Any
 METHODS = {"dann": 1.0, "coral": 1.0, "mmd": 1.0, "entropy": 0.1}
 STAGES = (
     *("landmarks", "joint", "finetune", "supervised", *METHODS),
+    "gradient_patches",
     *("adda", "adabn", "mean_teacher"),
     *("fab_net", "tae", "clp", "linear_probe"),
     *("t2net", "drit", "drit_detector"),
@@ -34,7 +35,8 @@ def get_config(variant: str = "") -> Config:
     # Stages in order: "landmarks" (1), "joint" (2), "finetune" (3), "supervised"; or
     # another method: "dann", "coral", "mmd", "entropy", "adda", "adabn",
     # "mean_teacher", "t2net", "drit" with "drit_detector"; or one that learns without
-    # labels: "fab_net", "tae" or "clp" with "linear_probe".
+    # labels: "fab_net", "tae" or "clp" with "linear_probe"; or, without learned
+    # features, "gradient_patches".
     config.stages = ("landmarks", "joint", "finetune")
     config.log_every = 50  # steps
     config.checkpoint_every = 500  # steps; also at the end of each epoch
@@ -120,6 +122,8 @@ def _add_stages(config: Config) -> None:
     config.supervised.domain = "source"
     # Start from the networks of `landmarks`, as the methods of domain adaptation do.
     config.supervised.from_landmarks = False
+    config.gradient_patches = _schedule(epochs=4, batch_size=16, decay=thirds)
+    config.gradient_patches.learning_rate = 5e-4
     # Other methods, on the budget of `joint`; `weight` is that of a method's own terms.
     for method, weight in METHODS.items():
         config[method] = _schedule(epochs=12, batch_size=16, decay=thirds)

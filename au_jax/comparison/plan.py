@@ -23,7 +23,7 @@ class Row:
     method: str
     """The name of a recipe, or of a classical detector."""
     head: str = ""
-    """The pooling of the AU head; "" for rows without networks, or without a head."""
+    """The pooling of the AU head; "" for rows that do not choose one."""
     change: str = ""
     """A changed key of the sweep, such as "loss.landmark=0.3"."""
 
@@ -61,7 +61,7 @@ def rows(config: Config) -> list[Row]:
     _check(config)
     found = []
     for method in _split(config.methods):
-        if method in classical.NAMES:
+        if method in classical.NAMES or config.recipes[method].own_head:
             found.append(Row(method))
         else:
             found += [Row(method, head) for head in _split(config.heads)]
@@ -82,7 +82,7 @@ def runs(config: Config, workdir: Path) -> list[Run]:
     found: dict[Path, Run] = {}
     for head in _split(config.heads):
         for seed in config.seeds:
-            for row in (row for row in wanted if row.head == head):
+            for row in (row for row in wanted if row.head in ("", head)):
                 for run in _with_starts(config, workdir, row, seed):
                     found.setdefault(run.folder, run)
     for run in found.values():
@@ -108,8 +108,8 @@ def _with_starts(config: Config, workdir: Path, row: Row, seed: int) -> Iterator
     recipe = config.recipes[row.method]
     start = None
     if recipe.start:
-        headless = config.recipes[recipe.start].headless
-        before = Row(recipe.start, "" if headless else row.head)
+        one = config.recipes[recipe.start]
+        before = Row(recipe.start, "" if one.headless or one.own_head else row.head)
         for start in _with_starts(config, workdir, before, seed):
             yield start
     folder = workdir / row.name / f"seed{seed}"

@@ -22,6 +22,7 @@ from au_jax.evaluation.run import PATHS
 from au_jax.runtime import devices
 from au_jax.runtime.files import locked
 from au_jax.runtime.signals import Requests
+from au_jax.stages import WITHOUT_AUS
 from au_jax.training.run import train
 from au_jax.types import DOMAINS, RULES, Config
 from au_jax.workdir import resume, validations
@@ -185,7 +186,7 @@ def complete(
         "parameters": float(num_parameters(stage, run.config)),
     }
     found, reversed_scores = {}, {}
-    if run.row.head:
+    if stage not in WITHOUT_AUS:
         found = score_run(run, conditions.split, labelled)
         reversed_scores = reverse.scores(run.folder, stage)
     scores.write(run.folder, Result(conditions, cost, found, reversed_scores))
@@ -223,7 +224,9 @@ def score_run(
 
 def num_steps(run: Run) -> int:
     """Return the steps of a run and of those it starts from, but for stage 1."""
-    before = num_steps(run.start) if run.start and run.start.row.head else 0
+    start = run.start
+    counts = start is not None and start.config.stages[-1] not in WITHOUT_AUS
+    before = num_steps(start) if start is not None and counts else 0
     last = {line["stage"]: line["step"] for line in read_metrics(run.folder)}
     return before + sum(last.values())
 

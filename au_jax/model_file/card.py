@@ -6,7 +6,7 @@ from ml_collections import ConfigDict
 
 from au_jax.errors import UserError
 from au_jax.models.au_detector import Pooling
-from au_jax.stages import SEPARATING, STAGES, WITHOUT_AUS
+from au_jax.stages import SEEING_LANDMARKS, SEPARATING, STAGES, WITHOUT_AUS
 from au_jax.stages.networks import PROJECTORS
 from au_jax.types import AU_PATHS, Config
 from au_jax.workdir.config import upgraded
@@ -48,7 +48,8 @@ def select_au_path(card: dict[str, Any], path: str | None) -> str:
 
 def sees_landmarks(card: dict[str, Any]) -> bool:
     """Return whether the AU head of a model takes the landmarks of a face."""
-    return card["networks"]["model"].get("au_pooling") == "landmarks"
+    pooling = card["networks"]["model"].get("au_pooling")
+    return pooling == "landmarks" or card["stage"] in SEEING_LANDMARKS
 
 
 def without_arrays(card: dict[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ _NETWORKS = (
     "landmark_encoder",
     "landmark_detector",
     "au_detector",
+    "patch_detector",
     "background_generator",
     "feature_generator",
     "embedder",

@@ -18,6 +18,7 @@ from au_jax.stages import (
     drit_detector,
     entropy,
     fab_net,
+    gradient_patches,
     joint,
     landmarks,
     linear_probe,
@@ -73,6 +74,8 @@ STAGES: dict[str, Stage] = {
     "joint": joint,
     "finetune": joint,
     "supervised": supervised,
+    # Source labels alone, on histograms of gradients instead of learned features.
+    "gradient_patches": gradient_patches,
     # Other methods of domain adaptation, on the same networks and data.
     "dann": dann,
     "adda": adda,
@@ -98,11 +101,14 @@ CLIPS = ("fab_net", "tae", "clp")
 WITHOUT_AUS = ("landmarks", *CLIPS, "drit")
 """The stages that train no AU detector."""
 
-ALWAYS_RANDOM = ("drit",)
+ALWAYS_RANDOM = ("drit", "gradient_patches")
 """The stages that share no network with another, and so start from none."""
 
 PACED = ("dann", "fab_net", "tae")
 """The stages whose terms depend on the share of the steps that are done."""
+
+SEEING_LANDMARKS = ("gradient_patches",)
+"""The stages whose detector takes landmarks, whatever `model.au_pooling` is."""
 
 SEPARATING = ("joint", "finetune")
 """The stages that separate features, and so have two paths to the AUs."""
@@ -118,7 +124,7 @@ _PREDECESSORS = {
 
 def predecessor(stage: str, config: Config) -> str:
     """Return the stage of the same run whose networks a stage starts from, or ""."""
-    if stage in WITHOUT_AUS:
+    if stage in (*WITHOUT_AUS, *ALWAYS_RANDOM):
         return ""
     if stage == "supervised" and config.supervised.from_landmarks:
         return "landmarks"

@@ -44,6 +44,19 @@ def test_each_run_comes_after_its_start_and_shared_starts_once():
     assert levels == [0, 1, 2, 1, 2]
 
 
+def test_a_method_with_a_head_of_its_own_has_one_row_for_all_heads():
+    config = small(methods=("gradient_patches", "source_only_from_scratch"))
+    config.heads = ("grid", "global")
+    heads = [(row.method, row.head) for row in plan.rows(config)]
+    other = "source_only_from_scratch"
+    assert heads == [("gradient_patches", ""), (other, "grid"), (other, "global")]
+    assert names(config) == [
+        "gradient_patches/seed0",
+        f"{other}-grid/seed0",
+        f"{other}-global/seed0",
+    ]
+
+
 def test_seeds_come_one_after_the_other():
     config = small(methods=("source_only_from_scratch",), seeds=(0, 3))
     assert names(config) == [f"source_only_from_scratch-grid/seed{s}" for s in (0, 3)]

@@ -56,8 +56,11 @@ def test_stablehlo_of_the_grid_takes_any_number_of_faces(tmp_path):
     np.testing.assert_allclose(call(faces), expected, atol=1e-5)
 
 
-def test_stablehlo_takes_landmarks_if_the_model_looks_at_them(tmp_path):
-    model = small_model("supervised", "landmarks")
+@pytest.mark.parametrize(
+    "described", [("supervised", "landmarks"), ("gradient_patches",)]
+)
+def test_stablehlo_takes_landmarks_if_the_model_looks_at_them(tmp_path, described):
+    model = small_model(*described)
     programs.save_stablehlo(tmp_path / "model", model)
     call = jax.export.deserialize(bytearray((tmp_path / "model").read_bytes())).call
     faces, points = random_faces(3, model.crop), landmarks_of(3)

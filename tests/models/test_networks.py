@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from au_jax.evaluation import baselines
-from au_jax.models.au_detector import AuDetector, average_to_grid, sample_patches, shape
+from au_jax.models.au_detector import AuDetector, average_to_grid
 from au_jax.models.background_generator import BackgroundGenerator
 from au_jax.models.cbam import CBAM
 from au_jax.models.domain_discriminator import DomainDiscriminator
@@ -18,6 +18,8 @@ from au_jax.models.feature_generator import FeatureGenerator
 from au_jax.models.landmark_detector import LandmarkDetector
 from au_jax.models.landmark_discriminator import LandmarkDiscriminator
 from au_jax.models.landmark_encoder import LandmarkEncoder
+from au_jax.models.landmark_patches import sample_patches, shape
+from au_jax.models.patch_detector import PatchDetector
 from tests import reference_models as reference
 from tests.references import reference_files
 
@@ -71,6 +73,12 @@ NETWORKS = {
         (6,),
         6 * (3 * block(64, 64, "batch") + conv(3, 64, 64) + 49 * 9 * 64 + 98 + 1),
     ),
+    "gradient patches": (
+        PatchDetector(num_aus=6, width=0.25),
+        (128, 128, 3),
+        (6,),
+        49 * (2 * 16 * 16 + 1) * 16 + (49 * 16 + 98 + 1) * 6,
+    ),
     "E_au": (
         AuDetector(num_aus=6),
         (44, 44, 64),
@@ -84,7 +92,7 @@ NETWORKS = {
 def test_shape_and_number_of_parameters(name):
     module, shape, expected, size = NETWORKS[name]
     inputs = [jax.ShapeDtypeStruct((2, *shape), jnp.float32)]
-    if isinstance(module, AuDetector):
+    if isinstance(module, AuDetector | PatchDetector):
         inputs.append(jax.ShapeDtypeStruct((2, 49, 2), jnp.float32))
     out, variables = jax.eval_shape(
         lambda *inputs: module.init_with_output(jax.random.key(0), *inputs), *inputs
@@ -107,7 +115,8 @@ def test_patches_about_landmarks_are_interpolated(side):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, side, side, 3)).astype(np.float32)
     landmarks = rng.uniform(-0.05, 1.05, (2, 49, 2)).astype(np.float32)
-    actual = sample_patches(x, landmarks).reshape(2, 49, 9, 3)
+    spacing = np.full(2, 2, np.float32)
+    actual = sample_patches(x, landmarks, 4, 3, spacing)
     offsets = np.array([(dx, dy) for dy in (-2, 0, 2) for dx in (-2, 0, 2)])
     # A pixel p of the crop, of 4 pixels per cell, lies in cell (p + 1/2) / 4 - 1/2.
     cells = (landmarks * 4 * side + 0.5) / 4 - 0.5
@@ -131,7 +140,8 @@ def test_patches_of_a_plane_are_exact():
     y, x = np.mgrid[:side, :side].astype(np.float32)
     plane = np.stack([x, y, 2 * x - y], axis=-1)[None]
     landmarks = np.random.default_rng(0).uniform(0.25, 0.75, (1, 49, 2))
-    actual = sample_patches(plane, landmarks.astype(np.float32)).reshape(49, 9, 3)
+    spacing = np.full(1, 2, np.float32)
+    (actual,) = sample_patches(plane, landmarks.astype(np.float32), 4, 3, spacing)
     cells = landmarks[0] * side - 0.375
     np.testing.assert_allclose(actual[:, 4, :2], cells, atol=1e-4)
     np.testing.assert_allclose(actual[:, 4, 2], cells @ (2, -1), atol=1e-4)

@@ -102,8 +102,9 @@ def test_modules_named_configs_are_untouched(tmp_path, monkeypatch):
             "jiont:tiny",
             "--config=jiont:tiny: there is no config named 'jiont'; did you mean"
             " joint?; give one of ablation, adabn, adda, adld, clp, compare, coral,"
-            " dann, drit, entropy, fab_net, joint, landmarks, mean_teacher, mmd,"
-            " supervised, t2net, tae, variants, or the path of a file, NAME.py",
+            " dann, drit, entropy, fab_net, gradient_patches, joint, landmarks,"
+            " mean_teacher, mmd, supervised, t2net, tae, variants, or the path of a"
+            " file, NAME.py",
         ),
         (
             "elsewhere/joint.py:tiny",

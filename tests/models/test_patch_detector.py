@@ -1,0 +1,89 @@
+"""Gradient patches. Expected: a sum over pixels in NumPy, and OpenCV's box filter."""
+
+import cv2
+import numpy as np
+import pytest
+
+from au_jax.models.oriented_gradients import ORIENTATIONS, histograms, orientations
+from au_jax.models.patch_detector import CELLS, EYE_DISTANCE, SIDES, gradient_patches
+
+RANDOM = np.random.default_rng(0)
+
+
+def smooth(count: int, side: int) -> np.ndarray:
+    """Return random pictures in -1..1 that are smooth enough to have clear edges."""
+    noise = RANDOM.uniform(-1, 1, (count, side, side, 3)).astype(np.float32)
+    blurred = np.stack([cv2.GaussianBlur(image, (0, 0), 2) for image in noise])
+    return np.clip(4 * blurred, -0.9, 0.9)
+
+
+def faces(count: int) -> np.ndarray:
+    """Return random landmarks with about the eye distance of an aligned crop."""
+    points = RANDOM.uniform(0.25, 0.75, (count, 49, 2)).astype(np.float32)
+    points[:, 19:25] = [0.5 - EYE_DISTANCE / 2, 0.35]
+    points[:, 25:31] = [0.5 + EYE_DISTANCE / 2, 0.35]
+    return points
+
+
+def test_each_gradient_counts_for_its_two_nearest_orientations():
+    (image,) = smooth(1, 24)
+    grey = (image + 1) * 127.5 @ np.array([0.299, 0.587, 0.114])
+    y_slope, x_slope = np.gradient(np.sqrt(grey))
+    turn = np.arctan2(y_slope, x_slope) % (2 * np.pi) / (2 * np.pi) * ORIENTATIONS
+    expected = np.zeros((24, 24, ORIENTATIONS))
+    for y, x in np.ndindex(24, 24):
+        lower, share = int(turn[y, x]), turn[y, x] % 1
+        strength = np.hypot(x_slope[y, x], y_slope[y, x])
+        expected[y, x, lower % ORIENTATIONS] += strength * (1 - share)
+        expected[y, x, (lower + 1) % ORIENTATIONS] += strength * share
+    (actual,) = orientations(image[None])
+    np.testing.assert_allclose(actual, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("side", [4, 6, 8])
+def test_cells_are_sums_about_each_second_pixel(side):
+    x = RANDOM.uniform(size=(20, 20, 3)).astype(np.float32)
+    border = cv2.BORDER_CONSTANT
+    before = side // 2 - 1
+    sums = cv2.boxFilter(
+        x, -1, (side, side), anchor=(before, before), normalize=False, borderType=border
+    )
+    (actual,) = histograms(x[None], side)
+    np.testing.assert_allclose(actual, sums[::2, ::2], rtol=1e-4)
+
+
+def test_a_patch_moves_with_the_face():
+    """A shift by whole cells changes nothing but at the border."""
+    wide, points = smooth(1, 144), faces(1)
+    here, there = wide[:, :128, :128], wide[:, 8:136, 4:132]
+    moved = points - np.array([4, 8], np.float32) / 128
+    inside = (moved > 0.25).all(axis=(0, 2)) & (points < 0.75).all(axis=(0, 2))
+    np.testing.assert_allclose(
+        gradient_patches(there, moved)[:, inside],
+        gradient_patches(here, points)[:, inside],
+        atol=1e-2,
+    )
+
+
+def test_patches_are_normalised_and_flat_ones_are_zero():
+    patches = np.asarray(gradient_patches(smooth(2, 128), faces(2)))
+    size = CELLS**2 * ORIENTATIONS
+    assert patches.shape == (2, 49, len(SIDES) * size)
+    for half in np.split(patches, len(SIDES), axis=-1):
+        root_mean_square = np.sqrt((half**2).mean(axis=-1))
+        assert ((root_mean_square > 0.5) & (root_mean_square < 1)).all()
+    flat = np.full((1, 128, 128, 3), 0.3, np.float32)
+    np.testing.assert_array_equal(gradient_patches(flat, faces(1)), 0)
+
+
+def test_contrast_hardly_matters():
+    images, points = smooth(1, 128), faces(1)
+    strong = np.asarray(gradient_patches(images, points))
+    darker = (images + 1) * 0.6 - 1
+    np.testing.assert_allclose(gradient_patches(darker, points), strong, atol=0.15)
+
+
+def test_padding_without_landmarks_stays_finite():
+    images = smooth(1, 128)
+    patches = gradient_patches(images, np.zeros((1, 49, 2), np.float32))
+    assert np.isfinite(np.asarray(patches)).all()
