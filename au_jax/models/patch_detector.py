@@ -15,6 +15,7 @@ from au_jax.models.landmark_patches import (
 )
 from au_jax.models.layers import scaled
 from au_jax.models.oriented_gradients import STRIDE, histograms, orientations
+from au_jax.models.remat import mark_saved
 from au_jax.types import Array
 
 CELLS = 4
@@ -52,7 +53,10 @@ class PatchDetector(nn.Module):
             landmarks: x, y in units of the crop side.
             train: Batch norm of the landmarks uses the statistics of the batch.
         """
-        patches = gradient_patches(image, landmarks).astype(self.dtype)
+        # Rematerialisation must recompute neither the histograms nor the products.
+        patches = mark_saved(
+            jnp.asarray(gradient_patches(image, landmarks), self.dtype)
+        )
         _, places, size = patches.shape
         units = scaled(64, self.width)
         kernel = self.param(
@@ -63,7 +67,7 @@ class PatchDetector(nn.Module):
             (places, size, units),
         )
         bias = self.param("bias", nn.initializers.zeros, (places, units))
-        x = jnp.einsum("bps,psu->bpu", patches, kernel.astype(self.dtype))
+        x = mark_saved(jnp.einsum("bps,psu->bpu", patches, kernel.astype(self.dtype)))
         x = nn.relu(x + bias.astype(self.dtype)[None]).reshape(x.shape[0], -1)
         points = shape_norm(train, self.dtype)(shape(landmarks))
         x = jnp.concatenate([x, SHAPE_SHARE * points], axis=-1)
