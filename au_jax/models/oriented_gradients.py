@@ -29,10 +29,11 @@ def orientations(image: Float[Array, "b h w 3"]) -> Float[Array, "b h w o"]:
     root = jnp.sqrt(grey.clip(0))
     y_slope, x_slope = jnp.gradient(root, axis=(1, 2))
     strength = jnp.hypot(x_slope, y_slope)
-    angle = jnp.arctan2(y_slope, x_slope) * (ORIENTATIONS / (2 * jnp.pi))
+    turn = jnp.arctan2(y_slope, x_slope) * (ORIENTATIONS / (2 * jnp.pi))
     bins = np.arange(ORIENTATIONS, dtype=np.float32)
-    apart = jnp.abs(angle[..., None] % ORIENTATIONS - bins[None, None, None])
-    apart = jnp.minimum(apart, ORIENTATIONS - apart)
+    # The turn is at least -ORIENTATIONS / 2: on one of two ways round it is nearest.
+    apart = turn[..., None] - bins[None, None, None]
+    apart = jnp.minimum(jnp.abs(apart), jnp.abs(apart + ORIENTATIONS))
     return strength[..., None] * (1 - apart).clip(0)
 
 
