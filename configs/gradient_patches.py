@@ -1,6 +1,7 @@
-"""Gradient patches: source labels alone, and better in the wild than every method here.
+"""Gradient patches: source labels alone, on features that are not learned.
 
 Histograms of gradients about the landmarks, and two dense layers: minutes on a CPU.
+How it compares: docs/findings.md.
 
 au-jax train --config=gradient_patches --workdir=runs/gradient_patches
 

@@ -108,8 +108,9 @@ def _with_starts(config: Config, workdir: Path, row: Row, seed: int) -> Iterator
     recipe = config.recipes[row.method]
     start = None
     if recipe.start:
-        one = config.recipes[recipe.start]
-        before = Row(recipe.start, "" if one.headless or one.own_head else row.head)
+        origin = config.recipes[recipe.start]
+        shared = origin.headless or origin.own_head
+        before = Row(recipe.start, "" if shared else row.head)
         for start in _with_starts(config, workdir, before, seed):
             yield start
     folder = workdir / row.name / f"seed{seed}"

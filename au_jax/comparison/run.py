@@ -225,8 +225,9 @@ def score_run(
 def num_steps(run: Run) -> int:
     """Return the steps of a run and of those it starts from, but for stage 1."""
     start = run.start
-    counts = start is not None and start.config.stages[-1] not in WITHOUT_AUS
-    before = num_steps(start) if start is not None and counts else 0
+    before = 0
+    if start is not None and start.config.stages[-1] not in WITHOUT_AUS:
+        before = num_steps(start)
     last = {line["stage"]: line["step"] for line in read_metrics(run.folder)}
     return before + sum(last.values())
 

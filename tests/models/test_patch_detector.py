@@ -58,6 +58,7 @@ def test_a_patch_moves_with_the_face():
     here, there = wide[:, :128, :128], wide[:, 8:136, 4:132]
     moved = points - np.array([4, 8], np.float32) / 128
     inside = (moved > 0.25).all(axis=(0, 2)) & (points < 0.75).all(axis=(0, 2))
+    assert inside.sum() > 10
     np.testing.assert_allclose(
         gradient_patches(there, moved)[:, inside],
         gradient_patches(here, points)[:, inside],
