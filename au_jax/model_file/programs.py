@@ -1,8 +1,8 @@
 """A model as one function of face crops, and its export as StableHLO and ONNX.
 
-Both exported programs take any number of crops and return AU probabilities. If the AU
-head of the model sees landmarks (`card.sees_landmarks`), they also take the landmarks of
-each crop, in units of its side. A StableHLO program runs on CPUs and
+Both exported programs take any number of crops and return AU probabilities. If the
+model sees landmarks (`card.sees_landmarks`), they also take the landmarks of each crop,
+in units of its side. A StableHLO program runs on CPUs and
 NVIDIA GPUs and needs only jax and flatbuffers:
 
     call = jax.export.deserialize(bytearray(open(FILE, "rb").read())).call
