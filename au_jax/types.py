@@ -106,6 +106,7 @@ PredictFn = Callable[[Variables, Array, Array], Prediction]
 """`(variables, image, landmarks) -> prediction`.
 
 `image` is (b, h, w, 3) in -1..1; `landmarks`, (b, 49, 2) in units of the crop side, are
-those that the image was aligned by. Only an AU head with the pooling "landmarks"
-and the stage `gradient_patches` use them.
+those that the image was aligned by. Only an AU head with the pooling
+"landmarks", a feature generator with `model.attention` "true" and the stage
+`gradient_patches` use them.
 """

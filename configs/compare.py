@@ -45,6 +45,8 @@ def get_config(variant: str = "") -> joint.Config:
     config.split = "test"  # of both data sets; it never chooses anything
     # Resamples of subjects for the intervals of 95 %.
     config.bootstrap = 1000
+    # One more row for the mean of the answers of both paths, where there are two.
+    config.mean_of_paths = False
     # Where images have no subject, so many successive numbers of a file name are one
     # person, and resampled together.
     config.images_per_person = 1

@@ -62,6 +62,12 @@ def get_config(variant: str = "") -> Config:
     config.optim.generator = _adam(5e-5, 0.5, 0.9)
     config.optim.discriminator = _adam(5e-5, 0.5, 0.9)
 
+    # The discriminators of `joint`; the paper has none of these.
+    config.discriminators = ConfigDict()
+    config.discriminators.every = 1  # steps from one of their updates to the next
+    config.discriminators.spectral_norm = False
+    config.discriminators.r1 = 0.0  # the weight of R1, for the domain discriminators
+
     _add_stages(config)
 
     config.eval = ConfigDict()
@@ -208,6 +214,11 @@ def _model() -> Config:
     # ("grid"); or they see patches about the landmarks and the landmarks themselves
     # ("landmarks").
     model.au_pooling = "global"
+    # The landmarks that the feature generator gets: the "detected" ones of E_l, or the
+    # "true" ones, by which the face was aligned.
+    model.attention = "detected"
+    # The second separation and recombination: "detached" from the first, or "live".
+    model.second_round = "detached"
     model.dtype = "float32"  # or "bfloat16": the arithmetic of the networks
     # Compute norms and activations again for gradients: less memory, more time.
     model.remat = False

@@ -187,20 +187,22 @@ def complete(
     }
     found, reversed_scores = {}, {}
     if stage not in WITHOUT_AUS:
-        found = score_run(run, conditions.split, labelled)
+        found = score_run(run, conditions, labelled)
         reversed_scores = reverse.scores(run.folder, stage)
     scores.write(run.folder, Result(conditions, cost, found, reversed_scores))
     return True
 
 
 def score_run(
-    run: Run, split: str, labelled: Mapping[str, SplitLabels]
+    run: Run, conditions: Conditions, labelled: Mapping[str, SplitLabels]
 ) -> dict[Key, scores.Scores]:
     """Score the checkpoints of a run that each rule chooses."""
     config, stage = run.config, run.config.stages[-1]
     mesh = devices.make_mesh()
     predictor = make_predictor(stage, config, mesh)
-    splits = {domain: open_part(config, domain, split) for domain in DOMAINS}
+    splits = {d: open_part(config, d, conditions.split) for d in DOMAINS}
+    paths = {**PATHS, "target": (*PATHS["target"], scores.MEAN)}
+    complete_paths = scores.with_mean if conditions.mean_of_paths else dict
     answers: dict[int, dict[str, dict[str, np.ndarray]]] = {}
     found = {}
     for rule in RULES:
@@ -208,12 +210,17 @@ def score_run(
         if step not in answers:
             placed = jax.device_put(variables, devices.replicated(mesh))
             answers[step] = {
-                domain: predict_split(predictor, placed, split).probabilities
+                domain: complete_paths(
+                    predict_split(predictor, placed, split).probabilities
+                )
                 for domain, split in splits.items()
             }
-        validation = validations.read(run.folder, stage, step)
+        validation = {
+            domain: of._replace(probabilities=complete_paths(of.probabilities))
+            for domain, of in validations.read(run.folder, stage, step).items()
+        }
         for domain, by_path in answers[step].items():
-            for path in PATHS[domain]:
+            for path in paths[domain]:
                 if path not in by_path:
                     continue
                 limits = scores.choose_thresholds(rule, domain, path, validation)

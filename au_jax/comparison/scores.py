@@ -30,6 +30,10 @@ METRICS = {
 """Titles by name."""
 
 
+MEAN = "mean"
+"""The path whose answer is the mean of both paths."""
+
+
 class Key(NamedTuple):
     """What a score is of."""
 
@@ -59,11 +63,17 @@ class Conditions(NamedTuple):
     split: str
     resamples: int
     images_per_person: int
+    mean_of_paths: bool = False
 
 
 def conditions(config: Config) -> Conditions:
     """Return the conditions that a comparison asks for."""
-    return Conditions(config.split, config.bootstrap, config.images_per_person)
+    return Conditions(
+        config.split,
+        config.bootstrap,
+        config.images_per_person,
+        config.mean_of_paths,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +110,15 @@ def score(
     values["f1_at_thresholds"] = at_thresholds.f1
     resampled = means(test.weights, p, test.aus, test.known, thresholds)
     return Scores(step, thresholds, values, resampled)
+
+
+def with_mean(
+    by_path: Mapping[str, Float[np.ndarray, "n a"]],
+) -> dict[str, Float[np.ndarray, "n a"]]:
+    """Return the answers with those of the path `MEAN`, if there are two paths."""
+    if len(by_path) < 2:
+        return dict(by_path)
+    return {**by_path, MEAN: np.mean(list(by_path.values()), axis=0)}
 
 
 def choose_thresholds(

@@ -101,9 +101,10 @@ def _row_entries(
     results: Mapping[int, Result],
     by_row: Mapping[Row, Mapping[int, Result]],
 ) -> list[Json]:
-    """Return an entry per path of a row: a second one for the reconstructed path."""
-    found = {key for result in results.values() for key in result.scores}
-    paths = [p for p in ("", *reversed(AU_PATHS)) if any(k.path == p for k in found)]
+    """Return an entry per path of a row: "", or "direct" before others."""
+    found = {key.path for result in results.values() for key in result.scores}
+    order = ("", *reversed(AU_PATHS), score_files.MEAN)
+    paths = [path for path in order if path in found]
     is_trained = row.method in config.recipes
     title = classical.NAMES.get(row.method, row.method)
     if is_trained:

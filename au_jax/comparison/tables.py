@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from au_jax.comparison.scores import METRICS
+from au_jax.comparison.scores import MEAN, METRICS
 from au_jax.comparison.summary import Json
 from au_jax.errors import UserError
 from au_jax.evaluation import published, report
@@ -33,6 +33,9 @@ PUBLISHED = {"target": "emotionet", "source": "bp4d"}
 ABLATION = ("a", "b", "c")
 REFERENCE_TITLES = {"source_only": "source only", "adld": "ADLD"}
 """Titles of the rows that others are compared with."""
+
+PATH_TITLES = {"reconstructed": "reconstructed", MEAN: "mean of both paths"}
+"""What rows of other paths than the direct one say, by path."""
 
 _STYLE = """
 body { font: 15px/1.4 system-ui, sans-serif; max-width: 1500px; margin: 0 auto;
@@ -135,7 +138,7 @@ def percent(value: float | None) -> str:
 
 def row_name(row: Json) -> str:
     """Return the name of a row in the tables."""
-    path = row["path"] if row["path"] == "reconstructed" else ""
+    path = PATH_TITLES.get(row["path"], "")
     return ", ".join(filter(None, (row["title"], row["head"], path)))
 
 

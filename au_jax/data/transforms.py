@@ -10,24 +10,13 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from au_jax.errors import UserError
-from au_jax.faces.landmarks import MIRROR, NUM_LANDMARKS
+from au_jax.faces.landmarks import MIRROR, refine_centres
 from au_jax.types import CELL, SIDE, Array, Example
 
 # Threads load batches, one example each; OpenCV's own threads would only compete.
 cv2.setNumThreads(1)
 
 PAPER_CROP = 176  # out of an aligned image of side 200
-# The shift of each point in x and y, in units of the ruler (`refine_centres`).
-SHIFT = np.zeros((NUM_LANDMARKS, 2))
-for _points, _share in (
-    ((4, 5), -1 / 2),
-    ((1, 8), -1 / 3),
-    ((2, 7), 1 / 3),
-    ((24, 29), 1),
-    ((15, 17), -1 / 2),
-    ((39, 41), 1 / 2),
-):
-    SHIFT[_points, 1] = _share
 
 
 def resized_side(crop: int) -> int:
@@ -79,15 +68,6 @@ def landmark_cells(
     points = refine_centres(points)
     x, y = np.clip(np.rint(points), 0, f - 1).astype(np.int32).T
     return y * f + x
-
-
-def refine_centres(points: Float[np.ndarray, "49 2"]) -> Float[np.ndarray, "49 2"]:
-    """Shift some landmarks to the places where AUs show (method.md section 6).
-
-    The ruler is the horizontal distance between the inner eye corners.
-    """
-    ruler = abs(points[22, 0] - points[25, 0])
-    return points + ruler * SHIFT
 
 
 def cropped(

@@ -1,4 +1,4 @@
-"""The 49 facial landmarks: their choice, their mirror images, the eye distance.
+"""The 49 facial landmarks: their choice, mirror images, eye distance, AU centres.
 
 The functions use array methods only, so they work on NumPy and JAX arrays.
 """
@@ -48,3 +48,26 @@ def eye_distance(landmarks: Float[Points, "*b 49 2"]) -> Float[Points, "*b"]:
     """Return the distance between the eye centres, in the unit of `landmarks`."""
     left, right = eye_centres(landmarks)
     return ((left - right) ** 2).sum(axis=-1) ** 0.5
+
+
+# The shift of each point in x and y, in units of the ruler (`refine_centres`).
+SHIFT = np.zeros((NUM_LANDMARKS, 2))
+for _points, _share in (
+    ((4, 5), -1 / 2),
+    ((1, 8), -1 / 3),
+    ((2, 7), 1 / 3),
+    ((24, 29), 1),
+    ((15, 17), -1 / 2),
+    ((39, 41), 1 / 2),
+):
+    SHIFT[_points, 1] = _share
+
+
+def refine_centres(points: Float[Points, "*b 49 2"]) -> Float[Points, "*b 49 2"]:
+    """Shift some landmarks to the places where AUs show (method.md section 6).
+
+    The ruler is the horizontal distance between the inner eye corners.
+    """
+    ruler = abs(points[..., 22, 0] - points[..., 25, 0])
+    shift = SHIFT.reshape((1,) * (points.ndim - 2) + SHIFT.shape)
+    return points + ruler[..., None, None] * shift

@@ -47,9 +47,11 @@ def select_au_path(card: dict[str, Any], path: str | None) -> str:
 
 
 def sees_landmarks(card: dict[str, Any]) -> bool:
-    """Return whether the AU head of a model takes the landmarks of a face."""
-    pooling = card["networks"]["model"].get("au_pooling")
-    return pooling == "landmarks" or card["stage"] in SEEING_LANDMARKS
+    """Return whether a model takes the landmarks of a face, not only its image."""
+    model, stage = card["networks"]["model"], card["stage"]
+    in_generator = stage in SEPARATING and model.get("attention") == "true"
+    in_head = model.get("au_pooling") == "landmarks" or stage in SEEING_LANDMARKS
+    return in_head or in_generator
 
 
 def without_arrays(card: dict[str, Any]) -> dict[str, Any]:
@@ -123,6 +125,8 @@ def check(card: Any, where: str) -> None:
     )
     require("projector" in model, "its card names no projector")
     projector, pooling = model.get("projector"), model.get("au_pooling")
+    attention = model.get("attention")
+    require(attention in ("detected", "true"), f"attention {attention!r}")
     require(projector in PROJECTORS, f"projector {projector!r}")
     require(pooling in get_args(Pooling), f"pooling {pooling!r}")
     landmark_on = loss.pop("alignment_landmark_on")

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from au_jax.models.landmark_maps import true_maps
 from au_jax.stages import SEPARATING
 from au_jax.stages.networks import infer, make_networks
 from au_jax.types import Array, Config, Variables
@@ -31,6 +32,7 @@ def compute(
     config: Config,
     variables: Variables,
     images: Float[Array, "2 b h h 3"],
+    landmarks: Float[Array, "2 b 49 2"],
 ) -> Maps:
     """Apply the networks of a stage in inference mode, all images as one batch.
 
@@ -39,6 +41,7 @@ def compute(
         config: The config of the run.
         variables: The networks.
         images: In -1..1; the same number of each domain.
+        landmarks: Of the images, in units of their side.
     """
     networks = make_networks(config)
     names = variables.params
@@ -58,14 +61,19 @@ def compute(
         features = on_both("feature_encoder", images)
         if stage not in SEPARATING:
             return Maps(features, None, None, None, None)
-        attention = on_both("landmark_encoder", features).attention
+        sees_true = config.model.attention == "true"
+        attention: Any = (
+            true_maps(landmarks, features)
+            if sees_true
+            else on_both("landmark_encoder", features).attention
+        )
         background = on_both("background_generator", features)
         recombined = on_both("feature_generator", attention[::-1], background)
-        again = on_both("landmark_encoder", recombined).attention
+        again = attention
+        if not sees_true:
+            again = on_both("landmark_encoder", recombined).attention[::-1]
         reconstructed = on_both(
-            "feature_generator",
-            again[::-1],
-            on_both("background_generator", recombined),
+            "feature_generator", again, on_both("background_generator", recombined)
         )
         shown = attention.sum(axis=-1)
         return Maps(features, shown, background, recombined, reconstructed)

@@ -188,8 +188,12 @@ def _inside(
     if not count:
         return
     batches = [_spread(splits[domain], config.data.crop, count) for domain in DOMAINS]
-    image = np.stack([np.asarray(batch["image"]) for batch in batches])
-    found = maps.compute(model.stage, config, model.variables, normalise(image))
+    image, landmarks = (
+        np.stack([np.asarray(batch[key]) for batch in batches])
+        for key in ("image", "landmarks")
+    )
+    inputs = normalise(image), landmarks
+    found = maps.compute(model.stage, config, model.variables, *inputs)
     yield "<h2>Inside the networks</h2>"
     yield (
         "<p>True landmarks are joined by green lines; predicted ones are orange."
@@ -215,7 +219,7 @@ def _inside(
     panels = {f"after {model.stage}": projected(found)}
     if before := _networks_before(config, workdir, model.stage):
         stage, variables = before
-        first = maps.compute(stage, config, variables, normalise(image))
+        first = maps.compute(stage, config, variables, *inputs)
         panels = {f"before, after {stage}": projected(first), **panels}
     yield plots.scatter(panels)
 

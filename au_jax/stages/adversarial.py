@@ -97,7 +97,9 @@ def make_train_step(
         _, (discriminators, their_terms) = accumulation.mean_over_microbatches(
             discriminator_side, stats, batch, count
         )
-        state = _learned_if(due(old.step), old, optimizers, discriminators)
+        state = old.apply_gradients_if(
+            due(old.step), optimizers, {"discriminator": discriminators}
+        )
 
         def player_side(stats: Params, microbatch: Batch) -> tuple[Params, Any]:
             outputs, pull_back, new = shared_pass or run_players(old, stats, microbatch)
@@ -115,22 +117,3 @@ def make_train_step(
         return state, {**terms, **their_terms, **norms}
 
     return train_step
-
-
-def _learned_if(
-    due: Array, state: TrainState, optimizers: Optimizers, gradients: Params
-) -> TrainState:
-    """Update the discriminators if they are due, and nothing else."""
-    group = "discriminator"
-    new = state.apply_gradients(optimizers, {group: gradients})
-
-    def chosen(after: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-        choice = jax.tree.map(
-            lambda x, y: jnp.where(due, x, y), after[group], before[group]
-        )
-        return {**before, group: choice}
-
-    return state.replace(
-        params=chosen(new.params, state.params),
-        opt_state=chosen(new.opt_state, state.opt_state),
-    )

@@ -14,6 +14,7 @@ from jax.lax import stop_gradient as sg
 from jaxtyping import Float
 
 from au_jax.models.landmark_encoder import LandmarkEncoding
+from au_jax.models.landmark_maps import one_hot_maps
 from au_jax.models.projector import OrthonormalProjector
 from au_jax.stages.networks import Networks, apply, apply_and_update_stats
 from au_jax.types import Array, Batch, Params
@@ -45,6 +46,23 @@ the three kinds above. Otherwise `Constants` has that side.
 
 KINDS = ("feature", "landmark", "background")
 """The kinds of features that the alignment compares (eq. 2)."""
+
+
+class Reading(NamedTuple):
+    """What the forward pass does where the paper can be read in several ways.
+
+    The defaults are ADLD's, but for the alignment, which ADLD does not have.
+    """
+
+    attention: Literal["detected", "true"] = "detected"
+    """Where G_st gets A from: E_l's maps, or one-hot maps of the true cells."""
+    second_round: Literal["detached", "live"] = "detached"
+    """Whether B' and F' are functions of a constant X, or pass gradients on to it."""
+    aligned_landmarks: Literal["features", "attention"] = "features"
+    """Which "landmark features" eq. 2 aligns."""
+
+
+PLAIN = Reading()
 
 
 class Constants(NamedTuple):
@@ -116,7 +134,7 @@ def forward(
     batch_stats: Params,
     batch: Batch,
     terms: frozenset[str],
-    aligned_landmarks: Literal["features", "attention"] = "features",
+    reading: Reading = PLAIN,
 ) -> tuple[Outputs, Constants]:
     """Run the players on a batch (method.md section 3, steps 1 to 5).
 
@@ -126,7 +144,7 @@ def forward(
         batch_stats: Running statistics of the task group before the step.
         batch: Both domains, source first; images in -1..1.
         terms: The active loss terms. Outputs that only other terms need are omitted.
-        aligned_landmarks: Which "landmark features" eq. 2 aligns.
+        reading: What the paper leaves open.
     """
     task, generator = players["task"], players["generator"]
     stats = dict(batch_stats)
@@ -146,12 +164,13 @@ def forward(
     background = extract_background(networks, background_params, sg(features))
 
     # 3. Recombined features X: the other domain's landmarks, this domain's background.
-    generator_params, others = generator["feature_generator"], landmarks.attention[::-1]
-    recombined = generate(networks, generator_params, sg(others), background)
+    generator_params = generator["feature_generator"]
+    attention = attention_to_give(landmarks, batch, reading)
+    recombined = generate(networks, generator_params, attention[::-1], background)
 
     # 4. Second round, with E_l frozen (E_l*): A', B' and F'.
     recombined_landmarks, recombined_background, reconstructed = second_round(
-        networks, players, recombined
+        networks, players, recombined, attention, reading
     )
 
     # 5. AU logits. All four applications update the running statistics, in this order;
@@ -173,13 +192,13 @@ def forward(
     }
     if "self_reconstruction" in terms:
         outputs["self_reconstructed"] = generate(
-            networks, generator_params, sg(landmarks.attention), background
+            networks, generator_params, attention, background
         )
     if "landmark_regression" in terms:
         outputs["landmarks"] = apply_in_training("landmark_detector", task, features[0])
 
-    own = landmarks_to_align(landmarks, aligned_landmarks)
-    carried = landmarks_to_align(recombined_landmarks, aligned_landmarks)
+    own = landmarks_to_align(landmarks, reading.aligned_landmarks)
+    carried = landmarks_to_align(recombined_landmarks, reading.aligned_landmarks)
     constants = Constants(sg(features), sg(own), sg(background), stats)
     for kind, reconstruction, supervisor in (
         ("feature", reconstructed, constants.features),
@@ -191,27 +210,39 @@ def forward(
     return outputs, constants
 
 
+def attention_to_give(
+    landmarks: LandmarkEncoding, batch: Batch, reading: Reading
+) -> Float[Array, "d b f f k"]:
+    """Return the A of each domain that G_st gets, a constant."""
+    if reading.attention == "true":
+        side, dtype = landmarks.attention.shape[-2], landmarks.attention.dtype
+        return one_hot_maps(batch["cells"], side, dtype)
+    return sg(landmarks.attention)
+
+
 def second_round(
     networks: Networks,
     players: dict[str, Params],
     recombined: Float[Array, "d b f f c"],
+    attention: Float[Array, "d b f f k"],
+    reading: Reading,
 ) -> tuple[LandmarkEncoding, Float[Array, "d b f f c"], Float[Array, "d b f f c"]]:
     """Separate and recombine X: return E_l*(X), B' = G_b(sg X), and F'.
 
     X_{d'} carries the landmarks of d, so swapping its attention gives A'_d; G_st turns
-    A' and B' into F'.
+    A' and B' into F'. With true landmarks, A' is `attention`, the A of each domain.
     """
     generator = players["generator"]
     frozen = sg(players["task"]["landmark_encoder"])
     landmarks = encode_landmarks(networks, frozen, recombined)
+    detached = sg if reading.second_round == "detached" else lambda x: x
     background = extract_background(
-        networks, generator["background_generator"], sg(recombined)
+        networks, generator["background_generator"], detached(recombined)
     )
+    if reading.attention == "detected":
+        attention = detached(landmarks.attention[::-1])
     reconstructed = generate(
-        networks,
-        generator["feature_generator"],
-        sg(landmarks.attention[::-1]),
-        background,
+        networks, generator["feature_generator"], attention, background
     )
     return landmarks, background, reconstructed
 

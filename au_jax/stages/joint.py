@@ -15,10 +15,11 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from au_jax.faces.landmarks import NUM_LANDMARKS
-from au_jax.models import remat
+from au_jax.models import remat, spectral_norm
+from au_jax.models.landmark_maps import true_maps
 from au_jax.models.layers import scaled
 from au_jax.stages import accumulation, losses
-from au_jax.stages.forward import KINDS, Constants, Outputs, forward
+from au_jax.stages.forward import KINDS, Constants, Outputs, Reading, forward
 from au_jax.stages.joint_terms import discriminator_terms, player_terms
 from au_jax.stages.networks import (
     NO_LANDMARKS,
@@ -51,6 +52,9 @@ DiscriminatorGradients = Callable[
 ]
 """`(discriminators, outputs, constants, batch) -> (gradients of the first, terms)`."""
 
+Effective = Callable[[Params], Params]
+"""`discriminators -> those that are applied`: the same, or normalised ones."""
+
 PlayerGradients = Callable[[Outputs, Params, Constants, Batch], tuple[Outputs, Terms]]
 """`(outputs, discriminators, constants, batch) -> (gradients of the first, terms)`."""
 
@@ -71,6 +75,13 @@ def active_weights(config: Config) -> dict[str, float]:
     for kind in KINDS:
         weights[f"alignment_{kind}"] *= alignment
     return {name: weight for name, weight in weights.items() if weight}
+
+
+def make_reading(config: Config) -> Reading:
+    """Return what a config says where the paper can be read in several ways."""
+    model = config.model
+    landmarks = config.loss.alignment_landmark_on
+    return Reading(model.attention, model.second_round, landmarks)
 
 
 def init(config: Config, key: jax.Array) -> Variables:
@@ -118,8 +129,10 @@ def init(config: Config, key: jax.Array) -> Variables:
     return Variables(params, batch_stats)
 
 
-def make_discriminator_gradients(networks: Networks) -> DiscriminatorGradients:
-    """Return the gradient function of the discriminators' unweighted loss.
+def make_discriminator_gradients(
+    networks: Networks, effective: Effective, r1: float
+) -> DiscriminatorGradients:
+    """Return the gradient function of the discriminators' loss, the sum of its terms.
 
     It differentiates with respect to the discriminators alone: the outputs of the
     players are constants to it.
@@ -128,7 +141,9 @@ def make_discriminator_gradients(networks: Networks) -> DiscriminatorGradients:
     def loss(
         discriminators: Params, outputs: Outputs, constants: Constants, batch: Batch
     ) -> tuple[Array, Terms]:
-        terms = discriminator_terms(networks, discriminators, outputs, constants, batch)
+        terms = discriminator_terms(
+            networks, effective(discriminators), outputs, constants, batch, r1
+        )
         return losses.total(terms, dict.fromkeys(terms, 1.0)), terms
 
     return jax.grad(loss, has_aux=True)
@@ -136,6 +151,7 @@ def make_discriminator_gradients(networks: Networks) -> DiscriminatorGradients:
 
 def make_player_gradients(
     networks: Networks,
+    effective: Effective,
     weights: Mapping[str, float],
     au_weight: Float[Array, "a"],
 ) -> PlayerGradients:
@@ -150,7 +166,7 @@ def make_player_gradients(
     ) -> tuple[Array, Terms]:
         terms = player_terms(
             networks,
-            discriminators,
+            effective(discriminators),
             outputs,
             constants,
             batch,
@@ -178,9 +194,15 @@ def make_train_step(
     passes, so that memory holds the pass of one microbatch at a time.
     """
     networks, weights = make_networks(config), active_weights(config)
-    discriminator_gradients = make_discriminator_gradients(networks)
-    player_gradients = make_player_gradients(networks, weights, au_weight)
-    count, aligned_landmarks = config.accumulation, config.loss.alignment_landmark_on
+    options = config.discriminators
+    effective = (
+        spectral_norm.normalise if options.spectral_norm else lambda params: params
+    )
+    discriminator_gradients = make_discriminator_gradients(
+        networks, effective, options.r1
+    )
+    player_gradients = make_player_gradients(networks, effective, weights, au_weight)
+    count, reading = config.accumulation, make_reading(config)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
         old_params = state.params
@@ -191,7 +213,7 @@ def make_train_step(
             terms = frozenset(weights)
             run = remat.rematerialise(
                 lambda players: forward(
-                    networks, players, stats, microbatch, terms, aligned_landmarks
+                    networks, players, stats, microbatch, terms, reading
                 ),
                 config.model.remat,
             )
@@ -209,7 +231,12 @@ def make_train_step(
         _, (discriminators, discriminator_losses) = accumulation.mean_over_microbatches(
             discriminator_side, stats, batch, count
         )
-        state = state.apply_gradients(optimizers, {"discriminator": discriminators})
+        gradients = {"discriminator": discriminators}
+        if options.every == 1:
+            state = state.apply_gradients(optimizers, gradients)
+        else:
+            due = state.step % options.every == 0
+            state = state.apply_gradients_if(due, optimizers, gradients)
 
         def player_side(stats: Params, microbatch: Batch) -> tuple[Params, Any]:
             outputs, pull_back, constants = shared_pass or run_players(
@@ -252,7 +279,10 @@ def make_predict(config: Config) -> PredictFn:
             return infer(module, players, batch_stats["task"], name, *inputs)
 
         features = apply("feature_encoder", image)
-        attention = apply("landmark_encoder", features).attention
+        if config.model.attention == "true":
+            attention = true_maps(points, features)
+        else:
+            attention = apply("landmark_encoder", features).attention
         background = apply("background_generator", features)
         reconstructed = apply("feature_generator", attention, background)
         logits = {

@@ -6,6 +6,7 @@ discriminators. `losses` has the equations; here they meet the features they app
 
 from collections.abc import Callable, Iterable
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
@@ -36,18 +37,45 @@ def locate_landmarks(
     )
 
 
+def gradient_penalty(
+    networks: Networks, discriminators: Params, features: Float[Array, "d b f f c"]
+) -> Float[Array, ""]:
+    """R1 of Mescheder et al. (2018): 1/2 E |grad D_d(F_d)|^2, the mean of both domains.
+
+    The gradient is with respect to a domain's own features.
+    """
+
+    def total_score(features: Float[Array, "d b f f c"]) -> Float[Array, ""]:
+        scores = score_domains(networks, discriminators, features)
+        return losses.f32(scores).mean(axis=(-1, -2)).sum()
+
+    # Instance norm keeps images apart, so each has the gradient of its own score.
+    gradient = losses.f32(jax.grad(total_score)(features))
+    return 0.5 * jnp.mean((gradient**2).sum(axis=(-1, -2, -3)))
+
+
 def discriminator_terms(
     networks: Networks,
     discriminators: Params,
     outputs: Outputs,
     constants: Constants,
     batch: Batch,
+    r1: float = 0.0,
 ) -> Terms:
-    """Return the discriminators' own terms: their sides of L_adl and L_adf."""
+    """Return the discriminators' own terms: their sides of L_adl and L_adf.
+
+    With `r1`, the gradient penalty of that weight is one of them.
+    """
     own = score_domains(networks, discriminators, constants.features)
     generated = score_domains(networks, discriminators, outputs["recombined"])
     maps = locate_landmarks(networks, discriminators, outputs["background"])
+    penalty = {}
+    if r1:
+        penalty["r1"] = r1 * gradient_penalty(
+            networks, discriminators, constants.features
+        )
     return {
+        **penalty,
         "landmark_discriminator": losses.landmark_discriminator(maps, batch["cells"]),
         "domain_discriminator": 0.5
         * (losses.least_squares(own, 1.0) + losses.least_squares(generated, 0.0)),

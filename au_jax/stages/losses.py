@@ -13,6 +13,7 @@ import optax
 from jaxtyping import Bool, Float, Int
 
 from au_jax.faces.landmarks import eye_distance
+from au_jax.models.landmark_maps import one_hot_maps
 from au_jax.types import Array, Terms
 
 
@@ -89,8 +90,7 @@ def landmark_discriminator(
     maps: Float[Array, "*b f f k"], cells: Int[Array, "*b k"]
 ) -> Float[Array, ""]:
     """L_adl for D_l: MSE(D_l(B), one-hot maps of the cells) (method.md section 4)."""
-    *batch, f, _, k = maps.shape
-    one_hot = jax.nn.one_hot(cells, f * f, axis=-2).reshape(*batch, f, f, k)
+    one_hot = one_hot_maps(cells, maps.shape[-2])
     return _mean((f32(maps) - one_hot) ** 2)
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from au_jax.types import Batch, Params, Terms, Variables
+from au_jax.types import Array, Batch, Params, Terms, Variables
 
 Optimizers = Mapping[str, optax.GradientTransformation]
 """One optimizer per parameter group, by group."""
@@ -45,6 +45,16 @@ class TrainState(flax.struct.PyTreeNode):
             )
             params[group] = optax.apply_updates(params[group], updates)
         return self.replace(params=params, opt_state=opt_state)
+
+    def apply_gradients_if(
+        self,
+        due: Array,
+        optimizers: Optimizers,
+        gradients: Mapping[str, Params],
+    ) -> "TrainState":
+        """Do as `apply_gradients` where `due` is true; else leave all unchanged."""
+        updated = self.apply_gradients(optimizers, gradients)
+        return jax.tree.map(lambda new, old: jnp.where(due, new, old), updated, self)
 
 
 def create(variables: Variables, optimizers: Optimizers) -> TrainState:

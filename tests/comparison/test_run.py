@@ -136,3 +136,16 @@ def test_every_row_at_its_smallest(data_dir, tmp_path):
     summary = json.loads((tmp_path / "compare.json").read_text())
     assert {row["method"] for row in summary["rows"]} == set(config.methods)
     assert (tmp_path / "compare.md").read_text().count("Table 3, ablation") == 3
+
+
+@pytest.mark.slow
+def test_a_row_for_the_mean_of_both_paths(data_dir, tmp_path):
+    config = short(data_dir, "a")
+    config.mean_of_paths = True
+    comparison.compare(config, tmp_path, Requests())
+    rows = json.loads((tmp_path / "compare.json").read_text())["rows"]
+    assert [row["path"] for row in rows] == ["direct", "reconstructed", "mean"]
+    assert [list(row["scores"]["target"]) for row in rows] == [
+        *(["source", "target"], ["target"], ["target"])
+    ]
+    assert "A, grid, mean of both paths" in (tmp_path / "compare.md").read_text()

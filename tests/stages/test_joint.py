@@ -1,6 +1,6 @@
 """The joint step. Expected: the table of reached networks, and the textbook step."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import jax
@@ -172,6 +172,32 @@ def test_step_compiles_once_and_moves_every_network(small):
     np.testing.assert_allclose(terms["total"], total, rtol=1e-5)
 
 
+def test_discriminators_learn_in_every_second_step_if_asked():
+    config = small_config()
+    config.discriminators.every = 2
+    state, optimizers = build("joint", config)
+    step = jax.jit(make_step("joint", config, optimizers))
+    moved = []
+    for seed in range(3):
+        before, (state, _) = state, step(state, random_batch(config, seed))
+        moved.append(
+            [
+                any(
+                    np.any(new != old)
+                    for new, old in zip(
+                        jax.tree.leaves(state.params[group]),
+                        jax.tree.leaves(before.params[group]),
+                        strict=True,
+                    )
+                )
+                for group in ("task", "generator", "discriminator")
+            ]
+        )
+    assert moved == [[True, True, True], [True, True, False], [True, True, True]]
+    adam: Any = state.opt_state["discriminator"]
+    assert int(adam[0].count) == 2
+
+
 def test_enlarge_is_bilinear():
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
     assert separation.enlarge(x, 1) is x
@@ -231,7 +257,7 @@ def test_alignment_compares_what_the_config_asks_for(projector):
         state.batch_stats["task"],
         batch,
         frozenset(GRADIENTS),
-        landmark_on,
+        separation.Reading(aligned_landmarks=landmark_on),
     )
     assert constants.landmark_features.shape[-1] == channels
     names = [f"alignment_{kind}" for kind in separation.KINDS]
