@@ -47,6 +47,8 @@ def get_config(variant: str = "") -> joint.Config:
     config.bootstrap = 1000
     # One more row for the mean of the answers of both paths, where there are two.
     config.mean_of_paths = False
+    # One more row for the answers without each person's own level (`centred`).
+    config.centred = False
     # Where images have no subject, so many successive numbers of a file name are one
     # person, and resampled together.
     config.images_per_person = 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from jaxtyping import Float, Int
 
 from au_jax.comparison import other_rows, plan, scores, summary, tables
 from au_jax.comparison.bootstrap import people, resamples
@@ -15,7 +16,7 @@ from au_jax.comparison.other_rows import open_part
 from au_jax.comparison.plan import Run
 from au_jax.comparison.reverse_validation import ReverseValidation
 from au_jax.comparison.scores import Conditions, Key, Result, SplitLabels
-from au_jax.data.split import labels
+from au_jax.data.split import FaceSplit, labels
 from au_jax.errors import UserError
 from au_jax.evaluation.inference import make_predictor, predict_split
 from au_jax.evaluation.run import PATHS
@@ -28,6 +29,11 @@ from au_jax.types import DOMAINS, RULES, Config
 from au_jax.workdir import resume, validations
 from au_jax.workdir.best_networks import best_networks, network_shapes
 from au_jax.workdir.metrics_log import read_metrics
+
+MORE_PATHS = {"source": (scores.CENTRED,), "target": (scores.MEAN, scores.CENTRED)}
+
+ByDomain = dict[str, dict[str, Float[np.ndarray, "n a"]]]
+"""Probabilities by domain and path."""
 
 LOG = logging.getLogger(__name__)
 
@@ -150,15 +156,21 @@ def read_labels(config: Config) -> dict[str, SplitLabels]:
     found = {}
     for domain in DOMAINS:
         split = open_part(config.run, domain, config.split)
-        records = [split.record(i) for i in range(len(split))]
-        person = people(
-            [record["subject"].decode() for record in records],
-            [record["path"].decode() for record in records],
-            config.images_per_person,
+        weights = resamples(
+            people_of(split, config.images_per_person), config.bootstrap
         )
-        weights = resamples(person, config.bootstrap)
         found[domain] = SplitLabels(*labels(split), weights)
     return found
+
+
+def people_of(split: FaceSplit, images_per_person: int) -> Int[np.ndarray, "n"]:
+    """Return the person of each image of a split; see `bootstrap.people`."""
+    records = [split.record(i) for i in range(len(split))]
+    return people(
+        [record["subject"].decode() for record in records],
+        [record["path"].decode() for record in records],
+        images_per_person,
+    )
 
 
 def complete(
@@ -200,27 +212,40 @@ def score_run(
     config, stage = run.config, run.config.stages[-1]
     mesh = devices.make_mesh()
     predictor = make_predictor(stage, config, mesh)
-    splits = {d: open_part(config, d, conditions.split) for d in DOMAINS}
-    paths = {**PATHS, "target": (*PATHS["target"], scores.MEAN)}
-    complete_paths = scores.with_mean if conditions.mean_of_paths else dict
-    answers: dict[int, dict[str, dict[str, np.ndarray]]] = {}
+    tested = {d: open_part(config, d, conditions.split) for d in DOMAINS}
+    validated = {
+        d: open_part(config, d, config.data[f"{d}_splits"][1]) for d in DOMAINS
+    }
+
+    def complete_paths(
+        by_domain: ByDomain, splits: Mapping[str, FaceSplit]
+    ) -> ByDomain:
+        return {
+            domain: scores.with_more_paths(
+                by_path,
+                conditions,
+                people_of(splits[domain], conditions.images_per_person),
+            )
+            for domain, by_path in by_domain.items()
+        }
+
+    answers: dict[int, ByDomain] = {}
     found = {}
     for rule in RULES:
         variables, step = best_networks(stage, rule, config, run.folder)
         if step not in answers:
             placed = jax.device_put(variables, devices.replicated(mesh))
-            answers[step] = {
-                domain: complete_paths(
-                    predict_split(predictor, placed, split).probabilities
-                )
-                for domain, split in splits.items()
+            given = {
+                domain: predict_split(predictor, placed, split).probabilities
+                for domain, split in tested.items()
             }
-        validation = {
-            domain: of._replace(probabilities=complete_paths(of.probabilities))
-            for domain, of in validations.read(run.folder, stage, step).items()
-        }
+            answers[step] = complete_paths(given, tested)
+        validation = validations.read(run.folder, stage, step)
+        given = {domain: of.probabilities for domain, of in validation.items()}
+        for domain, by_path in complete_paths(given, validated).items():
+            validation[domain] = validation[domain]._replace(probabilities=by_path)
         for domain, by_path in answers[step].items():
-            for path in paths[domain]:
+            for path in (*PATHS[domain], *MORE_PATHS[domain]):
                 if path not in by_path:
                     continue
                 limits = scores.choose_thresholds(rule, domain, path, validation)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
+from scipy.special import expit, logit
 
 from au_jax.comparison.bootstrap import Weights, means
 from au_jax.errors import UserError
@@ -30,8 +31,9 @@ METRICS = {
 """Titles by name."""
 
 
-MEAN = "mean"
-"""The path whose answer is the mean of both paths."""
+MEAN, CENTRED = "mean", "centred"
+"""Paths whose answers are made from others: the mean of both paths, and the direct
+path's without what is a person's own (`centred`)."""
 
 
 class Key(NamedTuple):
@@ -64,6 +66,7 @@ class Conditions(NamedTuple):
     resamples: int
     images_per_person: int
     mean_of_paths: bool = False
+    centred: bool = False
 
 
 def conditions(config: Config) -> Conditions:
@@ -73,6 +76,7 @@ def conditions(config: Config) -> Conditions:
         config.bootstrap,
         config.images_per_person,
         config.mean_of_paths,
+        config.centred,
     )
 
 
@@ -112,13 +116,41 @@ def score(
     return Scores(step, thresholds, values, resampled)
 
 
-def with_mean(
+def with_more_paths(
     by_path: Mapping[str, Float[np.ndarray, "n a"]],
+    wanted: Conditions,
+    person: Int[np.ndarray, "n"],
 ) -> dict[str, Float[np.ndarray, "n a"]]:
-    """Return the answers with those of the path `MEAN`, if there are two paths."""
-    if len(by_path) < 2:
-        return dict(by_path)
-    return {**by_path, MEAN: np.mean(list(by_path.values()), axis=0)}
+    """Return the answers, and those of the paths that are made from them.
+
+    Args:
+        by_path: Probabilities by path.
+        wanted: Says which paths are wanted; `MEAN` needs two paths.
+        person: The person of each image.
+    """
+    found = dict(by_path)
+    if wanted.mean_of_paths and len(by_path) > 1:
+        found[MEAN] = np.mean(list(by_path.values()), axis=0)
+    if wanted.centred:
+        found[CENTRED] = centred(by_path["direct"], person)
+    return found
+
+
+def centred(
+    p: Float[np.ndarray, "n a"], person: Int[np.ndarray, "n"]
+) -> Float[np.ndarray, "n a"]:
+    """Return probabilities without each person's mean logit.
+
+    The mean over all people takes its place, so that the answers keep their level. This
+    needs no labels, but several images of each person.
+    """
+    logits = logit(np.clip(p.astype(np.float64), 1e-6, 1 - 1e-6))
+    count = np.bincount(person)[:, None]
+    sums = np.zeros((len(count), p.shape[1]))
+    np.add.at(sums, person, logits)
+    means = sums / np.maximum(count, 1)
+    common = means[count[:, 0] > 0].mean(axis=0)
+    return expit(logits - means[person] + common).astype(np.float32)
 
 
 def choose_thresholds(

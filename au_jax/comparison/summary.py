@@ -103,7 +103,7 @@ def _row_entries(
 ) -> list[Json]:
     """Return an entry per path of a row: "", or "direct" before others."""
     found = {key.path for result in results.values() for key in result.scores}
-    order = ("", *reversed(AU_PATHS), score_files.MEAN)
+    order = ("", *reversed(AU_PATHS), score_files.MEAN, score_files.CENTRED)
     paths = [path for path in order if path in found]
     is_trained = row.method in config.recipes
     title = classical.NAMES.get(row.method, row.method)

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from au_jax.comparison.scores import MEAN, METRICS
+from au_jax.comparison.scores import CENTRED, MEAN, METRICS
 from au_jax.comparison.summary import Json
 from au_jax.errors import UserError
 from au_jax.evaluation import published, report
@@ -34,7 +34,11 @@ ABLATION = ("a", "b", "c")
 REFERENCE_TITLES = {"source_only": "source only", "adld": "ADLD"}
 """Titles of the rows that others are compared with."""
 
-PATH_TITLES = {"reconstructed": "reconstructed", MEAN: "mean of both paths"}
+PATH_TITLES = {
+    "reconstructed": "reconstructed",
+    MEAN: "mean of both paths",
+    CENTRED: "centred",
+}
 """What rows of other paths than the direct one say, by path."""
 
 _STYLE = """

@@ -139,13 +139,19 @@ def test_every_row_at_its_smallest(data_dir, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_row_for_the_mean_of_both_paths(data_dir, tmp_path):
+def test_rows_for_answers_that_are_made_from_others(data_dir, tmp_path):
     config = short(data_dir, "a")
-    config.mean_of_paths = True
+    config.mean_of_paths = config.centred = True
+    config.images_per_person = 3
     comparison.compare(config, tmp_path, Requests())
     rows = json.loads((tmp_path / "compare.json").read_text())["rows"]
-    assert [row["path"] for row in rows] == ["direct", "reconstructed", "mean"]
-    assert [list(row["scores"]["target"]) for row in rows] == [
-        *(["source", "target"], ["target"], ["target"])
-    ]
-    assert "A, grid, mean of both paths" in (tmp_path / "compare.md").read_text()
+    both, one = ["source", "target"], ["target"]
+    assert {row["path"]: list(row["scores"]["target"]) for row in rows} == {
+        "direct": both,
+        "reconstructed": one,
+        "mean": one,
+        "centred": both,
+    }
+    written = (tmp_path / "compare.md").read_text()
+    assert "A, grid, mean of both paths" in written
+    assert "A, grid, centred" in written

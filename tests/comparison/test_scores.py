@@ -1,14 +1,33 @@
-"""Scores of a run. Expected: NumPy's mean of two answers."""
+"""Scores of a run. Expected: NumPy's means of answers and of logits."""
 
 import numpy as np
 
 from au_jax.comparison import scores
+from au_jax.comparison.scores import Conditions
+
+PERSON = np.array([0, 0, 1, 1, 2])
 
 
 def test_the_mean_of_two_paths_is_a_path():
     direct, reconstructed = np.random.default_rng(0).random((2, 5, 3))
     both = {"direct": direct, "reconstructed": reconstructed}
-    found = scores.with_mean(both)
+    wanted = Conditions("test", 30, 1, mean_of_paths=True)
+    found = scores.with_more_paths(both, wanted, PERSON)
     assert list(found) == ["direct", "reconstructed", scores.MEAN]
     np.testing.assert_allclose(found[scores.MEAN], (direct + reconstructed) / 2)
-    assert scores.with_mean({"direct": direct}) == {"direct": direct}
+    one = {"direct": direct}
+    assert list(scores.with_more_paths(one, wanted, PERSON)) == ["direct"]
+
+
+def test_centred_answers_have_no_level_of_the_person():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1, (5, 2)) + rng.normal(0, 3, (3, 2))[PERSON]
+    p = 1 / (1 + np.exp(-logits))
+    found = scores.with_more_paths(
+        {"direct": p}, Conditions("test", 30, 1, centred=True), PERSON
+    )[scores.CENTRED]
+    actual = np.log(found / (1 - found))
+    means = np.stack([logits[i == PERSON].mean(axis=0) for i in range(3)])
+    np.testing.assert_allclose(
+        actual, logits - means[PERSON] + means.mean(axis=0), atol=1e-4
+    )
