@@ -59,6 +59,13 @@ OVERLAY = flags.DEFINE_bool(
 REPORT = flags.DEFINE_bool(
     "report", False, "Write report.html, a page with timelines and a gallery of faces."
 )
+BASELINE = flags.DEFINE_string(
+    "baseline",
+    None,
+    "Take each face's own neutral level off its answers, in aus_baseline.csv and in all"
+    " that is made from it: median (of a face's frames), frames:0-50 (neutral ones), or"
+    " the aus.csv of neutral pictures of the person.",
+)
 LIVE = flags.DEFINE_integer(
     "live",
     0,
@@ -70,7 +77,7 @@ LIVE = flags.DEFINE_integer(
 
 def main(argv: Sequence[str]) -> int:
     """Load the model, predict, and return the exit code."""
-    from au_jax.prediction import rows, run
+    from au_jax.prediction import baseline, rows, run
     from au_jax.prediction.detector import Detector
     from au_jax.prediction.inputs import expand
     from au_jax.runtime import compilation_cache, console
@@ -87,6 +94,7 @@ def main(argv: Sequence[str]) -> int:
         bool(OVERLAY.value),
         bool(REPORT.value),
         LIVE.value or 0,
+        None if BASELINE.value is None else baseline.parse(BASELINE.value),
     )
     options = run.Options(EVERY.value or 1, FACES.value == "whole")
     if not OUT.value:

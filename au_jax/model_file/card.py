@@ -1,5 +1,6 @@
 """The card of a model: the JSON object that describes it in a model file."""
 
+from collections.abc import Callable
 from typing import Any, get_args
 
 from ml_collections import ConfigDict
@@ -144,12 +145,35 @@ def check(card: Any, where: str) -> None:
         and _is_number(alignment.get("enlarge"), 0.1, 20.0),
         "its alignment is missing or out of range",
     )
-    thresholds = card.get("thresholds")
     require(
-        isinstance(thresholds, list)
-        and len(thresholds) == len(aus)
-        and all(_is_number(t, 0.0, 1.0) for t in thresholds),
+        _are_probabilities(card.get("thresholds"), len(aus)),
         "it does not have one threshold from 0 to 1 for each AU",
+    )
+    _check_usual(card.get("usual", {}), len(aus), require)
+
+
+def _check_usual(
+    usual: Any, num_aus: int, require: Callable[[bool, str], None]
+) -> None:
+    """Check the entry `usual`: by path, answers for "all" faces and "neutral" ones."""
+    require(
+        isinstance(usual, dict)
+        and all(
+            path in AU_PATHS
+            and isinstance(levels, dict)
+            and set(levels) == {"all", "neutral"}
+            and all(_are_probabilities(values, num_aus) for values in levels.values())
+            for path, levels in usual.items()
+        ),
+        "its usual answers are not one probability from 0 to 1 for each AU",
+    )
+
+
+def _are_probabilities(values: Any, count: int) -> bool:
+    return (
+        isinstance(values, list)
+        and len(values) == count
+        and all(_is_number(value, 0.0, 1.0) for value in values)
     )
 
 

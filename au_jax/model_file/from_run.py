@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from au_jax import __version__
 from au_jax.errors import UserError
@@ -14,7 +15,7 @@ from au_jax.faces import align, detect
 from au_jax.model_file import card as cards
 from au_jax.model_file.file import Model, prune
 from au_jax.types import Config
-from au_jax.workdir import thresholds
+from au_jax.workdir import thresholds, validations
 from au_jax.workdir.best_networks import best_networks, best_stage
 from au_jax.workdir.config import read_config
 from au_jax.workdir.json_file import read_json
@@ -43,6 +44,7 @@ def load(workdir: Path, domain: str) -> Model:
         "path": _path(config, workdir, domain, stage, step),
         "thresholds": values,
         "thresholds_path": au_path,
+        "usual": _usual(workdir, domain, stage, step),
         "training": _training(config, workdir, domain, step),
         "versions": versions(),
     }
@@ -94,6 +96,36 @@ def _thresholds(
             " --calibrate again, or remove the file"
         )
     return list(calibrated.values), calibrated.path
+
+
+def _usual(
+    workdir: Path, domain: str, stage: str, step: int
+) -> dict[str, dict[str, list[float]]]:
+    """Return by path the median answers on the validation split of a domain.
+
+    "all" is over all faces. "neutral" is over those on which the AU is inactive: of the
+    source where the domain has no such label. Runs of older versions stored no answers.
+    """
+    if step not in validations.steps(workdir, stage):
+        return {}
+    answers = validations.read(workdir, stage, step)
+    own, source, found = answers[domain], answers["source"], {}
+    for path, p in own.probabilities.items():
+        neutral = []
+        for au in range(p.shape[1]):
+            choices = [(of.probabilities.get(path), of) for of in (own, source)]
+            inactive = [
+                values[:, au][of.known[:, au] & (of.aus[:, au] == 0)]
+                for values, of in choices
+                if values is not None
+            ]
+            neutral.append(next(filter(len, inactive), p[:, au]))
+        everyone = np.median(p, axis=0)
+        found[path] = {
+            "all": [round(float(value), 6) for value in everyone],
+            "neutral": [round(float(np.median(values)), 6) for values in neutral],
+        }
+    return found
 
 
 def _training(config: Config, workdir: Path, domain: str, step: int) -> dict[str, Any]:

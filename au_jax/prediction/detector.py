@@ -12,6 +12,7 @@ import functools
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import jax
 import numpy as np
@@ -99,6 +100,23 @@ class Detector:
         self._network = Network(model, self.path)
         self._finder: FaceFinder | None = None
         self._finder_lock = threading.Lock()
+
+    def usual(self, faces: Literal["all", "neutral"]) -> Float[np.ndarray, "a"]:
+        """Return the usual probability of each AU: the median over validation faces.
+
+        Args:
+            faces: "all", or for each AU those on which it is inactive.
+
+        Raises:
+            UserError: the model does not say.
+        """
+        levels = self.model.card.get("usual", {})
+        if self.path not in levels:
+            raise UserError(
+                "this model does not say what it usually answers; export it again from"
+                " its run, or predict without --baseline"
+            )
+        return np.array(levels[self.path][faces], np.float32)
 
     @property
     def finder(self) -> FaceFinder:

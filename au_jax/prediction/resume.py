@@ -13,7 +13,7 @@ from typing import Any
 
 from au_jax.errors import UserError
 from au_jax.model_file import card as cards
-from au_jax.prediction import rows
+from au_jax.prediction import baseline, rows
 from au_jax.prediction.detector import Detector
 from au_jax.prediction.inputs import OVERLAY, Source
 from au_jax.prediction.rows import TABLE
@@ -93,7 +93,8 @@ def resume(
     """
     settings = _settings(detector, sources, options)
     path = out / SETTINGS
-    foreign = [out / n for n in (TABLE, CARD, REPORT, OVERLAY) if (out / n).exists()]
+    ours = (TABLE, CARD, REPORT, OVERLAY, baseline.TABLE, baseline.LEVELS)
+    foreign = [out / name for name in ours if (out / name).exists()]
     if foreign and not path.exists():
         raise UserError(f"{foreign[0]} was not written by au_jax; give another --out")
     if path.exists():

@@ -110,12 +110,14 @@ def check_formats(names: Sequence[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def write_formats(out: Path, aus: Sequence[int], formats: frozenset[str]) -> None:
-    """Convert the finished aus.csv of a folder to the other wanted formats."""
+def write_formats(
+    table: Path, out: Path, aus: Sequence[int], formats: frozenset[str]
+) -> None:
+    """Convert a finished table to the other wanted formats, in the folder `out`."""
     if "parquet" in formats:
-        write_parquet(out / TABLE, out / "aus.parquet", aus)
+        write_parquet(table, out / "aus.parquet", aus)
     if "openface" in formats:
-        openface.write(out / TABLE, out / "openface", aus)
+        openface.write(table, out / "openface", aus)
 
 
 def write_parquet(table: Path, out: Path, aus: Sequence[int]) -> None:

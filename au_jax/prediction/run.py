@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from au_jax.model_file import file as model_file
-from au_jax.prediction import rows
+from au_jax.prediction import baseline, rows
+from au_jax.prediction.baseline import Baseline, Levels
 from au_jax.prediction.detector import Detector
 from au_jax.prediction.inputs import OVERLAY, Source
 from au_jax.prediction.resume import REPORT, resume
@@ -35,7 +36,9 @@ class Outputs:
     report: bool = False
     """The report page."""
     live_port: int = 0
-    """Port of the live preview; 0 for none."""
+    """Port of the live preview; 0 for none. It shows answers without the baseline."""
+    baseline: Baseline | None = None
+    """The neutral faces that the other results are relative to."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,12 +95,17 @@ def write_results(
 
     Raises:
         UserError: see `predict`; or the port of the preview is taken; or the model
-            needs landmarks, and whole pictures have none.
+            needs landmarks, and whole pictures have none; or there is no baseline.
         KeyboardInterrupt: Ctrl-C was pressed; the same call resumes.
     """
     if options.whole:
         detector.check_whole()
-    aus = detector.model.aus
+    aus, levels = detector.model.aus, None
+    if outputs.baseline:
+        baseline.check_sources(outputs.baseline, sources)
+        levels = Levels(
+            aus, detector.thresholds, detector.usual(outputs.baseline.faces)
+        )
     with (
         signals.interrupt_noted() as check_interrupt,
         live.serve(outputs.live_port, aus) as show,
@@ -110,7 +118,10 @@ def write_results(
         locked(out, f"predicting into {out}"),
     ):
         table = out / TABLE
-        rows.write_formats(out, aus, outputs.formats)
+        baseline.remove(out)
+        if outputs.baseline and levels:
+            table = baseline.write(table, out, outputs.baseline, levels)
+        rows.write_formats(table, out, aus, outputs.formats)
         if outputs.overlay:
             overlay.write(table, out / OVERLAY, sources, aus, check_interrupt)
         if outputs.report:

@@ -1,0 +1,169 @@
+"""Answers relative to a baseline. Expected: logits that differ by the baseline's."""
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from au_jax.errors import UserError
+from au_jax.model_file import card as cards
+from au_jax.model_file.file import Model
+from au_jax.prediction import baseline, rows, run
+from au_jax.prediction.baseline import Levels
+from au_jax.prediction.detector import Detector
+from au_jax.prediction.inputs import Source, expand
+from tests.prediction.models import small_model
+from tests.rendered import CLIPS, write_clip
+
+AUS = (1, 12)
+LEVELS = Levels(AUS, np.array([0.5, 0.2]), np.array([0.1, 0.02]))
+
+
+def write_table(path, answers, status="ok"):
+    """Write a table of one clip with the answers of each frame by face."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows.columns(AUS))
+        writer.writeheader()
+        for face, frames in answers.items():
+            for frame, values in enumerate(frames):
+                cells = {
+                    f"AU{au:02d}": f"{p:.6f}" for au, p in zip(AUS, values, strict=True)
+                }
+                where = {"file": "a.mp4", "frame": frame, "face_id": face}
+                writer.writerow({**where, **cells, "status": status})
+        writer.writerow({"file": "a.mp4", "frame": 99, "status": "no_face"})
+    return path
+
+
+def read_table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def logit(p):
+    return np.log(p / (1 - p))
+
+
+ANSWERS = {
+    "0": np.array([[0.3, 0.1], [0.4, 0.2], [0.9, 0.3]]),
+    "1": np.array([[0.7, 0.5], [0.6, 0.6], [0.5, 0.7]]),
+}
+
+
+def test_a_face_at_its_median_gets_the_usual_answer(tmp_path):
+    table = write_table(tmp_path / "aus.csv", ANSWERS)
+    out = baseline.write(table, tmp_path, baseline.parse("median"), LEVELS)
+    found = read_table(out)
+    assert [row["status"] for row in found] == ["ok"] * 6 + ["no_face"]
+    for number, answers in ANSWERS.items():
+        mine = [row for row in found if row["face_id"] == number]
+        p = np.array([[float(row[f"AU{au:02d}"]) for au in AUS] for row in mine])
+        level = np.median(answers, axis=0)
+        expected = logit(answers) - logit(level) + logit(LEVELS.usual)
+        np.testing.assert_allclose(logit(p), expected, atol=1e-3)
+        decisions = [[row[f"AU{au:02d}_c"] == "1" for au in AUS] for row in mine]
+        np.testing.assert_array_equal(decisions, p >= LEVELS.thresholds)
+    levels = json.loads((tmp_path / baseline.LEVELS).read_text())
+    assert levels["baseline"] == "median"
+    assert [face["AU01"] for face in levels["level of each face"]] == [0.4, 0.6]
+
+
+def test_frames_name_the_neutral_ones_and_a_face_without_them_has_its_median(
+    tmp_path, caplog
+):
+    table = write_table(tmp_path / "aus.csv", ANSWERS)
+    baseline.write(table, tmp_path, baseline.parse("frames:1-2"), LEVELS)
+    levels = json.loads((tmp_path / baseline.LEVELS).read_text())
+    found = [face["AU01"] for face in levels["level of each face"]]
+    np.testing.assert_allclose(found, [0.65, 0.55], atol=1e-5)
+    baseline.write(table, tmp_path, baseline.parse("frames:50-60"), LEVELS)
+    levels = json.loads((tmp_path / baseline.LEVELS).read_text())
+    assert [face["AU01"] for face in levels["level of each face"]] == [0.4, 0.6]
+    assert "face 1 is not found in frames:50-60" in caplog.text
+
+
+def test_a_table_of_neutral_pictures_is_everyones_baseline(tmp_path):
+    neutral = write_table(tmp_path / "neutral.csv", {"0": np.array([[0.2, 0.3]])})
+    table = write_table(tmp_path / "aus.csv", ANSWERS)
+    baseline.write(table, tmp_path, baseline.parse(str(neutral)), LEVELS)
+    levels = json.loads((tmp_path / baseline.LEVELS).read_text())
+    for face in levels["level of each face"]:
+        assert (face["AU01"], face["AU12"]) == (0.2, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("frames:5", "give the first and the last neutral frame"),
+        ("frames:9-2", "give the first and the last neutral frame"),
+        ("means", "there is no such file"),
+    ],
+)
+def test_what_is_no_baseline_is_one_line(text, message):
+    with pytest.raises(UserError, match=message):
+        baseline.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a,b\n1,2\n", "has no column 'AU01'"),
+        (b"AU01,AU12\n,\n", "cannot be read as a table"),
+        (b"\xff\xfe\x00", "cannot be read as a table|has no row"),
+        (b"status,AU01,AU12\nno_face,,\n", "has no row with the status ok"),
+        (b"AU01,AU12\n7,nan\n", "has no row with the status ok"),
+    ],
+)
+def test_an_unusable_table_of_neutral_faces_is_one_line(tmp_path, content, message):
+    (tmp_path / "neutral.csv").write_bytes(content)
+    table = write_table(tmp_path / "aus.csv", ANSWERS)
+    given = baseline.parse(str(tmp_path / "neutral.csv"))
+    with pytest.raises(UserError, match=message):
+        baseline.write(table, tmp_path, given, LEVELS)
+    assert not (tmp_path / baseline.TABLE).exists()
+
+
+def test_pictures_have_no_other_frames():
+    with pytest.raises(UserError, match="is a picture"):
+        baseline.check_sources(baseline.parse("median"), [Source("a.jpg", "image")])
+
+
+def test_all_tables_but_the_first_are_relative(tmp_path):
+    pytest.importorskip("dlib", reason="dlib is not installed: the extra `faces`")
+    model = small_model()
+    usual = {"reconstructed": {"all": [0.3, 0.3], "neutral": [0.1, 0.1]}}
+    detector = Detector(Model({**model.card, "usual": usual}, model.variables))
+    clip, out = tmp_path / "cut.avi", tmp_path / "out"
+    write_clip(clip, [CLIPS["one_face"](index) for index in range(5)], "FFV1")
+    outputs = run.Outputs(frozenset({"openface"}), baseline=baseline.parse("median"))
+
+    def predict(outputs):
+        run.write_results(detector, expand([str(clip)]), out, run.Options(), outputs)
+
+    predict(outputs)
+    raw = read_table(out / run.TABLE)
+    found = read_table(out / baseline.TABLE)
+    assert np.median([float(row["AU01"]) for row in found]) == pytest.approx(0.3)
+    assert [row["AU01"] for row in raw] != [row["AU01"] for row in found]
+    converted = read_table(out / "openface" / "cut.csv")
+    for row, other in zip(found, converted, strict=True):
+        assert float(other["AU01_r"]) == pytest.approx(5 * float(row["AU01"]), abs=1e-3)
+    predict(dataclasses.replace(outputs, baseline=None))
+    assert not (out / baseline.TABLE).exists()
+    assert read_table(out / run.TABLE) == raw
+
+
+def test_a_model_that_does_not_say_what_is_usual_is_one_line():
+    with pytest.raises(UserError, match="does not say what it usually answers"):
+        Detector(small_model()).usual("all")
+
+
+@pytest.mark.parametrize(
+    "usual", [{"direct": [0.5]}, {"other": {}}, [], {"direct": {"all": [2, 0.1]}}]
+)
+def test_a_card_with_other_usual_answers_is_refused(usual):
+    card = {**small_model().card, "usual": usual}
+    with pytest.raises(UserError, match="its usual answers"):
+        cards.check(card, "model.aujax")
