@@ -24,7 +24,7 @@ def get_config(variant: str = "") -> joint.Config:
         config.run.joint.batch_size = config.run.supervised.batch_size = 8
         config.run.finetune.batch_size = config.run.adabn.batch_size = 8
     changed = _variants(config.run)
-    config.recipes.update(changed)
+    config.recipes.update(ConfigDict(changed))
     config.methods = (
         *("landmarks_alone", "patches", "source_only", "source_only_longer"),
         *("adld", "b", "c", *changed),
@@ -33,7 +33,7 @@ def get_config(variant: str = "") -> joint.Config:
     return config
 
 
-def _variants(run: joint.Config) -> joint.Config:
+def _variants(run: joint.Config) -> dict[str, joint.Config]:
     """Return a recipe for each change of C."""
     recipes = {
         f"c_{name}": compare.recipe(title, "stage_1", "joint", **changes)
@@ -52,7 +52,7 @@ def _variants(run: joint.Config) -> joint.Config:
     recipes["c_adabn"] = compare.recipe(
         "C, target's statistics", "c", "adabn", init_rule="source"
     )
-    return ConfigDict(recipes)
+    return recipes
 
 
 def _terms_and_readings() -> dict[str, Change]:
