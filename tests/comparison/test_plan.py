@@ -101,7 +101,7 @@ def test_each_variant_differs_from_c_in_one_thing(size):
     config.seeds = (0,)
     runs = {run.row.method: run for run in plan.runs(config, WORKDIR)}
     variants = [name for name in runs if name.startswith("c_")]
-    assert len(variants) == 18
+    assert len(variants) == 23
     leaves = {name: leaves_of(run.config) for name, run in runs.items()}
     changed = {
         name: {key for key, value in leaves[name].items() if value != leaves["c"][key]}
