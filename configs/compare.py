@@ -92,8 +92,7 @@ def recipe(
     title: str,
     start: str,
     *stages: str,
-    headless: bool = False,
-    own_head: bool = False,
+    shared: bool = False,
     **changes: Any,
 ) -> joint.Config:
     """Return how to train a method.
@@ -102,8 +101,8 @@ def recipe(
         title: The name in the tables.
         start: The recipe whose networks the first stage starts from, or "".
         stages: The stages to train.
-        headless: True if the networks have no AU head, so that heads share the run.
-        own_head: True if the AU head is the method's own: one row for all heads.
+        shared: True if one run serves all heads: its networks have no AU head, or one
+            that is the method's own.
         changes: Other values than those of `config.run`, by group.
     """
     return ConfigDict(
@@ -111,8 +110,7 @@ def recipe(
             "title": title,
             "start": start,
             "stages": stages,
-            "headless": headless,
-            "own_head": own_head,
+            "shared": shared,
             "changes": ConfigDict(changes),
         }
     )
@@ -124,9 +122,9 @@ def _recipes() -> joint.Config:
     of_adld = adld.get_config().loss.to_dict()
     target_labels = {"target_splits": ("val[:80%]", "val[80%:]")}
     recipes = {
-        "stage_1": recipe("stage 1", "", "landmarks", headless=True),
+        "stage_1": recipe("stage 1", "", "landmarks", shared=True),
         "gradient_patches": recipe(
-            "gradient patches", "", "gradient_patches", own_head=True
+            "gradient patches", "", "gradient_patches", shared=True
         ),
         "source_only_from_scratch": recipe(
             "source only, from scratch", "", "supervised"
@@ -175,7 +173,7 @@ def _embeddings() -> dict[str, joint.Config]:
     """Return the recipes without labels: the embedding, its probe, its fine-tuning."""
     recipes = {}
     for name, title in (("fab_net", "FAb-Net"), ("tae", "TAE"), ("clp", "CLP")):
-        recipes[f"{name}_embedding"] = recipe(title, "", name, headless=True)
+        recipes[f"{name}_embedding"] = recipe(title, "", name, shared=True)
         recipes[f"{name}_probe"] = recipe(
             f"{title}, linear probe", f"{name}_embedding", "linear_probe"
         )

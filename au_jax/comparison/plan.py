@@ -12,6 +12,7 @@ from au_jax.errors import UserError
 from au_jax.models.au_detector import Pooling
 from au_jax.runtime.command_line import flatten
 from au_jax.runtime.config_files import did_you_mean
+from au_jax.stages import WITHOUT_AUS
 from au_jax.training import config_checks
 from au_jax.types import Config
 
@@ -61,7 +62,7 @@ def rows(config: Config) -> list[Row]:
     _check(config)
     found = []
     for method in _split(config.methods):
-        if method in classical.NAMES or config.recipes[method].own_head:
+        if method in classical.NAMES or config.recipes[method].shared:
             found.append(Row(method))
         else:
             found += [Row(method, head) for head in _split(config.heads)]
@@ -108,8 +109,7 @@ def _with_starts(config: Config, workdir: Path, row: Row, seed: int) -> Iterator
     recipe = config.recipes[row.method]
     start = None
     if recipe.start:
-        origin = config.recipes[recipe.start]
-        shared = origin.headless or origin.own_head
+        shared = config.recipes[recipe.start].shared
         before = Row(recipe.start, "" if shared else row.head)
         for start in _with_starts(config, workdir, before, seed):
             yield start
@@ -162,7 +162,11 @@ def _check(config: Config) -> None:
     if "recipes" not in config:
         raise UserError("this config compares nothing; give --config=compare:demo")
     # Networks without an AU head have no row: others start from them.
-    methods = [name for name, recipe in config.recipes.items() if not recipe.headless]
+    methods = [
+        name
+        for name, recipe in config.recipes.items()
+        if recipe.stages[-1] not in WITHOUT_AUS
+    ]
     known = {"methods": [*classical.NAMES, *methods], "heads": [*get_args(Pooling)]}
     for key, names in known.items():
         given = _split(config[key])

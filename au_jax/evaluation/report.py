@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from au_jax.evaluation.baselines import BaselineScores
 from au_jax.evaluation.metrics import AuScores
+from au_jax.stages import SEEING_LANDMARKS
 from au_jax.workdir.best_networks import FLOOR
 from au_jax.workdir.thresholds import Thresholds
 
@@ -164,7 +165,9 @@ def landmark_lines(report: Report) -> list[str]:
 def title(model: ModelReport, path: PathScores) -> str:
     """The title of the table of a path."""
     who = f"{model.stage} (the floor)" if model.is_floor else f"{path.path} path"
-    return f"{model.domain} ({model.data_set}), {who}: {FORMULAS[path.path]}"
+    has_features = model.stage not in SEEING_LANDMARKS
+    formula = f": {FORMULAS[path.path]}" if has_features else ""
+    return f"{model.domain} ({model.data_set}), {who}{formula}"
 
 
 def answer_name(answer: Answer | None) -> str:

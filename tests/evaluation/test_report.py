@@ -64,6 +64,8 @@ def test_the_table_of_a_path():
     assert report.path_cells(MODEL, DIRECT) == CELLS
     assert report.note_lines(REPORT) == [NOTE]
     assert report.title(MODEL, DIRECT) == TITLE
+    without_encoder = dataclasses.replace(MODEL, stage="gradient_patches")
+    assert report.title(without_encoder, DIRECT) == "target (wild), direct path"
 
 
 def test_the_path_that_answers_is_named():
