@@ -1,13 +1,16 @@
 """The table in the columns of OpenFace 2's FeatureExtraction, one file per input.
 
 The columns are `frame` (from 1), `face_id`, `timestamp`, `confidence` (0..1), `success`
-(0 or 1), the landmarks `x_0`.. and `y_0`.. in OpenFace's order of 68 points, `AUxx_r`
-(intensity, 0..5) and `AUxx_c` (presence). We have 49 of the 68 points: the contour and
-the inner corners of the mouth are left out, so `x_17` comes first. `AUxx_r` is 5 times
-the probability, because the model was trained on no intensities.
+(0 or 1), the pose of the head `pose_Rx`, `pose_Ry`, `pose_Rz` (radians; OpenFace also
+has its place, for which one must know the camera), the landmarks `x_0`.. and `y_0`.. in
+OpenFace's order of 68 points, `AUxx_r` (intensity, 0..5) and `AUxx_c` (presence). We
+have 49 of the 68 points: the contour and the inner corners of the mouth are left out,
+so `x_17` comes first. `AUxx_r` is 5 times the probability, because the model was
+trained on no intensities.
 """
 
 import csv
+import math
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -16,16 +19,19 @@ from typing import Any
 import numpy as np
 
 from au_jax.faces.landmarks import FROM_68
+from au_jax.faces.pose import ANGLES
 from au_jax.media.names import stem
 from au_jax.runtime.files import replacing
 
 _Row = dict[str, str]
+_ANGLES = tuple(f"pose_{angle}" for angle in ANGLES)
 
 
 def columns(aus: Sequence[int]) -> list[str]:
     """Return the names of the columns, in OpenFace's order."""
     return [
         *("frame", "face_id", "timestamp", "confidence", "success"),
+        *("pose_Rx", "pose_Ry", "pose_Rz"),
         *(f"x_{i}" for i in FROM_68),
         *(f"y_{i}" for i in FROM_68),
         *(f"AU{au:02d}_r" for au in aus),
@@ -59,12 +65,14 @@ def _lines(part: Any, aus: Sequence[int]) -> Iterator[list[str]]:
         number = str(int(row["frame"]) + 1)
         start = [number, row["face_id"] or "0", row["timestamp"]]
         if not detected:  # OpenFace writes zeros for a face that it does not find
-            yield [*start, "0", "0", *["0"] * (2 * len(FROM_68) + 2 * len(aus))]
+            yield [*start, *["0"] * (len(columns(aus)) - len(start))]
             continue
         points = [row[f"{axis}_{i}"] or "0" for axis in "xy" for i in range(49)]
         intensity = [f"{5 * float(row[f'AU{au:02d}']):.4f}" for au in aus]
         presence = [row[f"AU{au:02d}_c"] for au in aus]
-        yield [*start, _confidence(row), "1", *points, *intensity, *presence]
+        angles = [f"{math.radians(float(row[name] or 0)):.4f}" for name in _ANGLES]
+        found = [*start, _confidence(row), "1"]
+        yield [*found, *angles, *points, *intensity, *presence]
 
 
 def _confidence(row: _Row) -> str:

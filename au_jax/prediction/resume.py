@@ -175,6 +175,7 @@ def _settings(
         "card of the model (SHA-256)": _digest(card),
         "thresholds": detector.thresholds.tolist(),
         "path": detector.path,
+        "columns": len(rows.columns(detector.model.aus)),
         "options": dataclasses.asdict(options),
         "inputs": len(sources),
         "names of the inputs (SHA-256)": hashlib.sha256(

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 from au_jax.errors import UserError
 from au_jax.faces.finder import Face
 from au_jax.faces.landmarks import NUM_LANDMARKS
+from au_jax.faces.pose import ANGLES, head_pose
 from au_jax.prediction import openface
 from au_jax.prediction.inputs import Frame
 from au_jax.runtime.files import replacing
@@ -39,6 +40,7 @@ def columns(aus: Sequence[int]) -> list[str]:
         *("face_x", "face_y", "face_w", "face_h", "confidence"),
         *(f"AU{au:02d}" for au in aus),
         *(f"AU{au:02d}_c" for au in aus),
+        *(f"pose_{angle}" for angle in ANGLES),
         *(f"x_{i}" for i in _POINTS),
         *(f"y_{i}" for i in _POINTS),
     ]
@@ -64,6 +66,7 @@ def face_row(
     status: Status = "ok" if face.confidence >= LOW_CONFIDENCE else "low_confidence"
     box = (left, top, right - left + 1, bottom - top + 1)
     points = np.where(np.isfinite(face.landmarks), face.landmarks, np.nan)
+    angles = head_pose(points[None])[0]
     return [
         *(frame.source.name, str(frame.index), f"{frame.timestamp:.4f}"),
         *(str(number), status),
@@ -71,6 +74,7 @@ def face_row(
         f"{face.confidence:.4f}",
         *(f"{p:.6f}" for p in probabilities),
         *(str(int(c)) for c in decisions),
+        *(f"{angle:.2f}" if np.isfinite(angle) else "" for angle in angles),
         *("" if np.isnan(v) else f"{v:.1f}" for v in (*points[:, 0], *points[:, 1])),
     ]
 

@@ -36,17 +36,29 @@ class Person:
 def draw_person(rng: np.random.Generator) -> Person:
     """Draw a person: origin, sex, age and weight, then single features."""
     mesh = head.load()
-    origins = rng.dirichlet((0.5, 0.5, 0.5))  # african, asian, caucasian
+    vertices, origins, male, old = draw_shape(rng, mesh)
+    look = _look(rng, origins, male, old)
+    vertices = _grow_hair(vertices, mesh, look)
+    return Person(vertices.astype(np.float32), look, skin.paint(look, rng))
+
+
+def draw_shape(
+    rng: np.random.Generator, mesh: head.Head
+) -> tuple[Float[np.ndarray, "v 3"], Float[np.ndarray, "3"], float, float]:
+    """Draw the shape of a head.
+
+    Returns:
+        The vertices, without hair; the shares of African, Asian and Caucasian origin;
+        how male and how old the person is, 0..1.
+    """
+    origins = rng.dirichlet((0.5, 0.5, 0.5))
     male, old = float(rng.beta(0.6, 0.6)), float(rng.beta(0.8, 1.6))
     vertices = head.deform(mesh.vertices, mesh.macros, _macros(rng, origins, male, old))
     vertices = head.deform(vertices, mesh.details, _details(rng, mesh.details))
     # The height of the body moves the eyes; move them back to the neutral place.
     eyes = np.unique(mesh.triangles[mesh.materials == head.EYE])
     shift = mesh.vertices[eyes].mean(axis=0) - vertices[eyes].mean(axis=0)
-    look = _look(rng, origins, male, old)
-    vertices = vertices + np.float32(shift)
-    vertices = _grow_hair(vertices, mesh, look)
-    return Person(vertices.astype(np.float32), look, skin.paint(look, rng))
+    return vertices + np.float32(shift), origins, male, old
 
 
 def _macros(

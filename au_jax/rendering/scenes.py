@@ -31,6 +31,8 @@ class Photo:
 
     image: UInt8[np.ndarray, "h w 3"]
     landmarks: Float[np.ndarray, "49 2"]
+    camera: Camera
+    """The pose of the head in this frame."""
 
 
 def draw_lab(rng: np.random.Generator) -> Scene:
@@ -76,10 +78,10 @@ def photograph(
     fixed = np.random.default_rng(scene.seed)
     if not scene.wild:
         behind = backdrop.plain(fixed, SIZE)
-        return Photo(lens.good(_in_front(shot, behind), rng), landmarks)
+        return Photo(lens.good(_in_front(shot, behind), rng), landmarks, camera)
     picture = _in_front(shot, backdrop.cluttered(fixed, SIZE))
     _occlude(picture, landmarks, person, scene.light, fixed)
-    return Photo(lens.poor(picture, fixed), landmarks)
+    return Photo(lens.poor(picture, fixed), landmarks, camera)
 
 
 def _occlude(

@@ -158,6 +158,8 @@ def test_other_tables(detector, photographs, clips, tmp_path):
     assert read["AU12_r"][0] == pytest.approx(5 * float(actual[0]["AU12"]), abs=1e-3)
     assert read["AU12_c"][0] == int(actual[0]["AU12_c"])
     assert read["x_30"][0] == float(actual[0]["x_13"])  # 30 of 68: the tip of the nose
+    yaw = np.radians(float(actual[0]["pose_yaw"]))
+    assert read["pose_Ry"][0] == pytest.approx(yaw, abs=1e-4)
     empty = pandas.read_csv(tmp_path / "openface" / "no_face.csv").to_pydict()
     assert set(empty["success"]) == {0}
 
