@@ -42,17 +42,28 @@ def histograms(
 ) -> Float[Array, "b h2 w2 o"]:
     """Sum gradients over square cells, one about each 2 x 2 pixels.
 
+    Columns are summed before rows: on XLA:CPU, a square window takes 2 to 7 times as
+    long.
+
     Args:
         by_orientation: The result of `orientations`.
         side: The side of a cell in pixels; an even number.
     """
     before = side // 2 - 1
     around, none = (before, side - STRIDE - before), (0, 0)
-    return jax.lax.reduce_window(
+    columns = jax.lax.reduce_window(
         by_orientation,
         0.0,
         jax.lax.add,
-        window_dimensions=(1, side, side, 1),
-        window_strides=(1, STRIDE, STRIDE, 1),
-        padding=(none, around, around, none),
+        window_dimensions=(1, side, 1, 1),
+        window_strides=(1, STRIDE, 1, 1),
+        padding=(none, around, none, none),
+    )
+    return jax.lax.reduce_window(
+        columns,
+        0.0,
+        jax.lax.add,
+        window_dimensions=(1, 1, side, 1),
+        window_strides=(1, 1, STRIDE, 1),
+        padding=(none, none, around, none),
     )
