@@ -57,7 +57,12 @@ def test_stablehlo_of_the_grid_takes_any_number_of_faces(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "described", [("supervised", "landmarks"), ("gradient_patches",)]
+    "described",
+    [
+        ("supervised", "landmarks"),
+        ("gradient_patches",),
+        ("joint", "global", "true"),
+    ],
 )
 def test_stablehlo_takes_landmarks_if_the_model_looks_at_them(tmp_path, described):
     model = small_model(*described)
@@ -67,7 +72,7 @@ def test_stablehlo_takes_landmarks_if_the_model_looks_at_them(tmp_path, describe
     expected = Detector(model).probabilities(crops_of(faces))
     np.testing.assert_allclose(call(faces, points), expected, atol=1e-5)
     elsewhere = np.asarray(call(faces, points[::-1].copy()))
-    assert np.abs(elsewhere - expected).max() > 1e-3
+    assert np.abs(elsewhere - expected).max() > 1e-4
 
 
 def test_stablehlo_runs_without_au_jax(tmp_path):

@@ -14,9 +14,11 @@ from tests.stages.small import draw, small_config
 
 
 @functools.cache
-def small_model(stage: str = "joint", pooling: str = "global") -> Model:
+def small_model(
+    stage: str = "joint", pooling: str = "global", attention: str = "detected"
+) -> Model:
     config = small_config()
-    config.model.au_pooling = pooling
+    config.model.au_pooling, config.model.attention = pooling, attention
     variables = jax.device_get(draw(stage, config))
     card: dict[str, Any] = {
         "format": cards.FORMAT,
