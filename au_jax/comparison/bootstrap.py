@@ -5,8 +5,9 @@ scored at once, because thousands of calls of scikit-learn would take minutes.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -38,6 +39,15 @@ def people(
         else:
             names.append(str(index))
     return np.unique(names, return_inverse=True)[1]
+
+
+def people_of(
+    records: Iterable[Mapping[str, Any]], images_per_person: int
+) -> Int[np.ndarray, "n"]:
+    """Return the person of each stored image; see `people`."""
+    names = [(r["subject"].decode(), r["path"].decode()) for r in records]
+    subjects, paths = zip(*names, strict=True)
+    return people(subjects, paths, images_per_person)
 
 
 def resamples(person: Int[np.ndarray, "n"], count: int, seed: int = 0) -> Weights:

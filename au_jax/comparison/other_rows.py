@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from au_jax.comparison import classical, external, plan, scores
-from au_jax.comparison.bootstrap import people
+from au_jax.comparison.bootstrap import people_of
 from au_jax.comparison.scores import Key, Result, SplitLabels
 from au_jax.data.split import FaceSplit, open_split
 from au_jax.evaluation import baselines
@@ -99,9 +99,5 @@ def _read_split(
     split = open_part(config.run, domain, name)
     step = -(-len(split) // most) if most else 1
     examples = [split.record(i) for i in range(0, len(split), step)]
-    person = people(
-        [example["subject"].decode() for example in examples],
-        [example["path"].decode() for example in examples],
-        config.images_per_person,
-    )
+    person = people_of(examples, config.images_per_person)
     return classical.Split(baselines.read(split, step), person)

@@ -1,17 +1,19 @@
 """A comparison: train and test every run that is not done, then write the tables."""
 
+import functools
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int
 
 from au_jax.comparison import other_rows, plan, scores, summary, tables
-from au_jax.comparison.bootstrap import people, resamples
+from au_jax.comparison.bootstrap import people_of, resamples
 from au_jax.comparison.other_rows import open_part
 from au_jax.comparison.plan import Run
 from au_jax.comparison.reverse_validation import ReverseValidation
@@ -156,21 +158,14 @@ def read_labels(config: Config) -> dict[str, SplitLabels]:
     found = {}
     for domain in DOMAINS:
         split = open_part(config.run, domain, config.split)
-        weights = resamples(
-            people_of(split, config.images_per_person), config.bootstrap
-        )
+        person = people_of(_records(split), config.images_per_person)
+        weights = resamples(person, config.bootstrap)
         found[domain] = SplitLabels(*labels(split), weights)
     return found
 
 
-def people_of(split: FaceSplit, images_per_person: int) -> Int[np.ndarray, "n"]:
-    """Return the person of each image of a split; see `bootstrap.people`."""
-    records = [split.record(i) for i in range(len(split))]
-    return people(
-        [record["subject"].decode() for record in records],
-        [record["path"].decode() for record in records],
-        images_per_person,
-    )
+def _records(split: FaceSplit) -> Iterator[dict[str, Any]]:
+    return (split.record(i) for i in range(len(split)))
 
 
 def complete(
@@ -217,14 +212,15 @@ def score_run(
         d: open_part(config, d, config.data[f"{d}_splits"][1]) for d in DOMAINS
     }
 
-    def complete_paths(
-        by_domain: ByDomain, splits: Mapping[str, FaceSplit]
-    ) -> ByDomain:
+    @functools.cache  # once for all checkpoints, and not at all without `centred`
+    def person(domain: str, is_test: bool) -> Int[np.ndarray, "n"]:
+        split = (tested if is_test else validated)[domain]
+        return people_of(_records(split), conditions.images_per_person)
+
+    def complete_paths(by_domain: ByDomain, is_test: bool) -> ByDomain:
         return {
             domain: scores.with_more_paths(
-                by_path,
-                conditions,
-                people_of(splits[domain], conditions.images_per_person),
+                by_path, conditions, functools.partial(person, domain, is_test)
             )
             for domain, by_path in by_domain.items()
         }
@@ -239,10 +235,10 @@ def score_run(
                 domain: predict_split(predictor, placed, split).probabilities
                 for domain, split in tested.items()
             }
-            answers[step] = complete_paths(given, tested)
+            answers[step] = complete_paths(given, is_test=True)
         validation = validations.read(run.folder, stage, step)
         given = {domain: of.probabilities for domain, of in validation.items()}
-        for domain, by_path in complete_paths(given, validated).items():
+        for domain, by_path in complete_paths(given, is_test=False).items():
             validation[domain] = validation[domain]._replace(probabilities=by_path)
         for domain, by_path in answers[step].items():
             for path in (*PATHS[domain], *MORE_PATHS[domain]):

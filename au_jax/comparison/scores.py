@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,20 +119,20 @@ def score(
 def with_more_paths(
     by_path: Mapping[str, Float[np.ndarray, "n a"]],
     wanted: Conditions,
-    person: Int[np.ndarray, "n"],
+    person: Callable[[], Int[np.ndarray, "n"]],
 ) -> dict[str, Float[np.ndarray, "n a"]]:
     """Return the answers, and those of the paths that are made from them.
 
     Args:
         by_path: Probabilities by path.
         wanted: Says which paths are wanted; `MEAN` needs two paths.
-        person: The person of each image.
+        person: Returns the person of each image; called for `CENTRED` alone.
     """
     found = dict(by_path)
     if wanted.mean_of_paths and len(by_path) > 1:
         found[MEAN] = np.mean(list(by_path.values()), axis=0)
     if wanted.centred:
-        found[CENTRED] = centred(by_path["direct"], person)
+        found[CENTRED] = centred(by_path["direct"], person())
     return found
 
 

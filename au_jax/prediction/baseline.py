@@ -88,12 +88,15 @@ def parse(text: str) -> Baseline:
     return Baseline(text, file=Path(text))
 
 
-def check_sources(baseline: Baseline, sources: Sequence[Source]) -> None:
-    """Check that every face has a track to take the neutral level from.
+def check(baseline: Baseline, sources: Sequence[Source], aus: Sequence[int]) -> None:
+    """Check before anything is predicted that there will be neutral faces.
 
     Raises:
-        UserError: an input is a picture, and the level is to come from the frames.
+        UserError: an input is a picture, and the level is to come from the frames; or
+            the table of neutral faces cannot be used.
     """
+    if baseline.file is not None:
+        _median_of_file(baseline.file, aus)
     pictures = [source.name for source in sources if source.kind == "image"]
     if pictures and baseline.file is None:
         raise UserError(

@@ -102,7 +102,7 @@ def write_results(
         detector.check_whole()
     aus, levels = detector.model.aus, None
     if outputs.baseline:
-        baseline.check_sources(outputs.baseline, sources)
+        baseline.check(outputs.baseline, sources, aus)
         levels = Levels(
             aus, detector.thresholds, detector.usual(outputs.baseline.faces)
         )

@@ -12,11 +12,11 @@ def test_the_mean_of_two_paths_is_a_path():
     direct, reconstructed = np.random.default_rng(0).random((2, 5, 3))
     both = {"direct": direct, "reconstructed": reconstructed}
     wanted = Conditions("test", 30, 1, mean_of_paths=True)
-    found = scores.with_more_paths(both, wanted, PERSON)
+    found = scores.with_more_paths(both, wanted, lambda: PERSON)
     assert list(found) == ["direct", "reconstructed", scores.MEAN]
     np.testing.assert_allclose(found[scores.MEAN], (direct + reconstructed) / 2)
     one = {"direct": direct}
-    assert list(scores.with_more_paths(one, wanted, PERSON)) == ["direct"]
+    assert list(scores.with_more_paths(one, wanted, lambda: PERSON)) == ["direct"]
 
 
 def test_centred_answers_have_no_level_of_the_person():
@@ -24,7 +24,7 @@ def test_centred_answers_have_no_level_of_the_person():
     logits = rng.normal(0, 1, (5, 2)) + rng.normal(0, 3, (3, 2))[PERSON]
     p = 1 / (1 + np.exp(-logits))
     found = scores.with_more_paths(
-        {"direct": p}, Conditions("test", 30, 1, centred=True), PERSON
+        {"direct": p}, Conditions("test", 30, 1, centred=True), lambda: PERSON
     )[scores.CENTRED]
     actual = np.log(found / (1 - found))
     means = np.stack([logits[i == PERSON].mean(axis=0) for i in range(3)])

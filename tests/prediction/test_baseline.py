@@ -121,13 +121,15 @@ def test_an_unusable_table_of_neutral_faces_is_one_line(tmp_path, content, messa
     table = write_table(tmp_path / "aus.csv", ANSWERS)
     given = baseline.parse(str(tmp_path / "neutral.csv"))
     with pytest.raises(UserError, match=message):
+        baseline.check(given, [], AUS)
+    with pytest.raises(UserError, match=message):
         baseline.write(table, tmp_path, given, LEVELS)
     assert not (tmp_path / baseline.TABLE).exists()
 
 
 def test_pictures_have_no_other_frames():
     with pytest.raises(UserError, match="is a picture"):
-        baseline.check_sources(baseline.parse("median"), [Source("a.jpg", "image")])
+        baseline.check(baseline.parse("median"), [Source("a.jpg", "image")], AUS)
 
 
 def test_all_tables_but_the_first_are_relative(tmp_path):
