@@ -12,6 +12,7 @@ from au_jax.errors import run_program
 
 PROGRAMS = {
     "render": "Render the embedded data sets, which need no licence.",
+    "reenact": "Give photographs of neutral faces known AUs, for training.",
     "prepare": "Find and align the faces of a raw data set, or check a prepared one.",
     "train": "Train the stages of a config.",
     "compare": "Train and test all methods on one budget, and write their tables.",

@@ -66,6 +66,15 @@ BASELINE = flags.DEFINE_string(
     " that is made from it: median (of a face's frames), frames:0-50 (neutral ones), or"
     " the aus.csv of neutral pictures of the person.",
 )
+LANDMARKS_BY = flags.DEFINE_string(
+    "landmarks_by",
+    None,
+    "How landmarks are found: au_jax; dlib68, whose licence excludes commercial use; or"
+    " a file of the landmarks of pictures. By default, as when the model was trained.",
+)
+BASE = flags.DEFINE_enum(
+    "landmarks_base", "0", ["0", "1"], "The number of the first pixel in that file."
+)
 LIVE = flags.DEFINE_integer(
     "live",
     0,
@@ -80,6 +89,7 @@ def main(argv: Sequence[str]) -> int:
     from au_jax.prediction import baseline, rows, run
     from au_jax.prediction.detector import Detector
     from au_jax.prediction.inputs import expand
+    from au_jax.raw import landmark_file
     from au_jax.runtime import compilation_cache, console
 
     assert MODEL.value is not None
@@ -96,14 +106,20 @@ def main(argv: Sequence[str]) -> int:
         LIVE.value or 0,
         None if BASELINE.value is None else baseline.parse(BASELINE.value),
     )
-    options = run.Options(EVERY.value or 1, FACES.value == "whole")
+    known, by = None, LANDMARKS_BY.value
+    if by is not None:
+        by = landmark_file.landmarks_by(by, int(BASE.value or 0))
+    if isinstance(by, landmark_file.LandmarkFile):
+        known, by = by, None
+    options = run.Options(EVERY.value or 1, FACES.value == "whole", known)
     if not OUT.value:
         raise UserError("--out is empty; give a folder for the results")
     out = Path(OUT.value)
     sources = expand(argv[1:], out)
     if os.path.exists(out) and not out.is_dir():
         raise UserError(f"--out={out} is not a folder; give a folder for the results")
-    detector = Detector(run.open_model(Path(MODEL.value)), PATH.value)
+    run.check_known(sources, options)
+    detector = Detector(run.open_model(Path(MODEL.value)), PATH.value, by)
     try:
         summary = run.write_results(detector, sources, out, options, outputs)
     except KeyboardInterrupt:

@@ -40,7 +40,12 @@ SEED = flags.DEFINE_integer(
     upper_bound=2**32 - 1,
 )
 CHECK = flags.DEFINE_string("check", None, "Only check the prepared sets in here.")
-LANDMARKS = flags.DEFINE_string("landmarks", None, "A file of known landmarks.")
+LANDMARKS_BY = flags.DEFINE_string(
+    "landmarks_by",
+    "au_jax",
+    "How landmarks are found: au_jax; dlib68, whose licence excludes commercial use; or"
+    " a file of known landmarks.",
+)
 BASE = flags.DEFINE_enum(
     "landmarks_base", "0", ["0", "1"], "The number of the first pixel in that file."
 )
@@ -95,11 +100,8 @@ def _prepare(pause: Callable[[], None]) -> int:
     data_dir = Path(_required(DATA_DIR, "a folder for prepared sets"))
     # Imported here, because workers import this module too and need no TFDS.
     from au_jax.preparation.run import Options, prepare
-    from au_jax.raw.landmark_file import open_landmarks
+    from au_jax.raw.landmark_file import landmarks_by
 
-    landmarks = None
-    if LANDMARKS.value:
-        landmarks = open_landmarks(Path(LANDMARKS.value), int(BASE.value or 0))
     options = Options(
         dataset=dataset,
         raw=raw,
@@ -107,7 +109,7 @@ def _prepare(pause: Callable[[], None]) -> int:
         workers=WORKERS.value or num_cores(),
         seed=SEED.value or 0,
         split=SPLIT.value,
-        landmarks=landmarks,
+        landmarks_by=landmarks_by(LANDMARKS_BY.value or "", int(BASE.value or 0)),
         beam=BEAM.value,
         faces=FACES.value,
         reader=_reader_options(dataset),

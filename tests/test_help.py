@@ -9,7 +9,7 @@ import pytest
 from tests.programs import ROOT
 
 PROGRAMS = (
-    *("main", "compare", "eval", "predict", "export", "prepare", "render"),
+    *("main", "compare", "eval", "predict", "export", "prepare", "render", "reenact"),
     "benchmark",
 )
 

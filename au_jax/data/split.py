@@ -23,6 +23,7 @@ from au_jax.errors import UserError
 from au_jax.types import SIDE, Example
 
 RENDERED = ("faces_lab", "faces_wild")  # these are made without a raw folder
+REENACTED = "reenacted"  # this one is made of photographs
 
 
 class NoSuchSplit(UserError):
@@ -44,6 +45,8 @@ class FaceSplit:
     coded_aus: tuple[int, ...]
     """The AUs that the data set codes; all others are unknown in every example."""
     length: int
+    landmarks_by: str = "dlib68"
+    """The origin of the landmarks: "au_jax", "dlib68", "file" or "rendering"."""
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -124,7 +127,11 @@ def open_split(
     try:
         info = open_builder(directory).info
         splits: Any = info.splits
-        coded = tuple(int(au) for au in cast(Any, info.metadata)["aus"])
+        metadata = cast(Any, info.metadata)
+        coded = tuple(int(au) for au in metadata["aus"])
+        # Older versions knew one method, and rendered sets need none.
+        older = "rendering" if name in RENDERED else "dlib68"
+        origin = str(metadata.get("landmarks_by", older))
     except Exception as error:  # TFDS raises errors of many types
         raise not_prepared(directory, error) from error
     sizes = ", ".join(f"{key} ({splits[key].num_examples:,})" for key in splits)
@@ -137,7 +144,7 @@ def open_split(
         ) from error
     if not length:
         raise NoSuchSplit(f"{directory}: split {split!r} is empty; it has: {sizes}")
-    return FaceSplit(directory, split, tuple(aus), coded, length)
+    return FaceSplit(directory, split, tuple(aus), coded, length, origin)
 
 
 def labels(
@@ -195,6 +202,8 @@ def _newest_version(data_dir: Path, name: str) -> Path:
         command = f"prepare --dataset={name} --raw=DIR"
         if name in RENDERED:
             command = "render"
+        if name == REENACTED:
+            command = "reenact --raw=DIR"
         raise UserError(
             f"no data set {name!r} in {data_dir.absolute()}; make it with: python -m"
             f" au_jax.{command} --data_dir={data_dir}"

@@ -1,20 +1,42 @@
-"""dlib's detectors: the boxes of faces, and the landmarks of the largest one.
+"""The boxes of faces, by dlib, and the landmarks of a face: ours, or dlib's 68.
+
+dlib's detector and its five points are in the public domain. Its 68 points are not:
+they were learned from iBUG 300-W, whose licence excludes commercial use. So the default
+is our own cascade, which starts at the five points.
 
 Preparation uses `make_finder`, which needs only the largest face of a picture. For all
 faces, and for videos, see `finder.py`.
 """
 
+import functools
+import hashlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeGuard, get_args
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from au_jax.errors import UserError
+from au_jax.faces import cascade
 from au_jax.faces.landmarks import FROM_68
+
+LandmarksBy = Literal["au_jax", "dlib68"]
+"""Our cascade (`cascade.py`), or dlib's predictor of 68 points."""
+
+DEFAULT: LandmarksBy = "au_jax"
+
+Grey = UInt8[np.ndarray, "h w"]
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom, in pixels of the picture."""
+
+Predictor = Callable[[Grey, Box], Float[np.ndarray, "k 2"]]
+"""A function from a grey picture and the box of a face to points of the face.
+
+They are x, y in pixels of the picture; dlib's are whole pixels.
+"""
 
 LandmarkFinder = Callable[
     [UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "49 2"] | None
@@ -36,8 +58,21 @@ METHOD = f"dlib at {LONG_SIDE}, then doubled to {MAX_SEARCHED}"
 INSTALL = "install it with `pip install -r requirements/faces.txt`"
 
 
-def predictor_path() -> Path:
-    """Return the path of dlib's 68-point predictor.
+def version(landmarks_by: LandmarksBy) -> str:
+    """Return a text that changes whenever the same face gets other landmarks."""
+    if landmarks_by == "dlib68":
+        return landmarks_by
+    digest = hashlib.sha256(cascade.FILE.read_bytes()).hexdigest()
+    return f"{landmarks_by} {digest[:16]}"
+
+
+def is_method(text: str) -> TypeGuard[LandmarksBy]:
+    """Return whether a text names a method to find landmarks."""
+    return text in get_args(LandmarksBy)
+
+
+def predictor_path(points: int) -> Path:
+    """Return the path of dlib's predictor of 5 or 68 points.
 
     The package that contains it is not imported, because it needs `pkg_resources`.
 
@@ -47,40 +82,66 @@ def predictor_path() -> Path:
     spec = importlib.util.find_spec("face_recognition_models")
     folders = (spec and spec.submodule_search_locations) or []
     for folder in folders:
-        path = Path(folder) / "models" / "shape_predictor_68_face_landmarks.dat"
+        path = Path(folder) / "models" / f"shape_predictor_{points}_face_landmarks.dat"
         if path.is_file():
             return path
     raise UserError(f"the face landmark model of dlib is missing; {INSTALL}")
 
 
-def load_dlib() -> tuple[Any, Any, Any]:
-    """Load dlib: the module, its HOG face detector and its 68-point predictor.
-
-    It takes about 1 s.
+@functools.cache
+def load_dlib() -> Any:
+    """Import dlib.
 
     Raises:
-        UserError: dlib or the model file is absent, or the file is damaged.
+        UserError: it is not installed.
     """
     try:
         import dlib  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UserError(f"dlib, which detects faces, is missing; {INSTALL}") from None
-    detector: Any = dlib.get_frontal_face_detector()  # pyright: ignore
-    path = predictor_path()
+    return dlib
+
+
+def load_predictor(points: int) -> Predictor:
+    """Load dlib's predictor of 5 or 68 points, which takes up to 1 s.
+
+    Raises:
+        UserError: dlib or the file is absent, or the file is damaged.
+    """
+    dlib, path = load_dlib(), predictor_path(points)
     try:
-        predictor: Any = dlib.shape_predictor(str(path))  # pyright: ignore
+        predictor: Any = dlib.shape_predictor(str(path))
     except RuntimeError:
         raise UserError(f"{path} is damaged; {INSTALL} again") from None
-    return dlib, detector, predictor
+
+    def predict(grey: Grey, box: Box) -> Float[np.ndarray, "k 2"]:
+        shape = predictor(grey, dlib.rectangle(*box))
+        found = [(shape.part(i).x, shape.part(i).y) for i in range(points)]
+        return np.array(found, np.float32)
+
+    return predict
 
 
-def make_finder() -> LandmarkFinder:
+def load_landmarks(landmarks_by: LandmarksBy) -> Predictor:
+    """Return a function from a grey picture and the box of a face to its 49 landmarks.
+
+    Raises:
+        UserError: see `load_predictor`.
+    """
+    if landmarks_by == "dlib68":
+        predict = load_predictor(68)
+        return lambda grey, box: predict(grey, box)[FROM_68]
+    five_points, find = load_predictor(5), cascade.load()
+    return lambda grey, box: find(grey, five_points(grey, box))
+
+
+def make_finder(landmarks_by: LandmarksBy = DEFAULT) -> LandmarkFinder:
     """Return a function that finds the landmarks of a picture's largest face.
 
     Raises:
-        UserError: see `load_dlib`.
+        UserError: see `load_predictor`.
     """
-    dlib, detector, predictor = load_dlib()
+    detector, landmarks = load_detector(), load_landmarks(landmarks_by)
 
     def find(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "49 2"] | None:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
@@ -88,28 +149,29 @@ def make_finder() -> LandmarkFinder:
         if box is None:
             return None
         # On the full picture, because dlib rounds its points to whole pixels.
-        shape = predictor(grey, dlib.rectangle(*box))
-        points = [(shape.part(i).x, shape.part(i).y) for i in FROM_68]
-        return np.array(points, np.float32)
+        return landmarks(grey, box)
 
     return find
 
 
-def _largest_face(
-    detector: Any, grey: UInt8[np.ndarray, "h w"]
-) -> tuple[int, int, int, int] | None:
-    """Return the box of the largest face: left, top, right, bottom in pixels."""
+def load_detector() -> Any:
+    """Return dlib's HOG face detector.
+
+    Raises:
+        UserError: dlib is not installed.
+    """
+    return load_dlib().get_frontal_face_detector()
+
+
+def _largest_face(detector: Any, grey: Grey) -> Box | None:
     boxes = [box for box, _ in detect_faces(detector, grey)]
     return boxes[0] if boxes else None
 
 
-def detect_faces(
-    detector: Any, grey: UInt8[np.ndarray, "h w"]
-) -> list[tuple[tuple[int, int, int, int], float]]:
+def detect_faces(detector: Any, grey: Grey) -> list[tuple[Box, float]]:
     """Return the box and dlib's score of every face, the largest first.
 
-    Boxes are left, top, right, bottom in pixels of the full picture. The picture is
-    grey because dlib finds more false faces in colour.
+    The picture is grey because dlib finds more false faces in colour.
     """
     scale = min(1.0, LONG_SIDE / max(grey.shape))
     small = _shrink(grey, scale)

@@ -8,11 +8,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from au_jax.faces import detect
-from au_jax.faces.landmarks import FROM_68, NUM_LANDMARKS
-
-Grey = UInt8[np.ndarray, "h w"]
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom, in pixels of the picture."""
+from au_jax.faces.detect import Box, Grey, LandmarksBy
+from au_jax.faces.landmarks import NUM_LANDMARKS
 
 # A known face is searched for only in a square around its last place. The square is
 # shrunk until the face is little larger than dlib's window of 80 pixels, so the search
@@ -34,15 +31,16 @@ class Face:
 
 
 class FaceFinder:
-    """Finds faces and their landmarks with dlib; several threads may share it."""
+    """Finds faces and their landmarks; several threads may share it."""
 
-    def __init__(self) -> None:
-        """Load dlib, which takes about 1 s.
+    def __init__(self, landmarks_by: LandmarksBy = detect.DEFAULT) -> None:
+        """Load the detector and a predictor, which takes up to 1 s.
 
         Raises:
             UserError: dlib or its predictor is absent.
         """
-        self._dlib, self._detector, self._predictor = detect.load_dlib()
+        self._detector = detect.load_detector()
+        self._landmarks = detect.load_landmarks(landmarks_by)
         self._lock = threading.Lock()  # the detector reuses its buffers
 
     def boxes(self, grey: Grey) -> list[tuple[Box, float]]:
@@ -77,10 +75,8 @@ class FaceFinder:
         ), scores[best]
 
     def landmarks(self, grey: Grey, box: Box) -> Float[np.ndarray, "49 2"]:
-        """Return the 49 landmarks of the face in a box, in whole pixels."""
-        shape = self._predictor(grey, self._dlib.rectangle(*box))
-        points = [(shape.part(i).x, shape.part(i).y) for i in FROM_68]
-        return np.array(points, np.float32)
+        """Return the 49 landmarks of the face in a box, x and y in pixels."""
+        return self._landmarks(grey, box)
 
     def faces(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Face]:
         """Return every face of an RGB picture, the largest first."""

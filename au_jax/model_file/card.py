@@ -6,6 +6,8 @@ from typing import Any, get_args
 from ml_collections import ConfigDict
 
 from au_jax.errors import UserError
+from au_jax.faces import detect
+from au_jax.faces.detect import LandmarksBy
 from au_jax.models.au_detector import Pooling
 from au_jax.stages import SEEING_LANDMARKS, SEPARATING, STAGES, WITHOUT_AUS
 from au_jax.stages.networks import PROJECTORS
@@ -53,6 +55,13 @@ def sees_landmarks(card: dict[str, Any]) -> bool:
     in_generator = stage in SEPARATING and model.get("attention") == "true"
     in_head = model.get("au_pooling") == "landmarks" or stage in SEEING_LANDMARKS
     return in_head or in_generator
+
+
+def landmarks_by(card: dict[str, Any]) -> LandmarksBy:
+    """Return the method to find landmarks as the model saw them in training."""
+    method = card["alignment"].get("landmarks_by", "dlib68")  # older files name none
+    assert detect.is_method(method)
+    return method
 
 
 def without_arrays(card: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +154,8 @@ def check(card: Any, where: str) -> None:
         and _is_number(alignment.get("enlarge"), 0.1, 20.0),
         "its alignment is missing or out of range",
     )
+    by = alignment.get("landmarks_by", "dlib68")
+    require(isinstance(by, str) and detect.is_method(by), f"landmarks by {by!r}")
     require(
         _are_probabilities(card.get("thresholds"), len(aus)),
         "it does not have one threshold from 0 to 1 for each AU",

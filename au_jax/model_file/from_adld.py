@@ -71,7 +71,7 @@ def load(folder: Path, config: Config) -> Model:
         "format": cards.FORMAT,
         "stage": STAGE,
         "networks": cards.describe_networks(config),
-        "alignment": alignment(),
+        "alignment": alignment("dlib68"),
         "thresholds": [metrics.THRESHOLD] * len(config.data.aus),
         "thresholds_path": "",
         "training": {"method": "ADLD", "snapshot": number},

@@ -12,10 +12,11 @@ from au_jax import __version__
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.faces import align, detect
+from au_jax.faces.detect import LandmarksBy
 from au_jax.model_file import card as cards
 from au_jax.model_file.file import Model, prune
 from au_jax.types import Config
-from au_jax.workdir import thresholds, validations
+from au_jax.workdir import start_log, thresholds, validations
 from au_jax.workdir.best_networks import best_networks, best_stage
 from au_jax.workdir.config import read_config
 from au_jax.workdir.json_file import read_json
@@ -40,7 +41,7 @@ def load(workdir: Path, domain: str) -> Model:
         "format": cards.FORMAT,
         "stage": stage,
         "networks": cards.describe_networks(config),
-        "alignment": alignment(),
+        "alignment": alignment(landmarks_by(workdir)),
         "path": _path(config, workdir, domain, stage, step),
         "thresholds": values,
         "thresholds_path": au_path,
@@ -58,13 +59,30 @@ def _path(config: Config, workdir: Path, domain: str, stage: str, step: int) -> 
     return target_path(config, workdir, stage, step)
 
 
-def alignment() -> dict[str, Any]:
+def landmarks_by(workdir: Path) -> LandmarksBy:
+    """Return the method to find landmarks as a run saw them in training.
+
+    It is that of the target or else of the source. True landmarks, or those of a file,
+    have no method: then it is ours.
+    """
+    origins = start_log.landmarks_by(workdir)
+    if not origins:
+        return "dlib68"  # the only method of older versions
+    both = (origins.get("target", ""), origins.get("source", ""))
+    for origin in both:
+        if detect.is_method(origin):
+            return origin
+    return detect.DEFAULT
+
+
+def alignment(landmarks_by: LandmarksBy) -> dict[str, Any]:
     """Return the card's entry on how faces are cut out, as preparation does it."""
     return {
         "size": align.SIZE,
         "enlarge": align.ENLARGE,
         "border": align.BORDER,
         "detection": detect.METHOD,
+        "landmarks_by": landmarks_by,
     }
 
 

@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from au_jax.errors import UserError
 from au_jax.evaluation.metrics import THRESHOLD, decide
+from au_jax.faces.detect import LandmarksBy
 from au_jax.faces.finder import Face, FaceFinder, whole_face
 from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.model_file import card as cards
@@ -75,7 +76,12 @@ class Network:
 class Detector:
     """A loaded model, which several threads may share."""
 
-    def __init__(self, model: str | Path | model_file.Model, path: str | None = None):
+    def __init__(
+        self,
+        model: str | Path | model_file.Model,
+        path: str | None = None,
+        landmarks_by: LandmarksBy | None = None,
+    ):
         """Load the model; dlib is loaded when the first face is searched for.
 
         Args:
@@ -83,6 +89,8 @@ class Detector:
             path: Predict AUs from "reconstructed" features (the target's own separated
                 features) or from "direct" ones (those of the image itself). None
                 selects the path that the model was chosen by.
+            landmarks_by: How landmarks are found, "au_jax" or "dlib68"; None selects
+                the method of the data that the model was trained on.
 
         Raises:
             UserError: the file is not a model, or the model has no such path.
@@ -98,6 +106,7 @@ class Detector:
         self.thresholds = np.array(thresholds, np.float32)
         self._cropper = Cropper.of_model(model)
         self._network = Network(model, self.path)
+        self.landmarks_by: LandmarksBy = landmarks_by or cards.landmarks_by(model.card)
         self._finder: FaceFinder | None = None
         self._finder_lock = threading.Lock()
 
@@ -123,7 +132,7 @@ class Detector:
         """The face finder; raises a `UserError` if dlib is not installed."""
         with self._finder_lock:
             if self._finder is None:
-                self._finder = FaceFinder()
+                self._finder = FaceFinder(self.landmarks_by)
             return self._finder
 
     def __call__(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from au_jax.errors import UserError
+from au_jax.faces import detect
 from au_jax.model_file import card as cards
 from au_jax.prediction import baseline, rows
 from au_jax.prediction.detector import Detector
@@ -26,6 +27,7 @@ CARD, PROGRESS, SETTINGS = "model.json", "progress.json", "settings.json"
 REPORT = "report.html"
 
 _MAX_OWN = 1 << 26  # bytes of a file of ours that is read back
+_MAX_LANDMARKS = 1 << 32  # bytes of a file of known landmarks
 
 
 @dataclasses.dataclass
@@ -150,6 +152,14 @@ def _digest(entry: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
 
 
+def _landmarks(detector: Detector, options: Options) -> str:
+    """Return a text that changes whenever the same face gets other landmarks."""
+    if options.known:
+        text = read_regular(options.known.file, _MAX_LANDMARKS)
+        return f"file {hashlib.sha256(text).hexdigest()}, base {options.known.base}"
+    return detect.version(detector.landmarks_by)
+
+
 def _states(sources: Sequence[Source]) -> str:
     """Return a digest of the size and time of each input."""
     digest = hashlib.sha256()
@@ -176,7 +186,8 @@ def _settings(
         "thresholds": detector.thresholds.tolist(),
         "path": detector.path,
         "columns": len(rows.columns(detector.model.aus)),
-        "options": dataclasses.asdict(options),
+        "options": {"every": options.every, "whole": options.whole},
+        "landmarks": _landmarks(detector, options),
         "inputs": len(sources),
         "names of the inputs (SHA-256)": hashlib.sha256(
             names.encode(errors="surrogateescape")

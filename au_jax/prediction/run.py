@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from au_jax.errors import UserError
 from au_jax.model_file import file as model_file
 from au_jax.prediction import baseline, rows
 from au_jax.prediction.baseline import Baseline, Levels
@@ -82,6 +83,20 @@ def open_model(path: Path) -> model_file.Model:
     from au_jax.model_file import from_run  # imports orbax, which files do not need
 
     return model_file.with_digest(from_run.load(path, "target"))
+
+
+def check_known(sources: Sequence[Source], options: Options) -> None:
+    """Raise a `UserError` if known landmarks do not fit the inputs or other options."""
+    if options.known is None:
+        return
+    if options.whole:
+        raise UserError("--faces=whole has no landmarks; leave out --landmarks_by")
+    for source in sources:
+        if source.kind != "image":
+            raise UserError(
+                f"--landmarks_by={options.known.file} states landmarks of pictures, and"
+                f" {source.name} is a {source.kind}; predict it on its own"
+            )
 
 
 def write_results(

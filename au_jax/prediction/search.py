@@ -7,10 +7,13 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from au_jax.faces.finder import Face, whole_face
 from au_jax.faces.tracker import Tracker
 from au_jax.prediction.detector import Detector
 from au_jax.prediction.inputs import Frame, Source, read
+from au_jax.raw.landmark_file import LandmarkFile, points_of
 
 _QUEUED = 8  # frames that may wait for the network, which bounds the memory
 
@@ -23,6 +26,8 @@ class Options:
     """Search the whole frame in every n-th frame of a video; track in between."""
     whole: bool = False
     """Take each picture for one face that is cut out and aligned already."""
+    known: LandmarkFile | None = None
+    """The landmarks of pictures, each with one face, which is not searched for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +143,8 @@ def _search(
         if number == start.source:
             first, state = start.frame, start.tracker
         every = 1 if source.kind == "image" else options.every
-        tracker = None if options.whole else Tracker(detector.finder, every, state)
+        find = not (options.whole or options.known)
+        tracker = Tracker(detector.finder, every, state) if find else None
         try:
             for frame in _timed(read(source, first), seconds):
                 faces: list[tuple[int, Face]] = []
@@ -146,6 +152,8 @@ def _search(
                 if frame.image is not None:
                     if tracker:
                         faces = tracker.step(frame.image, frame.index)
+                    elif options.known:
+                        faces = _known_faces(options.known, source)
                     else:
                         faces = [(0, whole_face(frame.image))]
                     crops = [detector.crop(frame.image, face) for _, face in faces]
@@ -156,6 +164,16 @@ def _search(
             if tracker:
                 seconds.detection += tracker.seconds["detection"]
                 seconds.landmarks += tracker.seconds["landmarks"]
+
+
+def _known_faces(known: LandmarkFile, source: Source) -> list[tuple[int, Face]]:
+    """Return the face whose landmarks the file states, if it names the picture."""
+    points = points_of(known, source.file)
+    if points is None:
+        return []
+    left, top = np.floor(points.min(axis=0)).astype(int).tolist()
+    right, bottom = np.ceil(points.max(axis=0)).astype(int).tolist()
+    return [(0, Face((left, top, right, bottom), 1.0, points))]
 
 
 def _timed(frames: Iterator[Frame], seconds: Seconds) -> Iterator[Frame]:

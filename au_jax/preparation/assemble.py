@@ -36,9 +36,20 @@ class Survey:
     """It changes whenever a row, an image file or a setting does."""
 
 
-def take_survey(items: Iterable[Item], raw: Path, seed: int) -> Survey:
-    """Read all rows, and the size and time of change of their image files."""
+def take_survey(
+    items: Iterable[Item], raw: Path, seed: int, landmarks: str = "dlib68"
+) -> Survey:
+    """Read all rows, and the size and time of change of their image files.
+
+    Args:
+        items: The rows and rejects.
+        raw: The raw folder.
+        seed: The seed of splits and draws.
+        landmarks: `detect.version`.
+    """
     digest = hashlib.sha256(f"{writer.VERSION} {chunks.SETTINGS} {seed}".encode())
+    if landmarks != "dlib68":  # sets of older versions do not say that it was dlib
+        digest.update(landmarks.encode())
     aus: set[int] = set()
     images = 0
     for item in items:
@@ -66,9 +77,20 @@ def cut(items: Iterable[Item]) -> Iterator[tuple[list[Item], list[Row]]]:
 
 
 def write(
-    pieces: Iterable[tuple[list[Item], Faces]], folder: Path, name: str, survey: Survey
+    pieces: Iterable[tuple[list[Item], Faces]],
+    folder: Path,
+    name: str,
+    survey: Survey,
+    landmarks_by: str,
 ) -> dict[str, Any]:
     """Write the data set, `rejected.csv` and `counts.json` into a new `folder`.
+
+    Args:
+        pieces: Rows and rejects with the faces of the rows.
+        folder: The folder.
+        name: The name of the set.
+        survey: The result of `take_survey`.
+        landmarks_by: The entry of the metadata (`writer.Writer`).
 
     Returns:
         The content of `counts.json`.
@@ -79,7 +101,7 @@ def write(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     tally = counts.Counts(survey.aus)
-    records = writer.Writer(folder, name, survey.aus)
+    records = writer.Writer(folder, name, survey.aus, landmarks_by)
     first, seen = "", 0
     rejected = (folder / "rejected.csv").open("w", newline="", encoding="utf-8")
     with rejected as stream, _bar() as bar:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from au_jax.errors import UserError
-from au_jax.faces import drawing
-from au_jax.faces.detect import LandmarkFinder, make_finder
+from au_jax.faces import detect, drawing
+from au_jax.faces.detect import LandmarkFinder, LandmarksBy
 from au_jax.preparation import assemble, counts, find_faces, staging, writer
 from au_jax.preparation.assemble import Item
 from au_jax.preparation.checks.run import check_prepared
@@ -49,8 +49,8 @@ class Options:
     """The seed of splits and draws."""
     split: str | None = None
     """The name of a published split, instead of the reader's own."""
-    landmarks: LandmarkFile | None = None
-    """Known landmarks, which need not be detected."""
+    landmarks_by: LandmarksBy | LandmarkFile = detect.DEFAULT
+    """The method to find landmarks, or a file of known ones."""
     beam: str | None = None
     """Pipeline options of Apache Beam, which then finds the faces."""
     faces: str | None = None
@@ -66,14 +66,15 @@ class Options:
 
 def prepare(
     options: Options,
-    make_finder: Callable[[], LandmarkFinder] = make_finder,
+    make_finder: Callable[[], LandmarkFinder] | None = None,
     pause: Callable[[], None] = lambda: None,
 ) -> int:
     """Prepare a raw set; after an interruption, do only the rest.
 
     Args:
         options: The settings.
-        make_finder: Makes, in each process, the function that finds landmarks.
+        make_finder: Makes, in each process, the function that finds landmarks; by
+            default, as the options say.
         pause: Called often; an exception that it raises ends the run.
 
     Returns:
@@ -84,35 +85,38 @@ def prepare(
     """
     check_options(options)
     items = functools.partial(make_reader(options), pause)
-    if options.landmarks:
-        make_finder = _make_no_finder
+    if isinstance(options.landmarks_by, LandmarkFile):
+        make_finder, version, origin = _make_no_finder, "dlib68", "file"
+    else:
+        origin = options.landmarks_by
+        version = detect.version(origin)
+        make_finder = make_finder or functools.partial(detect.make_finder, origin)
     final, partial = options.final, staging.unfinished(options.final)
+    found = partial / "faces" / version
     try:
         done = assemble.stored_report(final)
-        survey = assemble.take_survey(items(), options.raw, options.seed)
+        survey = assemble.take_survey(items(), options.raw, options.seed, version)
         if done and done["fingerprint"] == survey.fingerprint:
-            if partial.exists():  # killed between publishing and clearing up
-                with staging.locked(partial):
-                    shutil.rmtree(partial)
+            _clear_up(partial)
             print(f"{final} is up to date: nothing to do\n{counts.table(done)}")
             return check_prepared(final, options.raw, options.faces, pause)
         if done:
             print(f"{final} was made from other files or settings: preparing it again")
         start = time.monotonic()
         with staging.locked(partial):
+            found.mkdir(exist_ok=True)
             if options.beam is not None:
-                _find_faces_by_beam(options, partial / "faces", items(), make_finder)
+                _find_faces_by_beam(options, found, items(), make_finder)
             faces = find_faces.find_faces(
                 options.raw,
-                partial / "faces",
+                found,
                 assemble.cut(items()),
                 options.workers,
                 make_finder,
             )
             with contextlib.closing(faces):  # ends the workers
-                report = assemble.write(
-                    pausing(faces, pause), partial / "data", options.dataset, survey
-                )
+                pieces, folder = pausing(faces, pause), partial / "data"
+                report = assemble.write(pieces, folder, options.dataset, survey, origin)
             staging.publish(partial, final)
     except OSError as error:
         problem = f"{error.filename or options.data_dir}: {error.strerror or error}"
@@ -120,6 +124,13 @@ def prepare(
     speed = survey.images / (time.monotonic() - start)
     print(f"wrote {final} ({speed:.0f} images/s)\n{counts.table(report)}")
     return check_prepared(final, options.raw, options.faces, pause)
+
+
+def _clear_up(partial: Path) -> None:
+    """Remove what a run left that was killed after it had published its data set."""
+    if partial.exists():
+        with staging.locked(partial):
+            shutil.rmtree(partial)
 
 
 def make_reader(options: Options) -> Callable[[Callable[[], None]], Iterator[Item]]:
@@ -133,8 +144,8 @@ def make_reader(options: Options) -> Callable[[Callable[[], None]], Iterator[Ite
         rows: Iterable[Item] = read()
         if people is not None:
             rows = splits.assign(rows, people)
-        if options.landmarks:
-            rows = attach(rows, options.landmarks)
+        if isinstance(options.landmarks_by, LandmarkFile):
+            rows = attach(rows, options.landmarks_by)
         return pausing(rows, pause)
 
     return items

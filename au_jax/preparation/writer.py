@@ -63,7 +63,16 @@ def example(
 class Writer:
     """Writes examples in the order given; a split begins with its first example."""
 
-    def __init__(self, folder: Path, name: str, aus: Sequence[int]):
+    def __init__(self, folder: Path, name: str, aus: Sequence[int], landmarks_by: str):
+        """Begin a data set.
+
+        Args:
+            folder: The folder for its files.
+            name: Its name.
+            aus: The AUs that it codes.
+            landmarks_by: The origin of its landmarks: "au_jax", "dlib68", "file", or
+                "rendering", which knows the true ones.
+        """
         identity = dataset_info.DatasetIdentity(
             name=name,
             version=tfds.core.Version(VERSION),
@@ -77,6 +86,7 @@ class Writer:
             metadata=tfds.core.MetadataDict(
                 aus=list(aus),
                 align=dict(ALIGNMENT),
+                landmarks_by=landmarks_by,
             ),
         )
         self._writer = tfds.core.SequentialWriter(

@@ -1,4 +1,4 @@
-"""Known landmarks, `--landmarks=FILE`, instead of detected ones.
+"""Known landmarks, `--landmarks_by=FILE`, instead of detected ones.
 
 There is one line per picture: its path, as in the raw set, and 49, 66 or 68 points in
 iBUG's order (66 are the 68 without the inner mouth corners). A header names the columns
@@ -12,11 +12,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Float32
 
 from au_jax.errors import UserError
+from au_jax.faces import detect
+from au_jax.faces.detect import LandmarksBy
 from au_jax.faces.landmarks import FROM_68
 from au_jax.raw.label_table import clean
 from au_jax.raw.name_store import Names
@@ -44,6 +47,20 @@ class LandmarkFile:
     """Pictures that occur several times with different points."""
 
 
+def landmarks_by(text: str, base: int) -> LandmarksBy | LandmarkFile:
+    """Return what the flag --landmarks_by says: a method, or an indexed file.
+
+    Raises:
+        UserError: it is neither; or see `open_landmarks`.
+    """
+    if detect.is_method(text):
+        return text
+    if not Path(text).exists():
+        known = ", ".join(get_args(LandmarksBy))
+        raise UserError(f"--landmarks_by={text}: give {known}, or a file of landmarks")
+    return open_landmarks(Path(text), base)
+
+
 def open_landmarks(file: Path, base: int) -> LandmarkFile:
     """Index the lines of a file.
 
@@ -55,8 +72,8 @@ def open_landmarks(file: Path, base: int) -> LandmarkFile:
             first = stream.readline(_MAX_LINE)
             if len(first) == _MAX_LINE or b"\r" in first.rstrip(b"\r\n"):
                 raise UserError(
-                    f"--landmarks={file}: its lines do not end in LF; save it as text"
-                    " with the line ends of Linux or Windows"
+                    f"--landmarks_by={file}: its lines do not end in LF; save it as"
+                    " text with the line ends of Linux or Windows"
                 )
             first = first.decode("utf-8-sig", "replace")
             columns, separator = _header(first, file)
@@ -72,19 +89,26 @@ def open_landmarks(file: Path, base: int) -> LandmarkFile:
                     offsets.setdefault(path, at)
                 at += len(line)
     except OSError as error:
-        raise UserError(f"--landmarks={file}: {error.strerror or error}") from None
+        raise UserError(f"--landmarks_by={file}: {error.strerror or error}") from None
     if not offsets:
         raise UserError(
-            f"--landmarks={file}: no line like PATH x1 y1 ... with 49, 66 or 68 points"
+            f"--landmarks_by={file}: no line like PATH x1 y1 ... with 49, 66 or 68"
+            " points"
         )
     both = frozenset(contradicted)
     return LandmarkFile(file, base, columns, separator, offsets, both)
 
 
 def attach(
-    items: Iterable[Row | Reject], known: LandmarkFile
+    items: Iterable[Row | Reject], known: LandmarkFile, others: bool = True
 ) -> Iterator[Row | Reject]:
-    """Yield the rows with their landmarks; reject rows that the file does not name."""
+    """Yield the rows with their landmarks; reject rows that the file does not name.
+
+    Args:
+        items: The rows and rejects of a set.
+        known: The file.
+        others: Yield a reject for each picture that only the file names.
+    """
     used = Names()
     with open_regular(known.file) as stream:
         for item in items:
@@ -101,7 +125,7 @@ def attach(
                 stream.seek(at)
                 line = _text(stream.readline(_MAX_LINE))
                 yield _with_points(item, line, known)
-    for path in known.offsets:
+    for path in known.offsets if others else ():
         if path not in used:
             detail = f"in {known.file.name}, but there is no such picture"
             yield Reject(path, "no_image", detail)
@@ -116,6 +140,25 @@ def _with_points(row: Row, line: str, known: LandmarkFile) -> Row | Reject:
         detail = f"{known.file.name}: {count} instead of 49, 66 or 68 points"
         return Reject(row.path, "bad_landmarks", detail)
     return dataclasses.replace(row, landmarks=points.astype(np.float32).tobytes())
+
+
+def points_of(known: LandmarkFile, path: str) -> Float32[np.ndarray, "49 2"] | None:
+    """Return the landmarks of a picture, or None if the file does not name it.
+
+    The file may name it by the whole path, or by the end of it.
+
+    Raises:
+        UserError: the line has other numbers of points, or several lines differ.
+    """
+    parts = PurePosixPath(path.replace("\\", "/")).parts
+    names = (str(PurePosixPath(*parts[i:])) for i in range(len(parts)))
+    name = next((n for n in names if known.offsets.get(n) is not None), None)
+    if name is None:
+        return None
+    [row] = attach([Row(name, "")], known, others=False)
+    if isinstance(row, Reject):
+        raise UserError(f"--landmarks_by={known.file}: {name}: {row.detail}")
+    return np.frombuffer(row.landmarks, np.float32).reshape(49, 2)
 
 
 def select(points: Float32[np.ndarray, "n 2"]) -> Float32[np.ndarray, "49 2"]:
@@ -147,15 +190,15 @@ def _header(line: str, file: Path) -> tuple[tuple[int, list[int]] | None, str]:
         if match:
             key = int(match[2]), match[1]
             if key in column_of:
-                raise UserError(f"--landmarks={file}: its header has {name} twice")
+                raise UserError(f"--landmarks_by={file}: its header has {name} twice")
             column_of[key] = index
     order = sorted(column_of)  # by number: 1 x, 1 y, 2 x, ...
     pairs = [number for number, axis in order if axis == "x"]
     complete = [(n, axis) for n in range(*_span(pairs)) for axis in "xy"]
     if len(pairs) not in _CHOSEN or order != complete:
         raise UserError(
-            f"--landmarks={file}: its header must name path and x1, y1, ... of 49, 66"
-            " or 68 points"
+            f"--landmarks_by={file}: its header must name path and x1, y1, ... of 49,"
+            " 66 or 68 points"
         )
     return (names.index("path"), [column_of[key] for key in order]), separator
 

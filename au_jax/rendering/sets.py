@@ -159,6 +159,7 @@ def render(
             partial / "data",
             name,
             survey,
+            landmarks_by="rendering",
         )
         staging.publish(partial, final)
     print(f"wrote {final}\n{counts.table(report)}")

@@ -96,9 +96,9 @@ def _albedo(
     """Return the colour and gloss of each pixel; `base` is its place at rest."""
     look = person.look
     place = skin.to_atlas(base)
-    colour = _sample(person.atlas, place)
+    colour = sample(person.atlas, place)
     folds = _wrinkled(look.wrinkles, expression.aus)
-    colour *= _sample(folds[..., None], place)
+    colour *= sample(folds[..., None], place)
     lips, inside = parts[:, :1], parts[:, 1:]
     colour += (look.lips.astype(np.float32) - colour) * np.clip(1.5 * lips - 0.25, 0, 1)
     colour += (np.array([0.16, 0.04, 0.04], np.float32) - colour) * np.clip(
@@ -131,7 +131,7 @@ def _wrinkled(depth: float, aus: Mapping[int, float]) -> Float[np.ndarray, "512 
     return 1 - np.float32(0.75 * depth) * folds
 
 
-def _sample(
+def sample(
     picture: Float[np.ndarray, "h w c"], place: Float[np.ndarray, "n 2"]
 ) -> Float[np.ndarray, "n c"]:
     """Sample bilinearly; outside the picture, return the nearest pixel."""

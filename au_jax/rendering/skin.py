@@ -93,6 +93,22 @@ def paint(look: Look, rng: np.random.Generator) -> Float[np.ndarray, "512 512 3"
     return np.ascontiguousarray(skin.clip(0, 1).transpose(1, 2, 0))
 
 
+def brow_line(
+    brow: tuple[float, float, float], along: float, above: float
+) -> tuple[float, float]:
+    """Return the angle and height of a point of the brow on the left side of the head.
+
+    Args:
+        brow: `Look.brow`.
+        along: 0 at the inner end, 1 at the outer one.
+        above: Height above the middle of the brow, as a share of its thickness there.
+    """
+    _, thickness, arch = brow
+    width = thickness * (1 - 0.65 * along)
+    y = 7.44 + arch * np.sin(np.pi * min(1, 0.25 + along) * 0.85) - 0.04 * along
+    return 0.1 + 0.46 * along, float(y + width * above)
+
+
 @functools.cache
 def wrinkles() -> Float[np.ndarray, "6 512 512"]:
     """Draw the darkness of the wrinkles of each of AUS, 0..1.
@@ -156,15 +172,11 @@ def _beard_mask() -> Atlas:
 
 def _brows(look: Look, rng: np.random.Generator) -> Atlas:
     """Draw the brows hair by hair, as the share of the skin that they cover."""
-    density, thickness, arch = look.brow
     layer = np.zeros((SIZE, SIZE), np.float32)
     for side in (-1, 1):
-        for _ in range(int(260 * density)):
+        for _ in range(int(260 * look.brow[0])):
             t = rng.random()
-            x = 0.1 + 0.46 * t
-            width = thickness * (1 - 0.65 * t)
-            y = 7.44 + arch * np.sin(np.pi * min(1, 0.25 + t) * 0.85) - 0.04 * t
-            y += width * rng.uniform(-0.5, 0.5)
+            x, y = brow_line(look.brow, t, rng.uniform(-0.5, 0.5))
             slope = 0.9 - 1.3 * t + rng.normal(0, 0.2)
             length = rng.uniform(0.03, 0.07)
             end = x + length * np.cos(slope), y + length * np.sin(slope)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from au_jax.data.split import FaceSplit, open_split
 from au_jax.errors import UserError
+from au_jax.faces import detect
 from au_jax.runtime import devices, processes
 from au_jax.runtime.files import locked
 from au_jax.runtime.signals import Requests
@@ -61,7 +62,7 @@ def train(config: Config, workdir: Path, requests: Requests | None = None) -> No
             metrics_log.cut_back(workdir, latest)
             metrics_log.write_best(workdir)
             write_config(workdir, config)
-            start_log.record(workdir)
+            start_log.record(workdir, landmark_origins(data))
         processes.meet("workdir")
         opened = wandb.opened(config, workdir, package) if package else nullcontext()
         with opened as wandb_run:
@@ -106,6 +107,20 @@ def open_data(config: Config) -> RunData:
         for domain in STAGES[stage].domains(config)[:1]:
             steps_per_epoch(stage, config, len(train[domain]))
     return RunData(train, val)
+
+
+def landmark_origins(data: RunData) -> dict[str, str]:
+    """Return by domain how its landmarks were found; warn if two methods differ."""
+    origins = {domain: split.landmarks_by for domain, split in data.train.items()}
+    methods = {origin for origin in origins.values() if detect.is_method(origin)}
+    if len(methods) > 1:
+        LOG.warning(
+            "landmarks are by %s in the source and by %s in the target, and the two"
+            " place them differently; prepare both with the same --landmarks_by",
+            origins["source"],
+            origins["target"],
+        )
+    return origins
 
 
 def check_batch_sizes(config: Config) -> None:

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,15 @@ FILE = "starts.jsonl"
 LOG = logging.getLogger(__name__)
 
 
-def record(workdir: Path) -> None:
-    """Append a line; warn of changes since the last start that results depend on."""
+def record(workdir: Path, landmarks_by: Mapping[str, str]) -> None:
+    """Append a line; warn of changes since the last start that results depend on.
+
+    Args:
+        workdir: The folder of the run.
+        landmarks_by: By domain, the origin of the landmarks of its data.
+    """
     path = workdir / FILE
-    this = describe_start()
+    this = describe_start() | {"landmarks_by": dict(landmarks_by)}
     # A damaged line describes no start; it is kept, and compared with nothing.
     lines = read_whole_lines(path)
     last = _parsed(lines[-1]) if lines else None
@@ -36,6 +42,23 @@ def record(workdir: Path) -> None:
     write_whole(path, "".join(lines) + json.dumps(this) + "\n")
     devices = collections.Counter(this["devices"])
     LOG.info("devices: %s", ", ".join(f"{n} x {kind}" for kind, n in devices.items()))
+
+
+def landmarks_by(workdir: Path) -> dict[str, str]:
+    """Return by domain the origin of the landmarks that a run was trained on.
+
+    It is empty for runs of older versions, whose landmarks were dlib's.
+    """
+    starts = map(_parsed, read_whole_lines(workdir / FILE))
+    said = [start["landmarks_by"] for start in starts if start and _says(start)]
+    return said[-1] if said else {}
+
+
+def _says(start: dict[str, Any]) -> bool:
+    origins = start.get("landmarks_by")
+    return isinstance(origins, dict) and all(
+        isinstance(origin, str) for origin in origins.values()
+    )
 
 
 def read_whole_lines(path: Path) -> list[str]:

@@ -71,19 +71,21 @@ def test_pictures_without_a_face(find, shape):
 
 
 def test_the_package_of_the_model_is_not_imported(find):
-    assert detect.predictor_path().is_file()
+    assert detect.predictor_path(5).is_file()
+    assert detect.predictor_path(68).is_file()
     assert "face_recognition_models" not in sys.modules
 
 
 def test_dlib_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "dlib", None)
+    detect.load_dlib.cache_clear()
     with pytest.raises(UserError, match=r"dlib.*-r requirements/faces\.txt"):
         detect.make_finder()
 
 
 def test_the_model_is_damaged(monkeypatch, tmp_path):
     pytest.importorskip("dlib", reason="dlib is not installed: the extra `faces`")
-    monkeypatch.setattr(detect, "predictor_path", lambda: tmp_path / "cut.dat")
+    monkeypatch.setattr(detect, "predictor_path", lambda points: tmp_path / "cut.dat")
     (tmp_path / "cut.dat").write_bytes(b"\x01\x01")
     with pytest.raises(UserError, match=r"cut.dat is damaged.*again"):
         detect.make_finder()
@@ -92,7 +94,7 @@ def test_the_model_is_damaged(monkeypatch, tmp_path):
 def test_the_model_is_missing(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"model.*-r requirements/faces\.txt"):
-        detect.predictor_path()
+        detect.predictor_path(5)
 
 
 def test_a_huge_picture_is_searched_at_a_bounded_size(monkeypatch):

@@ -50,7 +50,9 @@ def test_each_rejection_is_listed_under_any_name(tmp_path):
     odd = os.fsdecode(b"F001/\xff.jpg")
     items = [row(1), Reject(odd, "bad_name", 'a "quoted", word'), row(2), row(3)]
     actual = faces([("", ""), ("no_face", "none"), ("", "")])
-    report = assemble.write([(items, actual)], tmp_path / "data", "bp4d", SURVEY)
+    report = assemble.write(
+        [(items, actual)], tmp_path / "data", "bp4d", SURVEY, "file"
+    )
     assert rejections(tmp_path / "data") == [
         (r"F001/\udcff.jpg", "bad_name", 'a "quoted", word'),
         ("F001/T1/0002.jpg", "no_face", "none"),
@@ -63,7 +65,9 @@ def test_each_rejection_is_listed_under_any_name(tmp_path):
 def test_a_raw_set_that_changes_during_the_run(tmp_path):
     actual = faces([("", "")] * 2)
     with pytest.raises(UserError, match="had 3 images at first, and 2 when they were"):
-        assemble.write([([row(1), row(2)], actual)], tmp_path / "data", "bp4d", SURVEY)
+        assemble.write(
+            [([row(1), row(2)], actual)], tmp_path / "data", "bp4d", SURVEY, "file"
+        )
     assert not (tmp_path / "data" / "counts.json").exists()
 
 
@@ -73,7 +77,7 @@ def test_a_disk_that_fills_up_while_records_are_written(tmp_path):
     rows: list[Item] = [row(1), row(2), row(3)]
     full = pytest.raises(OSError, match=r"too large.*bp4d-train")
     with files_up_to(50_000), full:
-        assemble.write([(rows, actual)], tmp_path / "data", "bp4d", SURVEY)
+        assemble.write([(rows, actual)], tmp_path / "data", "bp4d", SURVEY, "file")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"fingerprint": "x"}'])

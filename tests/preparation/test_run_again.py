@@ -160,8 +160,8 @@ if __name__ == "__main__":
 def test_a_killed_run_resumes(raw, out, tmp_path):
     """After kill -9, which leaves no time to tidy up."""
     process = subprocess.Popen([sys.executable, "-c", KILLED, raw, out], cwd=ROOT)
-    done = out / "bp4d" / ".1.0.0.partial" / "faces"
-    while len(list(done.glob("[!.]*.npz"))) < 2:
+    work = out / "bp4d" / ".1.0.0.partial" / "faces"
+    while len(list(work.glob("*/[!.]*.npz"))) < 2:
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()

@@ -26,7 +26,7 @@ def rows():
 
 def write(folder):
     folder.mkdir(parents=True)
-    writer = records.Writer(folder, "bp4d", AUS)
+    writer = records.Writer(folder, "bp4d", AUS, "file")
     for i, row in enumerate(rows()):
         jpeg = cv2.imencode(".jpg", picture(i, 200, 200))[1].tobytes()
         writer.add({row.split: [records.example(row, jpeg, FACE + i, AUS)]})
@@ -38,6 +38,7 @@ def test_read_back(tmp_path):
     write(tmp_path / "set" / "1.0.0")
     builder = open_builder(tmp_path, "set")
     assert dict(builder.info.metadata) == {
+        "landmarks_by": "file",
         "aus": [1, 2, 12],
         "align": {"size": 200, "enlarge": 2.8},
     }

@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from au_jax.errors import UserError
-from au_jax.raw.landmark_file import attach, open_landmarks
+from au_jax.raw.landmark_file import (
+    LandmarkFile,
+    attach,
+    landmarks_by,
+    open_landmarks,
+    points_of,
+)
 from au_jax.raw.row import Reject, Row
 from tests.mistakes import attempt
 
@@ -124,3 +130,32 @@ def test_any_content_gives_points_or_a_reason(tmp_path_factory, content):
     assert [item.path for item in items].count(PATH) == 1
     for item in items:
         assert isinstance(item, Reject) or len(item.landmarks) == 49 * 2 * 4
+
+
+def test_a_picture_is_found_by_the_end_of_its_path(tmp_path):
+    file = tmp_path / "land.txt"
+    file.write_text(line(POINTS, ",") + "\n")
+    known = open_landmarks(file, base=1)
+    for path in (PATH, f"/data/{PATH}", f"C:\\data\\{PATH}"):
+        np.testing.assert_array_equal(points_of(known, path), KEPT - 1)
+    for path in ("some faces/b.jpg", "b.jpg", "other/a b.jpg"):
+        assert points_of(known, path) is None
+
+
+def test_a_line_without_points_is_one_line_of_error(tmp_path):
+    file = tmp_path / "land.txt"
+    file.write_text(f"{PATH},1,2\n")
+    with pytest.raises(UserError, match=r"land\.txt: some faces.*2 numbers instead of"):
+        points_of(open_landmarks(file, 0), PATH)
+
+
+def test_the_flag_names_a_method_or_a_file(tmp_path):
+    assert landmarks_by("au_jax", 0) == "au_jax"
+    assert landmarks_by("dlib68", 0) == "dlib68"
+    file = tmp_path / "land.txt"
+    file.write_text(line(POINTS, ",") + "\n")
+    known = landmarks_by(str(file), 1)
+    assert isinstance(known, LandmarkFile)
+    assert known.base == 1
+    with pytest.raises(UserError, match="give au_jax, dlib68, or a file"):
+        landmarks_by("dlib", 0)

@@ -44,7 +44,7 @@ def test_any_content_of_any_file_is_a_value_or_one_line(tmp_path, content):
             assert "\n" not in message, message
     metrics_log.cut_back(tmp_path, {})
     metrics_log.write_best(tmp_path)
-    start_log.record(tmp_path)
+    start_log.record(tmp_path, {})
 
 
 @PROPERTY

@@ -1,0 +1,233 @@
+"""The data set `reenacted`: photographs of neutral faces, with other expressions."""
+
+import concurrent.futures
+import csv
+import dataclasses
+import hashlib
+import json
+import multiprocessing
+import signal
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from au_jax.errors import UserError, printable
+from au_jax.faces import detect
+from au_jax.faces.detect import LandmarkFinder, LandmarksBy
+from au_jax.media.images import UnusableImage, read_image
+from au_jax.preparation import assemble, chunks, counts, staging, writer
+from au_jax.preparation.assemble import Item, Survey
+from au_jax.preparation.chunks import Faces
+from au_jax.raw import splits
+from au_jax.raw.row import Reject, Row
+from au_jax.raw.tree import pictures, walk
+from au_jax.rendering import driven, neutrality, portrait, reenactment
+from au_jax.rendering.expression import Expression
+from au_jax.runtime import workers
+from au_jax.runtime.files import write_whole
+
+NAME = "reenacted"
+VERSION = 1  # increase it when the same seed gives other pictures
+WRINKLES = 0.3  # the greatest share of the light that the deepest wrinkle takes
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The settings of a set."""
+
+    raw: Path
+    """The folder of photographs, of one person each."""
+    data_dir: Path
+    pictures: int = 8
+    """Pictures of each photograph; the first keeps its expression."""
+    most: float = 3.0
+    """Standard deviations from neutral people beyond which a face is left out."""
+    seed: int = 0
+    landmarks_by: LandmarksBy = detect.DEFAULT
+    """How landmarks are found, in the photographs and in the pictures made of them."""
+    workers: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """The pictures of one photograph."""
+
+    options: Options
+    path: str
+    """Relative to the folder."""
+
+    def moments(self) -> Iterator[tuple[Row, Expression, np.random.Generator]]:
+        """Yield the row, the expression and the further randomness of each picture."""
+        seed = self.options.seed
+        split = splits.by_name(self.path, seed)
+        for number in range(self.options.pictures):
+            name = zlib.crc32(self.path.encode(errors="surrogateescape"))
+            rng = np.random.default_rng((seed, name, number))
+            drawn = driven.draw(rng)
+            if number == 0:
+                drawn = Expression(dict.fromkeys(driven.AUS, 0.0), {})
+            path = f"{self.path}/{number:02d}.jpg"
+            yield (
+                Row(path, split, self.path, frame=number, aus=drawn.active()),
+                drawn,
+                rng,
+            )
+
+    def render(self, find: LandmarkFinder) -> tuple[Faces, dict[str, Any]]:
+        """Return the pictures, and how near to neutral the photograph is.
+
+        Raises:
+            UnusableImage: it cannot be decoded, has no face, or is not neutral.
+        """
+        image = read_image(self.options.raw / self.path)
+        landmarks = find(image)
+        if landmarks is None:
+            raise UnusableImage("no_face", "no face found")
+        size, measure = neutrality.deviation(landmarks, self.options.landmarks_by)
+        if size > self.options.most:
+            text = f"{measure}: {size:.1f} standard deviations from neutral people"
+            raise UnusableImage("not_neutral", text)
+        fitted = portrait.fit(image, landmarks)
+        jpegs, points, problems = [], [], []
+        for _, expression, rng in self.moments():
+            wrinkles = rng.uniform(0, WRINKLES)
+            picture, _ = reenactment.move(fitted, expression, wrinkles)
+            try:
+                face, found = chunks.aligned_face(picture, find)
+            except UnusableImage as error:
+                face, found = None, np.zeros((49, 2), np.float32)
+                problems.append((error.reason, error.detail))
+            else:
+                problems.append(("", ""))
+            jpegs.append(b"" if face is None else chunks.encode(face))
+            points.append(found)
+        deviation = {"measure": measure, "standard deviations": round(size, 2)}
+        return Faces(jpegs, np.stack(points), problems), deviation
+
+
+def make(options: Options, pause: Callable[[], None] = lambda: None) -> None:
+    """Make the set; after an interruption, do only the rest.
+
+    Raises:
+        UserError: there are no photographs, or none can be used, or the folder of the
+            set holds something else.
+    """
+    tree = walk(options.raw)
+    paths = [p for folder in tree.folders for p in pictures(options.raw, folder)]
+    if not paths:
+        raise UserError(f"no pictures below --raw={options.raw}")
+    jobs = [Job(options, path) for path in paths]
+    survey = Survey(
+        driven.AUS, len(jobs) * options.pictures, _fingerprint(options, paths)
+    )
+    final = options.data_dir / NAME / writer.VERSION
+    done = assemble.stored_report(final)
+    if done and done["fingerprint"] == survey.fingerprint:
+        print(f"{final} is up to date: nothing to do\n{counts.table(done)}")
+        return
+    with staging.locked(staging.unfinished(final)) as partial:
+        folder = partial / "faces" / survey.fingerprint[:16]
+        folder.mkdir(exist_ok=True)
+        report = assemble.write(
+            staging.pausing(_made(jobs, folder), pause),
+            partial / "data",
+            NAME,
+            survey,
+            options.landmarks_by,
+        )
+        _write_tables(jobs, folder, partial / "data")
+        staging.publish(partial, final)
+    print(f"wrote {final}\n{counts.table(report)}")
+
+
+def _fingerprint(options: Options, paths: list[str]) -> str:
+    """Return a digest that changes whenever the set would."""
+    settings = dataclasses.asdict(options) | {"raw": "", "data_dir": "", "workers": 0}
+    method = detect.version(options.landmarks_by)
+    digest = hashlib.sha256(
+        f"{VERSION} {chunks.SETTINGS} {writer.VERSION} {method} {settings}".encode()
+    )
+    for path in paths:
+        digest.update(f"\0{path}\0{chunks.stamp(options.raw / path)}".encode())
+    return digest.hexdigest()
+
+
+def _made(jobs: list[Job], folder: Path) -> Iterator[tuple[list[Item], Faces]]:
+    """Yield the pictures of every photograph in order, made by several processes."""
+    options = jobs[0].options
+    context = multiprocessing.get_context("spawn")
+    pool = concurrent.futures.ProcessPoolExecutor(
+        options.workers, context, _begin, (options.landmarks_by,)
+    )
+    try:
+        with workers.shielded([signal.SIGINT]):
+            results = pool.map(_make, jobs, [folder] * len(jobs))
+        for job, faces in zip(jobs, results, strict=True):
+            rows: list[Item] = [row for row, _, _ in job.moments()]
+            reason, detail = faces.problems[0]
+            if not any(faces.jpegs):  # one line for the photograph, not one for each
+                rows = [Reject(job.path, reason, detail)]
+            yield rows, faces
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_find: LandmarkFinder | None = None  # in a worker
+
+
+def _begin(landmarks_by: LandmarksBy) -> None:
+    """Set up a worker; its parent handles Ctrl-C."""
+    global _find
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    workers.end_with_parent()
+    cv2.setNumThreads(1)
+    _find = detect.make_finder(landmarks_by)
+
+
+def _make(job: Job, folder: Path) -> Faces:
+    """Return the pictures of a photograph, from its file if there is one."""
+    assert _find is not None
+    file = _file(job, folder)
+    faces = chunks.load(file)
+    if faces is None:
+        deviation: dict[str, Any] = {}
+        try:
+            faces, deviation = job.render(_find)
+        except UnusableImage as error:
+            n = job.options.pictures
+            landmarks = np.zeros((n, 49, 2), np.float32)
+            faces = Faces([b""] * n, landmarks, [(error.reason, error.detail)] * n)
+        write_whole(file.with_suffix(".json"), json.dumps(deviation))
+        chunks.save(file, faces)
+    return faces
+
+
+def _file(job: Job, folder: Path) -> Path:
+    name = hashlib.sha256(job.path.encode(errors="surrogateescape")).hexdigest()
+    return folder / f"{name[:32]}.npz"
+
+
+def _write_tables(jobs: list[Job], folder: Path, data: Path) -> None:
+    """Write how strong each AU of each picture is, and how neutral each photograph."""
+    with (
+        (data / "intensities.csv").open("w", newline="") as first,
+        (data / "neutral.csv").open("w", newline="") as second,
+    ):
+        strengths, neutral = (
+            csv.writer(f, lineterminator="\n") for f in (first, second)
+        )
+        strengths.writerow(["path", *(f"AU{au:02d}" for au in driven.AUS)])
+        neutral.writerow(["path", "measure", "standard deviations"])
+        for job in jobs:
+            file = _file(job, folder)
+            deviation = json.loads(file.with_suffix(".json").read_text())
+            if not deviation:
+                continue
+            neutral.writerow([printable(job.path), *deviation.values()])
+            for row, expression, _ in job.moments():
+                values = [f"{expression.aus[au]:.3f}" for au in driven.AUS]
+                strengths.writerow([printable(row.path), *values])
