@@ -3,12 +3,14 @@
     python -m au_jax.eval --workdir=runs/joint [--split=test]
     python -m au_jax.eval --workdir=runs/joint --on=faces_wild
     python -m au_jax.eval --workdir=runs/joint --calibrate=val
+    python -m au_jax.eval --workdir=runs/joint --by=skin
 
 The first writes eval.json, eval.md and faces.png into the run and prints the tables,
 and, with Matplotlib installed, report.html: curves, scores and pictures of the run.
 The second tests the model of the target on another prepared set, and writes
 eval-faces_wild.json, .md and faces-faces_wild.png. The third writes thresholds.json,
-which later evaluations and `export` use.
+which later evaluations and `export` use. The fourth scores the target by group of
+people, and writes eval-by-skin.json and .md.
 
 Exit code: 0; 2 for a mistake of the user.
 """
@@ -38,7 +40,12 @@ FACES = flags.DEFINE_enum(
     ["show", "blur", "none"],
     "how faces.png shows faces; the default leaves those of licensed sets out",
 )
-
+BY = flags.DEFINE_string(
+    "by", None, "score the target by this column of a table of groups, such as skin"
+)
+GROUPS = flags.DEFINE_string(
+    "groups", None, "that table, a CSV file; the default is groups.csv of the data set"
+)
 BASELINES = flags.DEFINE_bool(
     "baselines",
     True,
@@ -51,6 +58,7 @@ def main(argv: list[str]) -> None:
     """Evaluate, or calibrate if the flag asks for it."""
     del argv
     # Imported late: it takes seconds, for which --help and mistakes need not wait.
+    from au_jax.evaluation import groups
     from au_jax.evaluation.calibration import calibrate
     from au_jax.evaluation.run import evaluate
     from au_jax.run_report.run import write_report
@@ -62,7 +70,13 @@ def main(argv: list[str]) -> None:
     workdir = Path(WORKDIR.value)
     if CALIBRATE.value and ON.value:
         raise UserError("--calibrate chooses thresholds on the target: leave out --on")
-    if CALIBRATE.value:
+    if BY.value:
+        if CALIBRATE.value:
+            raise UserError("--calibrate and --by are two programs: give one of them")
+        table = Path(GROUPS.value) if GROUPS.value else None
+        given = DATA_DIR.value, ON.value, table
+        groups.evaluate(workdir, SPLIT.value, BY.value, *given)
+    elif CALIBRATE.value:
         calibrate(workdir, CALIBRATE.value, SPLIT.value, DATA_DIR.value)
     else:
         with_baselines = bool(BASELINES.value)

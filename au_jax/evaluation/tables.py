@@ -17,12 +17,12 @@ def print_report(evaluation: Report, console: Console) -> None:
     for model in evaluation.models:
         for path in model.paths:
             cells = report.path_cells(model, path)
-            console.print(_table(report.title(model, path), cells))
+            console.print(table(report.title(model, path), cells))
     for line in report.landmark_lines(evaluation):
         console.print(line, highlight=False)
     if evaluation.models:
         cells = report.summary_cells(evaluation)
-        console.print(_table("Summary", cells, box=None, padding=(0, 1, 0, 0)))
+        console.print(table("Summary", cells, box=None, padding=(0, 1, 0, 0)))
 
 
 def to_markdown(evaluation: Report) -> str:
@@ -57,16 +57,17 @@ def _published(evaluation: Report) -> list[tuple[str, Cells]]:
     return tables
 
 
-def _table(title: str, cells: Cells, **style: Any) -> Table:
+def table(title: str, cells: Cells, **style: Any) -> Table:
+    """Return a table for the terminal; the first row is its header."""
     header, *rows = cells
-    table = Table(title=title, title_justify="left", **style)
-    table.add_column(header[0], no_wrap=True)
+    shown = Table(title=title, title_justify="left", **style)
+    shown.add_column(header[0], no_wrap=True)
     for label in header[1:]:
         # Narrow columns: the summary fits a terminal of 80 columns.
-        table.add_column(label.replace(" ", "\n"), justify="right")
+        shown.add_column(label.replace(" ", "\n"), justify="right")
     for row in rows:
-        table.add_row(*row)
-    return table
+        shown.add_row(*row)
+    return shown
 
 
 def markdown(cells: Cells) -> list[str]:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 from jaxtyping import Float
 
@@ -13,6 +14,10 @@ from au_jax.rendering.skin import Look
 SKIN = np.array([(0.36, 0.23, 0.17), (0.66, 0.47, 0.36), (0.96, 0.78, 0.68)])
 HAIR = np.array([(0.05, 0.04, 0.035), (0.22, 0.13, 0.08), (0.55, 0.42, 0.26)])
 IRIS = np.array([(0.18, 0.10, 0.06), (0.33, 0.36, 0.20), (0.35, 0.48, 0.60)])
+
+# Types of skin, and the typology angle in degrees below which each of them ends.
+SKIN_TYPES = ("very light", "light", "intermediate", "tan", "brown", "dark")
+TYPE_ENDS = np.array((55, 41, 28, 10, -30))
 
 # These features would break the surface, or move the head instead of shaping it.
 LEFT_OUT = (
@@ -31,6 +36,22 @@ class Person:
     vertices: Float[np.ndarray, "v 3"]
     look: Look
     atlas: Float[np.ndarray, "512 512 3"]
+    male: float
+    """0..1."""
+    old: float
+    """0..1."""
+
+    def groups(self) -> dict[str, str]:
+        """Return the groups that the person belongs to, for scores by group.
+
+        The skin's are those of the individual typology angle (Chardon et al. 1991).
+        """
+        darker = int((_typology_angle(self.look.skin) < TYPE_ENDS).sum())
+        return {
+            "skin": SKIN_TYPES[darker],
+            "sex": _third(self.male, ("female", "between", "male")),
+            "age": _third(self.old, ("young", "middle", "old")),
+        }
 
 
 def draw_person(rng: np.random.Generator) -> Person:
@@ -39,7 +60,19 @@ def draw_person(rng: np.random.Generator) -> Person:
     vertices, origins, male, old = draw_shape(rng, mesh)
     look = _look(rng, origins, male, old)
     vertices = _grow_hair(vertices, mesh, look)
-    return Person(vertices.astype(np.float32), look, skin.paint(look, rng))
+    atlas = skin.paint(look, rng)
+    return Person(vertices.astype(np.float32), look, atlas, male, old)
+
+
+def _typology_angle(colour: Float[np.ndarray, "3"]) -> float:
+    """Return the angle in degrees: lightness above 50 over yellowness, in CIELAB."""
+    rgb = colour.astype(np.float32)[None, None]
+    lightness, _, yellow = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)[0, 0].tolist()
+    return float(np.degrees(np.arctan2(lightness - 50, max(yellow, 1e-6))))
+
+
+def _third(value: float, names: tuple[str, str, str]) -> str:
+    return names[min(2, int(3 * value))]
 
 
 def draw_shape(

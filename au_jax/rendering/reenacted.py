@@ -25,7 +25,7 @@ from au_jax.preparation.chunks import Faces
 from au_jax.raw import splits
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.tree import pictures, walk
-from au_jax.rendering import driven, neutrality, portrait, reenactment
+from au_jax.rendering import driven, lens, neutrality, portrait, reenactment
 from au_jax.rendering.expression import Expression
 from au_jax.runtime import workers
 from au_jax.runtime.files import write_whole
@@ -33,6 +33,7 @@ from au_jax.runtime.files import write_whole
 NAME = "reenacted"
 VERSION = 1  # increase it when the same seed gives other pictures
 WRINKLES = 0.3  # the greatest share of the light that the deepest wrinkle takes
+POOR = 0.3  # the share of the pictures that a poor camera takes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +97,8 @@ class Job:
         for _, expression, rng in self.moments():
             wrinkles = rng.uniform(0, WRINKLES)
             picture, _ = reenactment.move(fitted, expression, wrinkles)
+            if rng.random() < POOR:
+                picture = lens.poor(picture.astype(np.float32) / 255, rng)
             try:
                 face, found = chunks.aligned_face(picture, find)
             except UnusableImage as error:

@@ -33,6 +33,7 @@ class Photo:
     landmarks: Float[np.ndarray, "49 2"]
     camera: Camera
     """The pose of the head in this frame."""
+    glasses: bool = False
 
 
 def draw_lab(rng: np.random.Generator) -> Scene:
@@ -80,8 +81,8 @@ def photograph(
         behind = backdrop.plain(fixed, SIZE)
         return Photo(lens.good(_in_front(shot, behind), rng), landmarks, camera)
     picture = _in_front(shot, backdrop.cluttered(fixed, SIZE))
-    _occlude(picture, landmarks, person, scene.light, fixed)
-    return Photo(lens.poor(picture, fixed), landmarks, camera)
+    glasses = _occlude(picture, landmarks, person, scene.light, fixed)
+    return Photo(lens.poor(picture, fixed), landmarks, camera, glasses)
 
 
 def _occlude(
@@ -90,9 +91,10 @@ def _occlude(
     person: Person,
     light: Light,
     rng: np.random.Generator,
-) -> None:
+) -> bool:
+    """Put things in front of the face; return whether it wears glasses."""
     level = np.array(light.above) + np.array(light.lamps[0].colour) * 0.4
-    if rng.random() < 0.15:
+    if glasses := rng.random() < 0.15:
         occluders.glasses(picture, landmarks, rng)
     kind = rng.random()
     if kind < 0.12:
@@ -101,6 +103,7 @@ def _occlude(
         occluders.cap(picture, landmarks, rng)
     if rng.random() < 0.07:
         occluders.hand(picture, landmarks, rng, (person.look.skin * level).clip(0, 1))
+    return glasses
 
 
 def _in_front(

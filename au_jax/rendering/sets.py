@@ -1,8 +1,10 @@
 """The embedded data sets faces_lab and faces_wild, rendered person by person."""
 
 import concurrent.futures
+import csv
 import dataclasses
 import hashlib
+import json
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -18,9 +20,10 @@ from au_jax.preparation.chunks import Faces
 from au_jax.raw.row import Row
 from au_jax.rendering import scenes
 from au_jax.rendering.expression import AUS, draw_sequence
-from au_jax.rendering.person import draw_person
+from au_jax.rendering.person import Person, draw_person
 from au_jax.rendering.scenes import Photo, Scene
 from au_jax.runtime import workers
+from au_jax.runtime.files import write_whole
 
 VERSION = 2  # increase it when the same seed gives other pictures
 
@@ -79,19 +82,28 @@ class Job:
         """Return the names and labels of the pictures that `render` makes."""
         return [row for row, _ in self._moments()]
 
-    def render(self) -> Faces:
-        """Render the pictures, align them by the true landmarks, and encode them."""
-        jpegs, landmarks = [], []
-        for _, photo in self.photos():
+    def render(self) -> tuple[Faces, list[dict[str, str]]]:
+        """Render the pictures, align them by the true landmarks, and encode them.
+
+        Returns:
+            The faces, and the groups that each picture belongs to.
+        """
+        jpegs, landmarks, groups = [], [], []
+        person = draw_person(self._rng(0))
+        for row, photo in self._photos(person):
+            glasses = {"glasses": "yes" if photo.glasses else "no"}
+            groups.append({"path": row.path} | person.groups() | glasses)
             matrix = align.alignment_matrix(photo.landmarks)
             jpegs.append(chunks.encode(align.align_image(photo.image, matrix)))
             landmarks.append(align.align_landmarks(photo.landmarks, matrix))
         stacked = np.stack(landmarks).astype(np.float32)
-        return Faces(jpegs, stacked, [("", "")] * len(jpegs))
+        return Faces(jpegs, stacked, [("", "")] * len(jpegs)), groups
 
     def photos(self) -> Iterator[tuple[Row, Photo]]:
         """Yield each picture before it is aligned, with its name and labels."""
-        person = draw_person(self._rng(0))
+        yield from self._photos(draw_person(self._rng(0)))
+
+    def _photos(self, person: Person) -> Iterator[tuple[Row, Photo]]:
         for row, (expression, scene) in self._moments():
             yield row, scenes.photograph(person, expression, scene, row.frame)
 
@@ -161,6 +173,7 @@ def render(
             survey,
             landmarks_by="rendering",
         )
+        _write_groups(files, partial / "data" / "groups.csv")
         staging.publish(partial, final)
     print(f"wrote {final}\n{counts.table(report)}")
 
@@ -188,8 +201,20 @@ def _begin() -> None:
 
 
 def _render(job: Job, file: Path) -> Faces:
-    faces = chunks.load(file)
-    if faces is None:
-        faces = job.render()
+    """Return the pictures of a person, from the file if there is one."""
+    faces, groups = chunks.load(file), file.with_suffix(".json")
+    if faces is None or not groups.exists():
+        faces, described = job.render()
+        write_whole(groups, json.dumps(described))
         chunks.save(file, faces)
     return faces
+
+
+def _write_groups(files: list[Path], table: Path) -> None:
+    """Write the groups of all pictures as a table, for scores by group."""
+    parts = (json.loads(file.with_suffix(".json").read_text()) for file in files)
+    rows = [row for part in parts for row in part]
+    with table.open("w", newline="") as stream:
+        lines = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        lines.writeheader()
+        lines.writerows(rows)

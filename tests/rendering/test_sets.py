@@ -1,5 +1,6 @@
 """The embedded sets on disk: labels, splits, equal bytes, interruptions."""
 
+import csv
 import hashlib
 
 import numpy as np
@@ -38,7 +39,7 @@ def test_records_carry_the_labels_of_their_own_pictures(rendered):
         assert known.all()
         np.testing.assert_allclose(
             np.stack([faces.record(i)["landmarks"] for i in range(len(faces))]),
-            job.render().landmarks,
+            job.render()[0].landmarks,
             atol=1e-5,
         )
 
@@ -75,3 +76,16 @@ def test_an_interrupted_run_resumes(rendered, tmp_path, capsys):
     capsys.readouterr()
     sets.render("faces_lab", tmp_path, 0, SIZE, 1)
     assert "up to date" in capsys.readouterr().out
+
+
+def test_each_picture_has_its_groups(rendered):
+    with (rendered / "faces_lab" / "1.0.0" / "groups.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    expected = [
+        row.path
+        for job in sets.jobs(sets.PLANS["faces_lab"], 0, SIZE)
+        for row in job.rows()
+    ]
+    assert [row["path"] for row in rows] == expected
+    assert {row["glasses"] for row in rows} == {"no"}
+    assert {row["sex"] for row in rows} <= {"female", "between", "male"}

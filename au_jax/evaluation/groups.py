@@ -1,0 +1,261 @@
+"""Scores by group of people: does a detector serve all alike?
+
+The groups come from a table, a CSV file with a column `path` or `subject` and one
+column for each grouping, such as skin, sex, age or glasses. Rendered sets bring theirs:
+`groups.csv` beside the records.
+"""
+
+import csv
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from rich.console import Console
+
+from au_jax.data.split import FaceSplit
+from au_jax.errors import UserError
+from au_jax.evaluation import metrics, report, tables
+from au_jax.evaluation.inference import load_best, predict_split
+from au_jax.evaluation.metrics import AuScores, decide
+from au_jax.evaluation.report import Cells, percent
+from au_jax.evaluation.run import open_splits
+from au_jax.runtime.files import open_regular, write_whole
+from au_jax.types import Config
+from au_jax.workdir import thresholds
+from au_jax.workdir.best_networks import best_stage
+from au_jax.workdir.config import read_config
+from au_jax.workdir.target_path import target_path
+
+FILE = "groups.csv"
+FEWEST = 20
+"""Images that a group needs for scores of its own."""
+
+RESAMPLES = 200
+_MAX_BYTES = 1 << 28  # of a table
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupScores:
+    """The scores of one group."""
+
+    name: str
+    images: int
+    people: int
+    scores: AuScores
+    false_alarms: Float[np.ndarray, "a"]
+    """The share of inactive AUs that is decided active; NaN without any."""
+    interval: tuple[float, float]
+    """95 % of resamples of people: the mean AUC."""
+
+
+def evaluate(
+    workdir: Path,
+    split: str,
+    by: str,
+    data_dir: str | None = None,
+    on: str | None = None,
+    table: Path | None = None,
+) -> list[GroupScores]:
+    """Score the model of the target by group; write `eval-by-GROUP.json` and `.md`.
+
+    Args:
+        workdir: The work directory of the run.
+        split: The split of the target.
+        by: The column of the table that groups the images.
+        data_dir: The prepared data; None is the folder that training used.
+        on: Another prepared set instead of the target.
+        table: The table; None is `groups.csv` of the data set.
+
+    Raises:
+        UserError: the run has no checkpoint, or the data, the table or its column are
+            absent, or no group has enough images.
+    """
+    config = read_config(workdir)
+    if data_dir is not None:
+        config.data.data_dir = data_dir
+    if on is not None:
+        config.data.target = on
+    data = open_splits(config, split, ("target",))["target"]
+    groups, people = read_groups(table or data.directory / FILE, by, data)
+    scored = _score(config, workdir, data, groups, people)
+    small = sorted(set(groups) - {group.name for group in scored} - {""})
+    if not scored:
+        raise UserError(
+            f"--by={by}: no group has {FEWEST} images in {data.directory}, {data.split}"
+        )
+    name = f"eval-by-{by}{f'-{on}' if on else ''}"
+    title = f"{config.data.target}, split {split}, by {by}"
+    notes = _notes(scored, small, groups)
+    cells = _cells(scored, data.aus)
+    text = [f"# Evaluation: {title}", *(f"- {note}" for note in notes), ""]
+    write_whole(
+        workdir / f"{name}.md", "\n".join([*text, *tables.markdown(cells)]) + "\n"
+    )
+    write_whole(workdir / f"{name}.json", json.dumps(_to_json(scored, data.aus)))
+    console = Console()
+    for note in notes:
+        console.print(note, highlight=False)
+    console.print(tables.table(title, cells))
+    return scored
+
+
+def read_groups(
+    table: Path, by: str, data: FaceSplit
+) -> tuple[list[str], Int[np.ndarray, "n"]]:
+    """Return the group of each image, "" where the table has none, and its person.
+
+    Raises:
+        UserError: the table or its columns are absent.
+    """
+    try:
+        with open_regular(table, _MAX_BYTES) as file:
+            lines = file.read().decode("utf-8-sig", "replace").splitlines()
+    except OSError as error:
+        raise UserError(
+            f"{table}: {error.strerror}; --by needs a table of groups: give"
+            " --groups=FILE with a column path or subject, or render the set again"
+        ) from None
+    rows = csv.DictReader(lines)
+    names = rows.fieldnames or []
+    key = next((name for name in ("path", "subject") if name in names), None)
+    if key is None or by not in names:
+        raise UserError(
+            f"{table}: --by={by} needs columns path or subject, and {by}; there are"
+            f" {', '.join(map(repr, names)) or 'none'}"
+        )
+    of = {row[key]: (row[by] or "").strip() for row in rows}
+    records = [data.record(i) for i in range(len(data))]
+    groups = [of.get(record[key].decode(), "") for record in records]
+    who = [record["subject"] or record["path"] for record in records]
+    return groups, np.unique(np.array(who), return_inverse=True)[1]
+
+
+def _score(
+    config: Config,
+    workdir: Path,
+    data: FaceSplit,
+    groups: Sequence[str],
+    people: Int[np.ndarray, "n"],
+) -> list[GroupScores]:
+    stage = best_stage(config, workdir, "target")
+    model = load_best(workdir, config, stage, "target")
+    found = predict_split(model.predictor, model.variables, data)
+    path = target_path(config, workdir, stage, model.step)
+    if path not in found.probabilities:
+        path = "direct"
+    stored = thresholds.read(workdir, data.aus)
+    usable = stored is not None and (stored.stage, stored.step, stored.path) == (
+        *(stage, model.step),
+        path,
+    )
+    limits = list(stored.values) if stored is not None and usable else None
+    scored = []
+    for name in sorted(set(groups) - {""}):
+        chosen = np.array([group == name for group in groups])
+        if chosen.sum() < FEWEST:
+            continue
+        p = found.probabilities[path][chosen]
+        aus, known = found.aus[chosen], found.known[chosen]
+        decisions = decide(p, limits or metrics.THRESHOLD)
+        scored.append(
+            GroupScores(
+                name,
+                len(p),
+                len(set(people[chosen].tolist())),
+                metrics.score(p, aus, known, limits),
+                _false_alarms(decisions, aus, known),
+                _interval(p, aus, known, people[chosen]),
+            )
+        )
+    return scored
+
+
+def _false_alarms(
+    decisions: Bool[np.ndarray, "n a"],
+    aus: Float[np.ndarray, "n a"],
+    known: Bool[np.ndarray, "n a"],
+) -> Float[np.ndarray, "a"]:
+    inactive = known & (aus == 0)
+    with np.errstate(invalid="ignore"):
+        return (decisions & inactive).sum(axis=0) / inactive.sum(axis=0)
+
+
+def _interval(
+    p: Float[np.ndarray, "n a"],
+    aus: Float[np.ndarray, "n a"],
+    known: Bool[np.ndarray, "n a"],
+    people: Int[np.ndarray, "n"],
+) -> tuple[float, float]:
+    """Return 95 % of the mean AUCs over resamples of people."""
+    rng = np.random.default_rng(0)
+    images = [np.flatnonzero(people == person) for person in np.unique(people)]
+    means = []
+    for _ in range(RESAMPLES):
+        drawn = rng.integers(0, len(images), len(images))
+        rows = np.concatenate([images[i] for i in drawn])
+        means.append(metrics.score(p[rows], aus[rows], known[rows]).mean("auc"))
+    low, high = np.nanpercentile(means, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def _notes(
+    scored: Sequence[GroupScores], small: Sequence[str], groups: Sequence[str]
+) -> list[str]:
+    """Name the largest gap, and what was left out."""
+    means = {group.name: group.scores.mean("auc") for group in scored}
+    means = {name: value for name, value in means.items() if not math.isnan(value)}
+    notes = []
+    if len(means) > 1:
+        *_, worst = ranked = sorted(means, key=lambda name: -means[name])
+        best = ranked[0]
+        gap = percent(means[best] - means[worst])
+        notes.append(f"largest gap of the mean AUC: {gap} points, {best} over {worst}")
+    if small:
+        notes.append(f"fewer than {FEWEST} images: {', '.join(small)}")
+    if without := sum(not group for group in groups):
+        notes.append(f"{without} of {len(groups)} images have no group")
+    return notes
+
+
+def _cells(scored: Sequence[GroupScores], aus: Sequence[int]) -> Cells:
+    header = ["group", "images", "people", "F1", "false alarms", "AUC", "95 %"]
+    cells = [[*header, *(f"AU{au:02d}" for au in aus)]]
+    for group in scored:
+        false = group.false_alarms[~np.isnan(group.false_alarms)]
+        cells.append(
+            [
+                group.name,
+                str(group.images),
+                str(group.people),
+                percent(group.scores.mean("f1")),
+                percent(float(false.mean()) if len(false) else math.nan),
+                percent(group.scores.mean("auc")),
+                " to ".join(map(percent, group.interval)),
+                *(percent(float(value)) for value in group.scores.auc),
+            ]
+        )
+    return cells
+
+
+def _to_json(scored: Sequence[GroupScores], aus: Sequence[int]) -> dict[str, Any]:
+    def numbers(values: np.ndarray) -> dict[str, float | None]:
+        return {
+            str(au): None if math.isnan(value) else float(value)
+            for au, value in zip(aus, values, strict=True)
+        }
+
+    return {
+        group.name: {
+            "images": group.images,
+            "people": group.people,
+            "mean AUC, 95 %": list(group.interval),
+            "false alarms": numbers(group.false_alarms),
+            **{name: numbers(getattr(group.scores, name)) for name in report.METRICS},
+        }
+        for group in scored
+    }

@@ -1,0 +1,143 @@
+"""Scores by group. Expected: scikit-learn on the images of each group."""
+
+import csv
+import json
+import types
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from au_jax.data.split import FaceSplit
+from au_jax.errors import UserError
+from au_jax.evaluation import groups
+from au_jax.evaluation.inference import SplitPredictions
+from configs import joint
+from tests.rendered import photo
+
+AUS = (1, 12)
+
+
+class Split(FaceSplit):
+    """A split of 90 images of 30 people, without records."""
+
+    def record(self, index):
+        return {
+            "path": f"{index:02d}.jpg".encode(),
+            "subject": f"P{index // 3}".encode(),
+        }
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Return the split; people with even numbers wear glasses."""
+    with (tmp_path / groups.FILE).open("w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(["path", "glasses", "rare"])
+        for i in range(90):
+            worn = "yes" if i // 3 % 2 == 0 else "no"
+            rare = "few" if i < 9 else "" if i < 12 else "many"
+            lines.writerow([f"{i:02d}.jpg", worn, rare])
+    return Split(tmp_path, "test", AUS, AUS, 90)
+
+
+@pytest.fixture
+def answers(monkeypatch, data):
+    """Answer well without glasses and at random with them; return the answers."""
+    rng = np.random.default_rng(0)
+    aus = (rng.random((90, 2)) < 0.4).astype(np.float32)
+    known = np.ones((90, 2), bool)
+    known[:6, 1] = False
+    worn = (np.arange(90) // 3 % 2 == 0)[:, None]
+    p = np.where(worn, rng.random((90, 2)), 0.5 * aus + 0.6 * rng.random((90, 2)))
+    p = p.clip(0, 1).astype(np.float32)
+    found = SplitPredictions({"direct": p}, aus, known, None)
+    config = joint.get_config("tiny")
+    config.data.aus = AUS
+    model = types.SimpleNamespace(step=3, predictor=None, variables=None)
+    for name, value in {
+        "read_config": lambda workdir: config,
+        "open_splits": lambda *_: {"target": data},
+        "best_stage": lambda *_: "gradient_patches",
+        "load_best": lambda *_: model,
+        "predict_split": lambda *_: found,
+        "target_path": lambda *_: "direct",
+    }.items():
+        monkeypatch.setattr(groups, name, value)
+    return p, aus, known, worn[:, 0]
+
+
+def test_each_group_has_its_own_scores(tmp_path, data, answers, capsys):
+    p, aus, known, worn = answers
+    scored = {g.name: g for g in groups.evaluate(tmp_path, "test", "glasses")}
+    assert set(scored) == {"yes", "no"}
+    for name, chosen in (("yes", worn), ("no", ~worn)):
+        group = scored[name]
+        assert (group.images, group.people) == (45, 15)
+        for a in range(2):
+            rows = chosen & known[:, a]
+            expected = roc_auc_score(aus[rows, a], p[rows, a])
+            assert group.scores.auc[a] == pytest.approx(expected)
+            inactive = rows & (aus[:, a] == 0)
+            assert group.false_alarms[a] == pytest.approx(
+                (p[inactive, a] >= 0.5).mean()
+            )
+        low, high = group.interval
+        assert low <= group.scores.mean("auc") <= high
+    text = (tmp_path / "eval-by-glasses.md").read_text()
+    assert "largest gap of the mean AUC" in text
+    assert "no over yes" in text
+    stored = json.loads((tmp_path / "eval-by-glasses.json").read_text())
+    assert stored["yes"]["auc"]["1"] == pytest.approx(scored["yes"].scores.auc[0])
+    assert "AU12" in capsys.readouterr().out
+
+
+def test_small_groups_and_images_without_one_are_named(tmp_path, data, answers):
+    (group,) = groups.evaluate(tmp_path, "test", "rare")
+    assert (group.name, group.images) == ("many", 78)
+    text = (tmp_path / "eval-by-rare.md").read_text()
+    assert "fewer than 20 images: few" in text
+    assert "3 of 90 images have no group" in text
+
+
+@pytest.mark.parametrize(
+    ("header", "by", "message"),
+    [
+        ("path,glasses", "skin", "needs columns path or subject, and skin"),
+        ("file,glasses", "glasses", "there are 'file', 'glasses'"),
+        ("", "glasses", "there are none"),
+    ],
+)
+def test_a_table_without_the_column(tmp_path, data, header, by, message):
+    table = tmp_path / "other.csv"
+    table.write_text(header + "\n")
+    with pytest.raises(UserError, match=message):
+        groups.read_groups(table, by, data)
+
+
+def test_no_table(tmp_path, data):
+    with pytest.raises(UserError, match=r"give --groups=FILE"):
+        groups.read_groups(tmp_path / "none.csv", "skin", data)
+
+
+def test_people_may_be_grouped_by_name(tmp_path, data):
+    table = tmp_path / "people.csv"
+    table.write_text("subject,age\nP0,old\nP2,young\n")
+    found, people = groups.read_groups(table, "age", data)
+    assert found[:9] == ["old"] * 3 + [""] * 3 + ["young"] * 3
+    assert len(set(people.tolist())) == 30
+
+
+def test_rendered_people_have_groups():
+    from au_jax.rendering import person, sets
+
+    seen = {"skin": set(), "sex": set(), "age": set()}
+    for number in range(1, 40):
+        job = sets.Job(sets.PLANS["faces_lab"], 0, "train", number)
+        shape = person.draw_person(job._rng(0))
+        for kind, name in shape.groups().items():
+            seen[kind].add(name)
+    assert len(seen["skin"]) >= 4
+    assert seen["sex"] == {"female", "between", "male"}
+    assert seen["age"] == {"young", "middle", "old"}
+    assert not photo(0).glasses
