@@ -1,0 +1,23 @@
+"""The model that comes with au_jax: gradient patches on photographs that were moved.
+
+`launch/release_model.sh` makes the data and the model. How good it is: docs/model.md.
+
+au-jax train --config=release --workdir=runs/release
+
+:tiny     As small as joint:tiny.
+"""
+
+from configs import gradient_patches, joint
+
+
+def get_config(variant: str = "") -> joint.Config:
+    """Return the training of the shipped model, or a variant of it."""
+    config = gradient_patches.get_config(variant)
+    # Nothing is adapted, so the target is the source: its validation chooses.
+    config.data.source = config.data.target = "reenacted"
+    config.data.aus = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24, 25, 26, 43)
+    if variant != "tiny":
+        config.data.crop = 176
+        config.model.width = 0.25
+        config.gradient_patches.epochs = 8
+    return config
