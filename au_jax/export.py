@@ -12,7 +12,7 @@ converts an ADLD snapshot.
     python -m au_jax.export --model=model.aujax --stablehlo=model.stablehlo
 
 converts a model file. --workdir, --adld and --model can each be combined with any of
-the outputs --out, --stablehlo and --onnx.
+the outputs --out, --stablehlo, --onnx and --card, a page that describes the model.
 """
 
 from pathlib import Path
@@ -45,6 +45,12 @@ STABLEHLO = flags.DEFINE_string(
     "stablehlo", None, "Write a StableHLO program for CPUs and NVIDIA GPUs."
 )
 ONNX = flags.DEFINE_string("onnx", None, "Write an ONNX file; needs jax2onnx.")
+CARD = flags.DEFINE_string(
+    "card", None, "Write the model's card as a page in Markdown, such as model.md."
+)
+NOTE = flags.DEFINE_string(
+    "note", None, "A text file that the page of --card begins with, such as credits."
+)
 PATH = flags.DEFINE_enum(
     "path",
     None,
@@ -64,16 +70,20 @@ def main(argv: list[str]) -> None:
     """Write the files that the flags name."""
     del argv
     from au_jax.model_file import file as model_file
-    from au_jax.model_file import programs
+    from au_jax.model_file import page, programs
     from au_jax.runtime import console
+    from au_jax.runtime.files import write_whole
 
     console.set_up_logging()
     outputs = {
-        flag.name: _output(flag) for flag in (OUT, STABLEHLO, ONNX) if flag.value
+        flag.name: _output(flag) for flag in (OUT, STABLEHLO, ONNX, CARD) if flag.value
     }
     if not outputs:
-        raise UserError("nothing to write: give --out, --stablehlo or --onnx=FILE")
-    if PATH.value and set(outputs) == {"out"}:
+        raise UserError(
+            "nothing to write: give --out, --stablehlo, --onnx or --card=FILE"
+        )
+    note = _note()
+    if PATH.value and not {"stablehlo", "onnx"} & set(outputs):
         raise UserError(
             "--path applies to --stablehlo and --onnx; a model file holds all paths"
         )
@@ -86,6 +96,9 @@ def main(argv: list[str]) -> None:
             model_file.save(file, model)
         elif name == "stablehlo":
             programs.save_stablehlo(file, model, PATH.value)
+        elif name == "card":
+            complete = model_file.with_digest(model).card
+            write_whole(file, page.to_markdown(complete, note))
         else:
             programs.save_onnx(file, model, PATH.value)
         print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
@@ -110,6 +123,18 @@ def _load_model() -> "Model":
     assert WORKDIR.value is not None
     assert DOMAIN.value is not None
     return from_run.load(Path(WORKDIR.value), DOMAIN.value)
+
+
+def _note() -> str:
+    """Return the text that the card's page begins with."""
+    if not NOTE.value:
+        return ""
+    if not CARD.value:
+        raise UserError("--note is for the page of --card=FILE")
+    try:
+        return Path(NOTE.value).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--note={NOTE.value}: {error}") from None
 
 
 def _output(flag: flags.FlagHolder[str | None]) -> Path:

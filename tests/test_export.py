@@ -21,10 +21,16 @@ def test_a_model_file_is_copied_and_converted(tmp_path):
     model = tmp_path / "model.aujax"
     model_file.save(model, small_model())
     again, program = tmp_path / "again.aujax", tmp_path / "model.stablehlo"
-    result = export(f"--model={model}", f"--out={again}", f"--stablehlo={program}")
+    page, note = tmp_path / "model.md", tmp_path / "note.txt"
+    note.write_text("Credits: nobody.")
+    result = export(
+        *(f"--model={model}", f"--out={again}", f"--stablehlo={program}"),
+        *(f"--card={page}", f"--note={note}"),
+    )
     assert result.returncode == 0, result.stderr
     assert again.read_bytes() == model.read_bytes()
     assert program.stat().st_size > 10_000
+    assert "Credits: nobody." in page.read_text()
     assert f"{program}: " in result.stdout
 
 
@@ -39,6 +45,7 @@ def test_a_model_file_is_copied_and_converted(tmp_path):
         (["--workdir={0}", "--out=/proc/x"], "holds no run"),
         (["--workdir={0}", "--out={0}/" + 300 * "x"], "File name too long"),
         (["--model={0}/page", "--out={0}/x"], "not a model of au_jax"),
+        (["--model={0}/page", "--out={0}/x", "--note={0}/page"], "the page of --card"),
         (["--model={0}/page", "--out={0}/x", "--path=direct"], "--path applies to"),
         (
             ["--adld={0}", "--config=configs/adld.py", "--out={0}/x"],

@@ -160,4 +160,10 @@ def _training(config: Config, workdir: Path, domain: str, step: int) -> dict[str
     report = workdir / "eval.json"
     if report.is_file():
         entry["evaluation"] = read_json(report, "run au_jax.eval again")
+    others = sorted(workdir.glob("eval-*.json"))  # on other sets, and by group
+    if others:
+        entry["evaluations"] = {
+            other.stem.removeprefix("eval-"): read_json(other, "run au_jax.eval again")
+            for other in others
+        }
     return entry

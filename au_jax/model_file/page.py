@@ -1,0 +1,150 @@
+"""The card of a model as a page for people, in Markdown."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from au_jax.evaluation.report import METRICS, percent
+from au_jax.evaluation.tables import markdown
+from au_jax.model_file import card as cards
+
+LICENCES: Mapping[str, str] = {
+    "bp4d": "its agreement with Binghamton University governs the model, too",
+    "bp4dplus": "its agreement with Binghamton University governs the model, too",
+    "disfa": "its agreement with the University of Denver governs the model, too",
+    "emotionet": "its agreement with the Ohio State University governs the model, too",
+    "rafau": "its agreement governs the model, too",
+    "faces_lab": "rendered by au-jax; free for any use",
+    "faces_wild": "rendered by au-jax; free for any use",
+    "reenacted": "photographs that au-jax reenact moved; theirs is the licence",
+}
+
+USE = (
+    "To measure facial movements, as action units of FACS, in photographs and videos of"
+    " people who agreed to it: research on faces, animation, studies with consent.",
+    "Check it first on labelled faces like those it will see: light, cameras, poses and"
+    " people other than in training cost accuracy, and each AU has its own.",
+)
+NO_USE = (
+    "To infer emotions of people at work or in education, which the European AI Act"
+    " (2024/1689, article 5) forbids; or to infer from AUs alone what a person feels,"
+    " thinks or intends, which they do not show.",
+    "To recognise or identify people, or to decide about them.",
+    "Diagnosis: nothing here was validated clinically.",
+)
+
+
+def to_markdown(card: Mapping[str, Any], note: str = "") -> str:
+    """Return the page.
+
+    Args:
+        card: The card of a model; its SHA-256 is that of a saved model.
+        note: What its maker wants to say, such as attributions of photographs.
+    """
+    training = card["training"]
+    lines = ["# Model card", "", "Written by `au-jax export --card=FILE`.", ""]
+    if note:
+        lines += [note.strip(), ""]
+    lines += _identity(card)
+    lines += ["", "## Training data", "", *_data(training)]
+    evaluations = {"": training.get("evaluation")} | training.get("evaluations", {})
+    for name, evaluation in evaluations.items():
+        if evaluation:
+            lines += _by_group(name, evaluation) or _scores(name, evaluation)
+    lines += ["", "## Thresholds", "", *_thresholds(card)]
+    lines += ["", "## Intended use", "", *(f"- {text}" for text in USE)]
+    lines += ["", "## Not for", "", *(f"- {text}" for text in NO_USE)]
+    return "\n".join(lines) + "\n"
+
+
+def _identity(card: Mapping[str, Any]) -> list[str]:
+    networks, versions = card["networks"], card.get("versions", {})
+    made = versions.get("made", "-")
+    sizes = [math.prod(array["shape"]) for array in _arrays(card)]
+    return markdown(
+        [
+            ["", ""],
+            ["AUs", ", ".join(map(str, networks["data"]["aus"]))],
+            ["stage", str(card["stage"])],
+            ["crop", f"{networks['data']['crop']} pixels"],
+            ["landmarks", cards.landmarks_by(dict(card))],
+            ["parameters", f"{sum(sizes):,}" if sizes else "-"],
+            ["SHA-256 of its weights", str(card.get("sha256", "-"))],
+            ["made", f"{made}, au_jax {versions.get('au_jax', '-')}"],
+        ]
+    )
+
+
+def _arrays(card: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    arrays = card.get("arrays", [])
+    return list(arrays.values()) if isinstance(arrays, Mapping) else arrays
+
+
+def _data(training: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for name in dict.fromkeys((training.get("source"), training.get("target"))):
+        if name:
+            licence = LICENCES.get(name, "its licence is that of its pictures")
+            roles = [d for d in ("source", "target") if training.get(d) == name]
+            lines.append(f"- `{name}` ({' and '.join(roles)}): {licence}")
+    return lines
+
+
+def _scores(name: str, evaluation: Mapping[str, Any]) -> list[str]:
+    """Return the scores on one set: its last section, the target's answering path."""
+    sections = evaluation.get("sections") or []
+    if not sections:
+        return []
+    section = sections[-1]
+    scores = section.get("calibrated", section)
+    rows = [["%", *(f"AU{au:02d}" for au in section["aus"]), "mean"]]
+    for key, title in METRICS.items():
+        rows.append([title, *_values(scores, key)])
+        if key == "f1":
+            trivial = _values(section["always_active"], key)
+            rows.append(["F1 of always active", *trivial])
+    title = f"## Scores on {section['title']}" if not name else f"## Scores on {name}"
+    baselines = [
+        f"- {baseline['name']}, trained on the same pictures: mean AUC"
+        f" {_values(baseline, 'auc')[-1]}"
+        for baseline in evaluation.get("baselines", [])
+        if baseline["domain"] == "target"
+    ]
+    return ["", title, "", *markdown(rows), "", *baselines]
+
+
+def _by_group(name: str, evaluation: Mapping[str, Any]) -> list[str]:
+    """Return the mean AUCs by group, or nothing if it is another kind of evaluation."""
+    if not name.startswith("by-"):
+        return []
+    groups = {k: v for k, v in evaluation.items() if "false alarms" in v}
+    means = {}
+    rows = [["group", "images", "people", "mean AUC", "95 %"]]
+    for group, values in groups.items():
+        known = [v for v in values["auc"].values() if v is not None]
+        means[group] = sum(known) / len(known) if known else math.nan
+        interval = " to ".join(map(percent, values["mean AUC, 95 %"]))
+        counts = [str(values["images"]), str(values["people"])]
+        rows.append([group, *counts, percent(means[group]), interval])
+    ranked = sorted((v, k) for k, v in means.items() if not math.isnan(v))
+    gap = ""
+    if len(ranked) > 1:
+        (low, worst), *_, (high, best) = ranked
+        gap = f"Largest gap: {percent(high - low)} points, {best} over {worst}."
+    return ["", f"## {name.replace('by-', 'By ', 1)}", "", *markdown(rows), "", gap]
+
+
+def _thresholds(card: Mapping[str, Any]) -> list[str]:
+    aus = card["networks"]["data"]["aus"]
+    return markdown(
+        [
+            ["", *(f"AU{au:02d}" for au in aus)],
+            ["active from", *(f"{value:.2f}" for value in card["thresholds"])],
+        ]
+    )
+
+
+def _values(scores: Mapping[str, Any], metric: str) -> list[str]:
+    """Return a metric of each AU, then its mean."""
+    values = [*scores[metric], scores["mean"][metric]]
+    return ["-" if value is None else percent(value) for value in values]

@@ -1,0 +1,76 @@
+"""The page that describes a model. Expected: the numbers of its card, by hand."""
+
+import dataclasses
+
+from au_jax.model_file import file as model_file
+from au_jax.model_file import page
+from tests.prediction.models import small_model
+
+
+def scores(f1, auc):
+    return {
+        "f1": f1,
+        "accuracy": f1,
+        "average_precision": auc,
+        "auc": auc,
+        "mean": {"f1": 0.5, "accuracy": 0.5, "average_precision": 0.7, "auc": 0.7},
+    }
+
+
+def described():
+    model = small_model()
+    aus = list(model.aus)
+    some = [0.25] * (len(aus) - 1) + [None]
+    section = {
+        "title": "target (wild), direct path",
+        "aus": aus,
+        **scores(some, some),
+        "always_active": scores([0.4] * len(aus), [0.5] * len(aus)),
+    }
+    own = {
+        "sections": [section],
+        "baselines": [{"name": "HOG", "domain": "target", **scores(some, some)}],
+    }
+    by_skin = {
+        name: {
+            "images": 40,
+            "people": 20,
+            "mean AUC, 95 %": [0.6, 0.9],
+            "false alarms": {"1": 0.1},
+            "auc": {"1": value, "2": None},
+        }
+        for name, value in (("dark", 0.7), ("light", 0.9))
+    }
+    training = {
+        "source": "bp4d",
+        "target": "faces_wild",
+        "evaluation": own,
+        "evaluations": {"other": own, "by-skin": by_skin},
+    }
+    card = model.card | {"training": training}
+    return model_file.with_digest(dataclasses.replace(model, card=card))
+
+
+def test_the_page_says_what_the_card_says():
+    model = described()
+    text = page.to_markdown(model.card, "Photographs by A. Nyone, CC BY 4.0.\n")
+    aus = model.aus
+    assert f"| AUs | {', '.join(map(str, aus))} |" in text
+    assert model.card["sha256"] in text
+    assert "Photographs by A. Nyone, CC BY 4.0." in text
+    assert "`bp4d` (source): its agreement with Binghamton University" in text
+    assert "`faces_wild` (target): rendered by au-jax" in text
+    assert f"| AUC |{' 25.0 |' * (len(aus) - 1)} - | 70.0 |" in text
+    assert f"| F1 of always active |{' 40.0 |' * len(aus)} 50.0 |" in text
+    assert "## Scores on target (wild), direct path" in text
+    assert "## Scores on other" in text
+    assert "- HOG, trained on the same pictures: mean AUC 70.0" in text
+    assert "Largest gap: 20.0 points, light over dark." in text
+    assert "| dark | 40 | 20 | 70.0 | 60.0 to 90.0 |" in text
+    assert "at work or in education" in text
+
+
+def test_a_model_without_scores_has_a_page():
+    text = page.to_markdown(model_file.with_digest(small_model()).card)
+    assert "## Thresholds" in text
+    assert "Scores on" not in text
