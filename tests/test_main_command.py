@@ -62,8 +62,8 @@ def test_version():
         ("pedict", "error: au-jax has no command 'pedict'; did you mean predict?"),
         (
             "zzz",
-            "error: au-jax has no command 'zzz'; give one of render, prepare, train,"
-            " compare, eval, export, predict, benchmark",
+            "error: au-jax has no command 'zzz'; give one of render, reenact, prepare,"
+            " train, compare, eval, export, predict, benchmark",
         ),
     ],
 )
