@@ -15,7 +15,8 @@ def get_config(variant: str = "") -> joint.Config:
     config = gradient_patches.get_config(variant)
     # Nothing is adapted, so the target is the source: its validation chooses.
     config.data.source = config.data.target = "reenacted"
-    config.data.aus = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24, 25, 26, 43)
+    # Without 7, 14, 24 and 25, whose AUC on other sets is below .75 (docs/model.md).
+    config.data.aus = (1, 2, 4, 6, 10, 12, 15, 17, 23, 26, 43)
     if variant != "tiny":
         config.data.crop = 176
         config.model.width = 0.25

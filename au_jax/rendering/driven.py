@@ -21,7 +21,7 @@ UNITS: Mapping[int, Mapping[str, float]] = {
     17: {"mouthShrugLower": 1.9, "mouthShrugUpper": 0.8},
     23: {"mouthRollUpper": 0.5, "mouthRollLower": 0.5, "mouthPucker": 0.2},
     24: {"mouthPress": 1.2},
-    25: {"mouthUpperUp": 0.2, "mouthLowerDown": 0.5},
+    25: {"mouthUpperUp": 0.4, "mouthLowerDown": 0.5},
     26: {"jawOpen": 0.4},
     43: {"eyeBlink": 0.95},
 }
@@ -58,6 +58,7 @@ PAIRED = (
 )
 
 TOGETHER = 0.4  # how often cheeks rise with a smile, and outer brows with inner ones
+TEETH = 0.5  # how often a smile parts the lips
 DISTRACTION = 0.04  # the probability of each of OTHERS
 
 
@@ -67,6 +68,8 @@ def draw(rng: np.random.Generator) -> Expression:
     for first, second in ((12, 6), (1, 2)):
         if rng.random() < TOGETHER:
             active[second] = active[first]
+    if active[12] and rng.random() < TEETH:
+        active[25] = True
     if active[26]:
         active[25] = active[24] = False  # the open jaw parts the lips
     if active[43]:
