@@ -9,6 +9,11 @@ from rich.table import Table
 from au_jax.evaluation import published, report
 from au_jax.evaluation.report import Cells, Report
 
+WIDEST = 9
+"""Columns of a table of AUs that fit a terminal of 80 columns."""
+
+_PLAIN: dict[str, Any] = {"box": None, "padding": (0, 1, 0, 0)}
+
 
 def print_report(evaluation: Report, console: Console) -> None:
     """Print all tables."""
@@ -16,13 +21,15 @@ def print_report(evaluation: Report, console: Console) -> None:
         console.print(note, highlight=False)
     for model in evaluation.models:
         for path in model.paths:
-            cells = report.path_cells(model, path)
-            console.print(table(report.title(model, path), cells))
+            cells, style = report.path_cells(model, path), {}
+            if len(cells[0]) > WIDEST:
+                cells, style = _upright(cells), _PLAIN
+            console.print(table(report.title(model, path), cells, **style))
     for line in report.landmark_lines(evaluation):
         console.print(line, highlight=False)
     if evaluation.models:
         cells = report.summary_cells(evaluation)
-        console.print(table("Summary", cells, box=None, padding=(0, 1, 0, 0)))
+        console.print(table("Summary", cells, **_PLAIN))
 
 
 def to_markdown(evaluation: Report) -> str:
@@ -55,6 +62,13 @@ def _published(evaluation: Report) -> list[tuple[str, Cells]]:
             if cells is not None:
                 tables.append((title, cells))
     return tables
+
+
+def _upright(cells: Cells) -> Cells:
+    """Return a table of many AUs with a row for each, without what eval.md has too."""
+    left_out = [f"always active: {name}" for name in ("accuracy", "AP", "AUC")]
+    kept = [row for row in cells if row[0] not in left_out]
+    return [list(column) for column in zip(*kept, strict=True)]
 
 
 def table(title: str, cells: Cells, **style: Any) -> Table:

@@ -221,3 +221,22 @@ def test_classical_detectors_stand_between_the_trivial_answer_and_the_models():
     entries = report.to_json(with_baselines)["baselines"]
     assert [entry["name"] for entry in entries] == [n for n in NAMES for _ in range(2)]
     assert entries[0]["mean"]["auc"] == 0.75
+
+
+def test_many_aus_fit_a_terminal():
+    """Expected: no cell is cut, and each AU has a row with its own numbers."""
+    aus = tuple(range(1, 16))
+    many = AuScores(**{k: np.tile(v, 5) for k, v in dataclasses.asdict(SCORES).items()})
+    model = dataclasses.replace(
+        MODEL,
+        aus=aus,
+        paths=(PathScores("direct", many),),
+        always_active=many,
+    )
+    text = io.StringIO()
+    tables.print_report(Report((model,)), Console(file=text, width=80))
+    lines = text.getvalue().splitlines()
+    assert not any("…" in line for line in lines)
+    (row,) = [line.split() for line in lines if line.startswith("AU04")]
+    assert row[1:5] == ["50.0", "81.2", "60.0", "75.0"]
+    assert sum(line.startswith("AU") for line in lines) == 15
