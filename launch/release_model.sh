@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Make the model that comes with au_jax, from a folder of photographs of neutral faces.
+# Make a model from a folder of photographs of neutral faces, without any labels.
 #     launch/release_model.sh PHOTOS [--config.KEY=VALUE ...]
-# Writes prepared/reenacted, runs/release and au_jax/model_file/shipped.aujax. It takes
-# about half an hour of two cores for 445 photographs. Run it again to resume.
+# Writes prepared/reenacted, runs/release, model.aujax and its card, model.md. It takes
+# about fifteen minutes of two cores for 445 photographs. Run it again to resume.
 # PYTHON names the Python that makes a new .venv (python3 if unset).
 set -euo pipefail
 if [ $# -lt 1 ]; then
@@ -15,8 +15,8 @@ source launch/environment.sh
 use_environment requirements/faces.txt
 run() { "$python" -m "$@"; }
 
-run au_jax.reenact --raw="$photos" --data_dir=prepared --pictures=24 --most=6
+run au_jax.reenact --raw="$photos" --data_dir=prepared --pictures=20 --most=6
 run au_jax.main --config=configs/release.py --workdir=runs/release "${@:2}"
 run au_jax.eval --workdir=runs/release --calibrate=val
 run au_jax.eval --workdir=runs/release
-run au_jax.export --workdir=runs/release --out=au_jax/model_file/shipped.aujax
+run au_jax.export --workdir=runs/release --out=model.aujax --card=model.md

@@ -2,7 +2,7 @@
 
     from au_jax import Detector
 
-    faces = Detector()([picture])[0]  # or Detector("model.aujax")
+    faces = Detector("model.aujax")([picture])[0]
 
 A `Detector` composes a `FaceFinder`, a `Cropper` and a `Network`.
 """
@@ -78,15 +78,14 @@ class Detector:
 
     def __init__(
         self,
-        model: str | Path | model_file.Model = model_file.SHIPPED,
+        model: str | Path | model_file.Model,
         path: str | None = None,
         landmarks_by: LandmarksBy | None = None,
     ):
         """Load the model; dlib is loaded when the first face is searched for.
 
         Args:
-            model: A model, or a file that `python -m au_jax.export` wrote; by default,
-                the model that comes with au_jax.
+            model: A model, or a file that `python -m au_jax.export` wrote.
             path: Predict AUs from "reconstructed" features (the target's own separated
                 features) or from "direct" ones (those of the image itself). None
                 selects the path that the model was chosen by.
