@@ -4,6 +4,7 @@ import concurrent.futures
 import csv
 import dataclasses
 import hashlib
+import itertools
 import json
 import multiprocessing
 import signal
@@ -124,6 +125,10 @@ def make(options: Options, pause: Callable[[], None] = lambda: None) -> None:
     if not paths:
         raise UserError(f"no pictures below --raw={options.raw}")
     jobs = [Job(options, path) for path in paths]
+    left_out: list[Item] = [
+        Reject(str(other), "not_image", "not a picture file") for other in tree.others
+    ]
+    others = [(left_out, Faces([], np.zeros((0, 49, 2), np.float32), []))]
     survey = Survey(
         driven.AUS, len(jobs) * options.pictures, _fingerprint(options, paths)
     )
@@ -136,7 +141,7 @@ def make(options: Options, pause: Callable[[], None] = lambda: None) -> None:
         folder = partial / "faces" / survey.fingerprint[:16]
         folder.mkdir(exist_ok=True)
         report = assemble.write(
-            staging.pausing(_made(jobs, folder), pause),
+            staging.pausing(itertools.chain(others, _made(jobs, folder)), pause),
             partial / "data",
             NAME,
             survey,

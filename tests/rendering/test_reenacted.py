@@ -30,6 +30,7 @@ def photos(tmp_path_factory):
         cv2.imwrite(str(folder / f"person {person}.png"), bgr)
     cv2.imwrite(str(folder / "grey.png"), np.full((200, 200, 3), 90, np.uint8))
     (folder / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut")
+    (folder / "notes.txt").write_text("no picture")
     return folder
 
 
@@ -78,7 +79,11 @@ def test_each_photograph_is_accounted_for(made):
         "person 4.png",
     }
     rejected = {row["path"]: row["reason"] for row in table(made / "rejected.csv")}
-    assert rejected == {"grey.png": "no_face", "cut.jpg": "truncated"}
+    assert rejected == {
+        "grey.png": "no_face",
+        "cut.jpg": "truncated",
+        "notes.txt": "not_image",
+    }
 
 
 def test_faces_that_are_not_neutral_are_left_out(photos, tmp_path):
