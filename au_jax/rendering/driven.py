@@ -44,17 +44,12 @@ OTHERS: Mapping[str, float] = {
 }
 """The greatest strength of movements that have no label here."""
 
-PAIRED = (
-    frozenset(
-        ("browOuterUp", "browDown", "cheekSquint", "eyeBlink", "eyeSquint", "eyeWide")
+PAIRED = frozenset(
+    (
+        *("browOuterUp", "browDown", "cheekSquint", "eyeBlink", "eyeSquint", "eyeWide"),
+        *("mouthDimple", "mouthFrown", "mouthLowerDown", "mouthPress", "mouthSmile"),
+        *("mouthStretch", "mouthUpperUp", "noseSneer"),
     )
-    | frozenset(
-        f"mouth{part}"
-        for part in (
-            *("Dimple", "Frown", "LowerDown", "Press", "Smile", "Stretch", "UpperUp"),
-        )
-    )
-    | {"noseSneer"}
 )
 
 TOGETHER = 0.4  # how often cheeks rise with a smile, and outer brows with inner ones

@@ -44,9 +44,9 @@ class Options:
     raw: Path
     """The folder of photographs, of one person each."""
     data_dir: Path
-    pictures: int = 8
+    pictures: int
     """Pictures of each photograph; the first keeps its expression."""
-    most: float = 3.0
+    most: float
     """Standard deviations from neutral people beyond which a face is left out."""
     seed: int = 0
     landmarks_by: LandmarksBy = detect.DEFAULT
@@ -73,11 +73,9 @@ class Job:
             if number == 0:
                 drawn = Expression(dict.fromkeys(driven.AUS, 0.0), {})
             path = f"{self.path}/{number:02d}.jpg"
-            yield (
-                Row(path, split, self.path, frame=number, aus=drawn.active()),
-                drawn,
-                rng,
-            )
+            aus = drawn.active()
+            row = Row(path, split, self.path, frame=number, aus=aus)
+            yield row, drawn, rng
 
     def render(self, find: LandmarkFinder) -> tuple[Faces, dict[str, Any]]:
         """Return the pictures, and how near to neutral the photograph is.

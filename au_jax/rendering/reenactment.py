@@ -55,9 +55,8 @@ def move(
     seen = raster.interpolate(hits, triangles, fields.astype(np.float32))
     mouth = (material == head.TEETH) | (material == head.TONGUE)
     mouth |= (material == head.SKIN) & (seen[:, 11] > 0.5)
-    shown = (
-        (material == head.SKIN) & ~mouth & (seen[:, 10] > 0.2)
-    )  # no back of the head
+    shown = (material == head.SKIN) & ~mouth
+    shown &= seen[:, 10] > 0.2  # not the back of the head
     still = material == head.EYE
     picture = _warp(portrait.image, hits, seen[:, :2], shown, still)
     light = _relit(portrait, seen[:, 2:5], seen[:, 5:8])
