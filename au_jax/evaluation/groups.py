@@ -119,7 +119,8 @@ def read_groups(
     except OSError as error:
         raise UserError(
             f"{table}: {error.strerror}; --by needs a table of groups: give"
-            " --groups=FILE with a column path or subject, or render the set again"
+            " --groups=FILE with a column path or subject; for a rendered set of an"
+            " older version, render it into another folder"
         ) from None
     rows = csv.DictReader(lines)
     names = rows.fieldnames or []
@@ -200,6 +201,8 @@ def _interval(
         drawn = rng.integers(0, len(images), len(images))
         rows = np.concatenate([images[i] for i in drawn])
         means.append(metrics.score(p[rows], aus[rows], known[rows]).mean("auc"))
+    if np.isnan(means).all():  # no AU is active in some and inactive in others
+        return math.nan, math.nan
     low, high = np.nanpercentile(means, (2.5, 97.5))
     return float(low), float(high)
 
@@ -254,7 +257,8 @@ def _to_json(scored: Sequence[GroupScores], aus: Sequence[int]) -> dict[str, Any
         group.name: {
             "images": group.images,
             "people": group.people,
-            "mean AUC, 95 %": list(group.interval),
+            # JSON has no NaN, and a model file, which holds this, refuses it.
+            "mean AUC, 95 %": [None if math.isnan(x) else x for x in group.interval],
             "false alarms": numbers(group.false_alarms),
             **{name: numbers(getattr(group.scores, name)) for name in report.METRICS},
         }

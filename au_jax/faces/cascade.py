@@ -2,8 +2,9 @@
 
 This is supervised descent (Xiong and De la Torre, CVPR 2013): each step looks at
 histograms about the present points, and a linear map of them moves the points.
-`rendering/fit_landmarks.py` fitted the maps to rendered faces, so no licensed data set
-has a part in them. NumPy and OpenCV only: workers of `prepare` do without JAX.
+`rendering/fit_landmarks.py` fitted the maps to rendered faces and to photographs that
+it moved, so no licensed data set has a part in them. It needs NumPy and OpenCV only,
+because workers of `prepare` do without JAX.
 """
 
 import dataclasses

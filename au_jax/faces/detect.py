@@ -1,8 +1,8 @@
 """The boxes of faces, by dlib, and the landmarks of a face: ours, or dlib's 68.
 
-dlib's detector and its five points are in the public domain. Its 68 points are not:
-they were learned from iBUG 300-W, whose licence excludes commercial use. So the default
-is our own cascade, which starts at the five points.
+dlib's detector and its five points are free for any use. Its 68 points were learned
+from iBUG 300-W, whose licence excludes commercial use. So the default is our own
+cascade, which starts at the five points.
 
 Preparation uses `make_finder`, which needs only the largest face of a picture. For all
 faces, and for videos, see `finder.py`.

@@ -123,7 +123,8 @@ def _by_group(name: str, evaluation: Mapping[str, Any]) -> list[str]:
     for group, values in groups.items():
         known = [v for v in values["auc"].values() if v is not None]
         means[group] = sum(known) / len(known) if known else math.nan
-        interval = " to ".join(map(percent, values["mean AUC, 95 %"]))
+        bounds = (math.nan if x is None else x for x in values["mean AUC, 95 %"])
+        interval = " to ".join(map(percent, bounds))
         counts = [str(values["images"]), str(values["people"])]
         rows.append([group, *counts, percent(means[group]), interval])
     ranked = sorted((v, k) for k, v in means.items() if not math.isnan(v))

@@ -93,6 +93,16 @@ def test_each_group_has_its_own_scores(tmp_path, data, answers, capsys):
     assert "false" in capsys.readouterr().out
 
 
+def test_a_group_without_active_labels_has_no_interval(tmp_path, data, answers):
+    """Expected: null in the file, because JSON has no NaN."""
+    aus = answers[1]
+    aus[:] = 0
+    groups.evaluate(tmp_path, "test", "glasses")
+    stored = json.loads((tmp_path / "eval-by-glasses.json").read_text())
+    assert stored["yes"]["mean AUC, 95 %"] == [None, None]
+    assert "NaN" not in (tmp_path / "eval-by-glasses.json").read_text()
+
+
 def test_small_groups_and_images_without_one_are_named(tmp_path, data, answers):
     (group,) = groups.evaluate(tmp_path, "test", "rare")
     assert (group.name, group.images) == ("many", 78)
