@@ -29,6 +29,9 @@ from au_jax.runtime import command_line, signals
 from au_jax.runtime.workers import num_cores
 
 DATASET = flags.DEFINE_string("dataset", None, "The raw set; folder is any folder.")
+NAME = flags.DEFINE_string(
+    "name", None, "The name of the prepared set; by default, that of the raw set."
+)
 RAW = flags.DEFINE_string("raw", None, "The folder of the raw set, as released.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "The folder for prepared sets.")
 WORKERS = flags.DEFINE_integer("workers", 0, "Processes; 0 means one per core.")
@@ -106,6 +109,7 @@ def _prepare(pause: Callable[[], None]) -> int:
         dataset=dataset,
         raw=raw,
         data_dir=data_dir,
+        name=NAME.value,
         workers=WORKERS.value or num_cores(),
         seed=SEED.value or 0,
         split=SPLIT.value,

@@ -41,6 +41,9 @@ Example = dict[str, Any]
 DOMAINS = ("source", "target")
 """The domains in the order of a joint batch's leading axis."""
 
+JOINT = "+"
+"""Stands between the names of the data sets that make up one domain."""
+
 RULES = (*DOMAINS, "label_free")
 """The rules by which a best checkpoint is chosen: by its score on the validation of a
 domain, or without any label of the target (`config.eval.label_free`)."""

@@ -21,7 +21,7 @@ Config = Any
 METHODS = {"dann": 1.0, "coral": 1.0, "mmd": 1.0, "entropy": 0.1}
 STAGES = (
     *("landmarks", "joint", "finetune", "supervised", *METHODS),
-    "gradient_patches",
+    *("gradient_patches", "self_training"),
     *("adda", "adabn", "mean_teacher"),
     *("fab_net", "tae", "clp", "linear_probe"),
     *("t2net", "drit", "drit_detector"),
@@ -36,7 +36,7 @@ def get_config(variant: str = "") -> Config:
     # another method: "dann", "coral", "mmd", "entropy", "adda", "adabn",
     # "mean_teacher", "t2net", "drit" with "drit_detector"; or one that learns without
     # labels: "fab_net", "tae" or "clp" with "linear_probe"; or, without learned
-    # features, "gradient_patches".
+    # features, "gradient_patches", and then "self_training".
     config.stages = ("landmarks", "joint", "finetune")
     config.log_every = 50  # steps
     config.checkpoint_every = 500  # steps; also at the end of each epoch
@@ -130,6 +130,12 @@ def _add_stages(config: Config) -> None:
     config.supervised.from_landmarks = False
     config.gradient_patches = _schedule(epochs=4, batch_size=16, decay=thirds)
     config.gradient_patches.learning_rate = 5e-4
+    config.gradient_patches.dropout = 0.5  # of the patches about each landmark
+    config.self_training = _schedule(epochs=4, batch_size=16, decay=thirds)
+    config.self_training.learning_rate = 5e-4
+    config.self_training.dropout = 0.5
+    config.self_training.weight = 0.5
+    config.self_training.share = 0.5  # of the target's answers that become labels
     # Other methods, on the budget of `joint`; `weight` is that of a method's own terms.
     for method, weight in METHODS.items():
         config[method] = _schedule(epochs=12, batch_size=16, decay=thirds)
@@ -191,6 +197,7 @@ def _add_other_methods(config: Config, thirds: tuple[float, ...]) -> None:
 def _data() -> Config:
     data: Config = ConfigDict()
     data.data_dir = "prepared"
+    # A data set, or several with + between them: "bp4d+disfa".
     data.source = "bp4d"
     data.target = "emotionet"
     # Training and validation splits; brackets take a part of one: "val[:80%]".

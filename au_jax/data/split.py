@@ -20,10 +20,13 @@ from au_jax.data.reader import (
     parse,
 )
 from au_jax.errors import UserError
-from au_jax.types import SIDE, Example
+from au_jax.types import JOINT, SIDE, Example
 
 RENDERED = ("faces_lab", "faces_wild")  # these are made without a raw folder
 REENACTED = "reenacted"  # this one is made of photographs
+
+
+_LABELS = ("aus", "aus_known")
 
 
 class NoSuchSplit(UserError):
@@ -31,26 +34,75 @@ class NoSuchSplit(UserError):
 
 
 @dataclasses.dataclass(frozen=True)
-class FaceSplit:
-    """A split whose AU columns are the AUs of `aus`, in this order.
+class Records:
+    """A split of one data set: where its records are, and what they say.
 
-    It holds only names, so it can be sent to workers; the process that reads examples
+    It holds only names, so it can be sent to workers; the process that reads records
     opens the files.
     """
 
     directory: Path
     """The version folder: DATA_DIR/NAME/VERSION."""
     split: str
-    aus: tuple[int, ...]
     coded_aus: tuple[int, ...]
     """The AUs that the data set codes; all others are unknown in every example."""
     length: int
     landmarks_by: str = "dlib68"
     """The origin of the landmarks: "au_jax", "dlib68", "file" or "rendering"."""
 
+    def read(self, index: int) -> Example:
+        """Return an example as it is stored; its image stays encoded.
+
+        Raises:
+            UserError: the record is damaged.
+        """
+        try:
+            return parse(open_records(self.directory, self.split)[index])
+        except Exception as error:  # ArrayRecord and protobuf raise many types
+            if not self.directory.is_dir():
+                raise UserError(
+                    f"{self.directory} does not exist any more; restore it and run the"
+                    " same command again to resume"
+                ) from error
+            raise self.damaged(index, str(error)) from error
+
+    def damaged(self, index: int, problem: str) -> UserError:
+        """Return the error for a record that cannot be used."""
+        return UserError(
+            f"record {index} of split {self.split!r} in {self.directory} is damaged"
+            f" ({' '.join(problem.split())}); delete that folder and run au_jax.prepare"
+            " again"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class FaceSplit:
+    """A split of one data set, or of several, one after the other.
+
+    The AU columns of its examples are the AUs of `aus`, in this order.
+    """
+
+    parts: tuple[Records, ...]
+    aus: tuple[int, ...]
+
+    @property
+    def coded_aus(self) -> tuple[int, ...]:
+        """The AUs that at least one of the data sets codes."""
+        return tuple(sorted({au for part in self.parts for au in part.coded_aus}))
+
+    @property
+    def landmarks_by(self) -> tuple[str, ...]:
+        """The origins of the landmarks, each once."""
+        return tuple(dict.fromkeys(part.landmarks_by for part in self.parts))
+
+    def __str__(self) -> str:
+        """Return the name of the split, and the folders."""
+        folders = " and ".join(str(part.directory) for part in self.parts)
+        return f"split {self.parts[0].split!r} of {folders}"
+
     def __len__(self) -> int:
         """Return the number of examples."""
-        return self.length
+        return sum(part.length for part in self.parts)
 
     def __getitem__(self, index: int) -> Example:
         """Return an aligned face.
@@ -64,15 +116,16 @@ class FaceSplit:
         Raises:
             UserError: the record is damaged.
         """
-        record = self.record(index)
+        part, place = self._find(index)
+        record = part.read(place)
         data = np.frombuffer(record["image"], np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
         if image is None or image.shape != (SIDE, SIDE, 3):
             problem = "no picture" if image is None else f"a picture of {image.shape}"
-            raise self._damaged(index, f"{problem}, from {record['path'].decode()}")
+            raise part.damaged(place, f"{problem}, from {record['path'].decode()}")
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # faster than decoding to RGB
         aus, known = select_aus(
-            record["aus"][None], record["aus_known"][None], self.coded_aus, self.aus
+            record["aus"][None], record["aus_known"][None], part.coded_aus, self.aus
         )
         return {
             "image": image,
@@ -94,24 +147,17 @@ class FaceSplit:
         Raises:
             UserError: the record is damaged.
         """
-        if not 0 <= index < self.length:
-            raise IndexError(index)  # ends `for example in split`
-        try:
-            return parse(open_records(self.directory, self.split)[index])
-        except Exception as error:  # ArrayRecord and protobuf raise many types
-            if not self.directory.is_dir():
-                raise UserError(
-                    f"{self.directory} does not exist any more; restore it and run the"
-                    " same command again to resume"
-                ) from error
-            raise self._damaged(index, str(error)) from error
+        part, place = self._find(index)
+        return part.read(place)
 
-    def _damaged(self, index: int, problem: str) -> UserError:
-        return UserError(
-            f"record {index} of split {self.split!r} in {self.directory} is damaged"
-            f" ({' '.join(problem.split())}); delete that folder and run au_jax.prepare"
-            " again"
-        )
+    def _find(self, index: int) -> tuple[Records, int]:
+        """Return the data set of an example, and its place in there."""
+        if index >= 0:
+            for part in self.parts:
+                if index < part.length:
+                    return part, index
+                index -= part.length
+        raise IndexError(index)  # ends `for example in split`
 
 
 def open_split(
@@ -119,11 +165,23 @@ def open_split(
 ) -> FaceSplit:
     """Open `split` ("train", "val[:80%]", ...) of the newest version of a data set.
 
+    Args:
+        data_dir: The folder of the prepared data sets.
+        name: A data set, or several with + between them: "bp4d+disfa".
+        split: The split, which each of them must have.
+        aus: The AUs to return, by number.
+
     Raises:
-        NoSuchSplit: the data set lacks the split, or it has no image.
+        NoSuchSplit: a data set lacks the split, or it has no image.
         UserError: there is no such data set, or it is damaged.
     """
-    directory = _newest_version(Path(data_dir).expanduser(), name)
+    folder = Path(data_dir).expanduser()
+    parts = tuple(_open_records(folder, one, split) for one in name.split(JOINT))
+    return FaceSplit(parts, tuple(aus))
+
+
+def _open_records(data_dir: Path, name: str, split: str) -> Records:
+    directory = _newest_version(data_dir, name)
     try:
         info = open_builder(directory).info
         splits: Any = info.splits
@@ -144,20 +202,20 @@ def open_split(
         ) from error
     if not length:
         raise NoSuchSplit(f"{directory}: split {split!r} is empty; it has: {sizes}")
-    return FaceSplit(directory, split, tuple(aus), coded, length, origin)
+    return Records(directory, split, coded, length, origin)
 
 
 def labels(
     split: FaceSplit,
 ) -> tuple[Float[np.ndarray, "n a"], Bool[np.ndarray, "n a"]]:
     """Return AUs of all examples and whether they are known; decode no image."""
-    rows = [split.record(i) for i in range(len(split))]
-    return select_aus(
-        np.stack([row["aus"] for row in rows]),
-        np.stack([row["aus_known"] for row in rows]),
-        split.coded_aus,
-        split.aus,
-    )
+    found = []
+    for part in split.parts:
+        rows = [part.read(i) for i in range(part.length)]
+        aus, known = (np.stack([row[key] for row in rows]) for key in _LABELS)
+        found.append(select_aus(aus, known, part.coded_aus, split.aus))
+    aus, known = zip(*found, strict=True)
+    return np.concatenate(aus), np.concatenate(known)
 
 
 def select_aus(

@@ -82,13 +82,11 @@ def evaluate(
     if on is not None:
         config.data.target = on
     data = open_splits(config, split, ("target",))["target"]
-    groups, people = read_groups(table or data.directory / FILE, by, data)
+    groups, people = read_groups(table or data.parts[0].directory / FILE, by, data)
     scored = _score(config, workdir, data, groups, people)
     small = sorted(set(groups) - {group.name for group in scored} - {""})
     if not scored:
-        raise UserError(
-            f"--by={by}: no group has {FEWEST} images in {data.directory}, {data.split}"
-        )
+        raise UserError(f"--by={by}: no group has {FEWEST} images of {data}")
     name = f"eval-by-{by}{f'-{on}' if on else ''}"
     title = f"{config.data.target}, split {split}, by {by}"
     notes = _notes(scored, small, groups)

@@ -170,9 +170,9 @@ def check_finite(prediction: Prediction, split: FaceSplit) -> None:
     for name, values in outputs.items():
         if values is not None and not np.isfinite(values).all():
             raise UserError(
-                f"the model's {name} output is not finite for split {split.split!r} of"
-                f" {split.directory}: its parameters have diverged; train in another"
-                " --workdir with a lower learning rate"
+                f"the model's {name} output is not finite for {split}: its"
+                " parameters have diverged; train in another --workdir with a lower"
+                " learning rate"
             )
 
 

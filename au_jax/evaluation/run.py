@@ -175,7 +175,7 @@ def evaluate_stage(
     return ModelReport(
         domain=domain,
         data_set=config.data[domain],
-        split=data.split,
+        split=data.parts[0].split,
         num_images=len(data),
         stage=stage,
         step=model.step,

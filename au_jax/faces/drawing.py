@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from au_jax.errors import UserError
+from au_jax.types import JOINT
 
 Show = Literal["show", "blur", "none"]
 """The face as it is, in squares too coarse to recognise it, or its landmarks alone."""
@@ -28,14 +29,20 @@ _PARTS: tuple[tuple[int, int, bool], ...] = (  # first, last + 1, closed
 )  # fmt: skip
 
 
+def licensed_as(dataset: str) -> str:
+    """Return the licensed set whose name a data set has, or begins with, or ""."""
+    matches = (name for name in LICENSED if f"{dataset}_".startswith(f"{name}_"))
+    return next(matches, "")
+
+
 def choose(asked: str | None, dataset: str) -> Show:
-    """Return how to show the faces of a data set: as asked, or as its licence permits.
+    """Return how to show the faces of data sets: as asked, or as all licences permit.
 
     Raises:
         UserError: `asked` is not one of `Show`.
     """
     if not asked:
-        return "none" if dataset in LICENSED else "show"
+        return "none" if any(map(licensed_as, dataset.split(JOINT))) else "show"
     for known in get_args(Show):
         if asked == known:
             return known

@@ -6,7 +6,9 @@ from typing import Any
 
 from au_jax.evaluation.report import METRICS, percent
 from au_jax.evaluation.tables import markdown
+from au_jax.faces.drawing import licensed_as
 from au_jax.model_file import card as cards
+from au_jax.types import DOMAINS, JOINT
 
 LICENCES: Mapping[str, str] = {
     "bp4d": "its agreement with Binghamton University governs the model, too",
@@ -81,13 +83,15 @@ def _arrays(card: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _data(training: Mapping[str, Any]) -> list[str]:
-    lines = []
-    for name in dict.fromkeys((training.get("source"), training.get("target"))):
-        if name:
-            licence = LICENCES.get(name, "its licence is that of its pictures")
-            roles = [d for d in ("source", "target") if training.get(d) == name]
-            lines.append(f"- `{name}` ({' and '.join(roles)}): {licence}")
-    return lines
+    roles: dict[str, list[str]] = {}
+    for domain in DOMAINS:
+        for name in filter(None, str(training.get(domain) or "").split(JOINT)):
+            roles.setdefault(name, []).append(domain)
+    return [
+        f"- `{name}` ({' and '.join(domains)}): "
+        + LICENCES.get(licensed_as(name) or name, "its licence is that of its pictures")
+        for name, domains in roles.items()
+    ]
 
 
 def _scores(name: str, evaluation: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from au_jax.faces.landmarks import eye_distance
+from au_jax.faces.landmarks import NUM_LANDMARKS, eye_distance
 from au_jax.models.landmark_patches import (
     SHAPE_SHARE,
     sample_patches,
@@ -44,6 +44,7 @@ class PatchDetector(nn.Module):
         self,
         image: Float[Array, "b h w 3"],
         landmarks: Float[Array, "b 49 2"],
+        kept: Float[Array, "b 49"] | None = None,
         train: bool = False,
     ) -> Float[Array, "b a"]:
         """Map images in -1..1 to one logit per AU.
@@ -51,12 +52,15 @@ class PatchDetector(nn.Module):
         Args:
             image: The crop; its landmarks were found before.
             landmarks: x, y in units of the crop side.
+            kept: A factor for the patches of each landmark, of `drop_patches`.
             train: Batch norm of the landmarks uses the statistics of the batch.
         """
         # Rematerialisation must recompute neither the histograms nor the products.
         patches = mark_saved(
             jnp.asarray(gradient_patches(image, landmarks), self.dtype)
         )
+        if kept is not None:
+            patches = patches * kept[..., None].astype(self.dtype)
         _, places, size = patches.shape
         units = scaled(64, self.width)
         kernel = self.param(
@@ -72,6 +76,16 @@ class PatchDetector(nn.Module):
         points = shape_norm(train, self.dtype)(shape(landmarks))
         x = jnp.concatenate([x, SHAPE_SHARE * points], axis=-1)
         return nn.Dense(self.num_aus, dtype=self.dtype)(x)
+
+
+def drop_patches(key: jax.Array, batch: int, share: float) -> Float[Array, "b 49"]:
+    """Return factors that leave out a share of the landmarks, as dropout does.
+
+    Whatever is left of the face has to tell the AUs, so that a detector relies less on
+    how one part happens to look in its training pictures.
+    """
+    kept = jax.random.bernoulli(key, 1 - share, (batch, NUM_LANDMARKS))
+    return kept.astype(jnp.float32) / (1 - share)
 
 
 def gradient_patches(

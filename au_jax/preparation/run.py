@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 import functools
 import os
+import re
 import shlex
 import shutil
 import time
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from au_jax.data.split import REENACTED, RENDERED
 from au_jax.errors import UserError
 from au_jax.faces import detect, drawing
 from au_jax.faces.detect import LandmarkFinder, LandmarksBy
@@ -42,7 +44,9 @@ class Options:
     raw: Path
     """The folder of the raw set."""
     data_dir: Path
-    """The data set goes to `data_dir / dataset / version`."""
+    """The data set goes to `data_dir / name / version`."""
+    name: str | None = None
+    """The name of the data set; None is that of the raw set."""
     workers: int = 1
     """Processes that find faces."""
     seed: int = 0
@@ -61,7 +65,7 @@ class Options:
     @property
     def final(self) -> Path:
         """The version folder of the finished data set."""
-        return self.data_dir / self.dataset / writer.VERSION
+        return self.data_dir / (self.name or self.dataset) / writer.VERSION
 
 
 def prepare(
@@ -159,6 +163,8 @@ def check_options(options: Options) -> None:
         hint = f"did you mean {near[0]}? " if near else ""
         known = ", ".join(READERS)
         raise UserError(f"--dataset={name} is not known; {hint}There are: {known}")
+    if options.name is not None:
+        _check_name(options.name, name)
     if options.workers < 1:
         raise UserError(f"--workers={options.workers}: at least one process is needed")
     if not raw.is_dir():
@@ -166,12 +172,22 @@ def check_options(options: Options) -> None:
     if data_dir.resolve().is_relative_to(raw.resolve()):
         raise UserError(f"--data_dir={data_dir} is inside --raw; choose another folder")
     try:
-        (data_dir / name).mkdir(parents=True, exist_ok=True)
+        options.final.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write to --data_dir={data_dir}: {error}") from None
-    if not os.access(data_dir / name, os.W_OK | os.X_OK):
+    if not os.access(options.final.parent, os.W_OK | os.X_OK):
         raise UserError(f"cannot write to --data_dir={data_dir}: permission denied")
     drawing.choose(options.faces, name)
+
+
+def _check_name(name: str, dataset: str) -> None:
+    """Raise a `UserError` for a name that means something else already."""
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise UserError(
+            f"--name={name}: give a name of a-z, 0-9 and _ that begins with a letter"
+        )
+    if name in (*READERS, *RENDERED, REENACTED) and name != dataset:
+        raise UserError(f"--name={name} is the name of another set; choose a new one")
 
 
 def _find_faces_by_beam(

@@ -24,6 +24,7 @@ from au_jax.stages import (
     linear_probe,
     mean_teacher,
     mmd,
+    self_training,
     supervised,
     t2net,
     tae,
@@ -93,6 +94,8 @@ STAGES: dict[str, Stage] = {
     "t2net": t2net,
     "drit": drit,
     "drit_detector": drit_detector,
+    # Gradient patches again, with their own labels of the target's images.
+    "self_training": self_training,
 }
 
 CLIPS = ("fab_net", "tae", "clp")
@@ -107,7 +110,7 @@ ALWAYS_RANDOM = ("drit", "gradient_patches")
 PACED = ("dann", "fab_net", "tae")
 """The stages whose terms depend on the share of the steps that are done."""
 
-SEEING_LANDMARKS = ("gradient_patches",)
+SEEING_LANDMARKS = ("gradient_patches", "self_training")
 """The stages whose detector takes landmarks, whatever `model.au_pooling` is."""
 
 SEPARATING = ("joint", "finetune")
@@ -119,6 +122,7 @@ _PREDECESSORS = {
     "adabn": "supervised",
     "mean_teacher": "supervised",
     "drit_detector": "drit",
+    "self_training": "gradient_patches",
 }
 
 

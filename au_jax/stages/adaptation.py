@@ -92,7 +92,7 @@ def make_train_step(
     networks, weights = make_networks(config), {"au": 1.0, **weights}
 
     def loss(
-        params: Params, stats: Params, batch: Batch, progress: Array
+        params: Params, stats: Params, batch: Batch, progress: Array, key: jax.Array
     ) -> tuple[Array, tuple[Params, Terms]]:
         stats, x = dict(stats), fold(batch["image"])
         outputs, landmarks = [], fold(batch["landmarks"])

@@ -142,14 +142,16 @@ def make_train_step(
     modules |= {f: modules[n] for n, f in zip(LEARNER, FOLLOWER, strict=True)}
 
     def loss(
-        params: dict[str, Params], stats: Params, batch: Batch, progress: Array
+        params: dict[str, Params],
+        stats: Params,
+        batch: Batch,
+        progress: Array,
+        key: jax.Array,
     ) -> tuple[Array, tuple[Params, Terms]]:
         players = Players(modules, params["task"], stats)
         image = batch["image"]
         frames, clips, *shape = image.shape
         flat = image.reshape(frames * clips, *shape)
-        step = jnp.rint(progress * num_steps).astype(jnp.int32)
-        key = jax.random.fold_in(jax.random.key(config.seed), step)
 
         def embed(names: tuple[str, ...], x: Array) -> Array:
             encoder, embedder = names

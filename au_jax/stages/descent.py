@@ -11,11 +11,14 @@ from au_jax.stages import accumulation
 from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
 from au_jax.types import Array, Batch, Config, Params, Terms
 
-Loss = Callable[[dict[str, Params], Params, Batch, Float[Array, ""]], tuple[Array, Any]]
-"""`(parameters, running statistics, batch, progress) -> (total, (statistics, terms))`.
+Loss = Callable[
+    [dict[str, Params], Params, Batch, Float[Array, ""], jax.Array], tuple[Array, Any]
+]
+"""`(parameters, running statistics, batch, progress, key)` to the total and the rest.
 
-The parameters are by group, the statistics are those of the group "task". Progress is
-the share of the stage's steps that are done.
+The rest is `(statistics, terms)`. The parameters are by group, the statistics are those
+of the group "task". Progress is the share of the stage's steps that are done; the key
+is the step's own, for what is drawn at random.
 """
 
 
@@ -28,11 +31,13 @@ def make_train_step(
     )
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
+        key = jax.random.fold_in(jax.random.key(config.seed), state.step)
+
         def on_microbatch(
             stats: Params, microbatch: Batch
         ) -> tuple[Params, tuple[Terms, Params]]:
             (total, (stats, terms)), gradients = loss_and_gradients(
-                state.params, stats, microbatch, state.step / num_steps
+                state.params, stats, microbatch, state.step / num_steps, key
             )
             return stats, ({"total": total, **terms}, gradients)
 

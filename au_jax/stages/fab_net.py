@@ -47,7 +47,11 @@ def make_train_step(
     modules = make_modules(config)
 
     def loss(
-        params: dict[str, Params], stats: Params, batch: Batch, progress: Array
+        params: dict[str, Params],
+        stats: Params,
+        batch: Batch,
+        progress: Array,
+        key: jax.Array,
     ) -> tuple[Array, tuple[Params, Terms]]:
         players = Players(modules, params["task"], stats)
         image = losses.f32(batch["image"])

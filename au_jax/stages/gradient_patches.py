@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from au_jax.models.patch_detector import PatchDetector
+from au_jax.models.patch_detector import PatchDetector, drop_patches
 from au_jax.stages import descent, losses
 from au_jax.stages.networks import (
     NO_LANDMARKS,
@@ -62,12 +62,17 @@ def make_train_step(
     detector = make_detector(config)
 
     def loss(
-        params: dict[str, Params], stats: Params, batch: Batch, progress: Array
+        params: dict[str, Params],
+        stats: Params,
+        batch: Batch,
+        progress: Array,
+        key: jax.Array,
     ) -> tuple[Array, tuple[Params, Terms]]:
-        stats, inputs = dict(stats), (batch["image"][0], batch["landmarks"][0])
-        own_params = params["task"]
+        stats, image, landmarks = dict(stats), batch["image"][0], batch["landmarks"][0]
+        kept = drop_patches(key, len(image), config.gradient_patches.dropout)
+        own_params = params["task"][DETECTOR]
         logits = apply_and_update_stats(
-            detector, own_params[DETECTOR], stats, DETECTOR, *inputs
+            detector, own_params, stats, DETECTOR, image, landmarks, kept
         )
         aus, known = batch["aus"][0], batch["aus_known"][0]
         value = losses.au(logits, aus, known, au_weight)

@@ -45,13 +45,18 @@ def init(config: Config, key: jax.Array) -> Variables:
     for group in (params["task"], batch_stats["task"]):
         for teacher, student in zip(TEACHER, STUDENT, strict=True):
             group[student] = group[teacher]
-    zeros = jnp.zeros(len(config.data.aus))
-    batch_stats["task"]["labelling"] = {
+    batch_stats["task"]["labelling"] = no_labels(len(config.data.aus))
+    return Variables(params, batch_stats)
+
+
+def no_labels(num_aus: int) -> dict[str, Float[Array, "a"]]:
+    """Return thresholds that choose no label, before the first step."""
+    zeros = jnp.zeros(num_aus)
+    return {
         "active": zeros,  # the source's share of active labels
         "upper": zeros + 1,  # the least probability that counts as active
         "lower": zeros,  # the greatest that counts as inactive
     }
-    return Variables(params, batch_stats)
 
 
 def choose_labels(

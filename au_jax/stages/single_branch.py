@@ -62,7 +62,11 @@ def make_train_step(
     networks = make_networks(config)
 
     def of_batch(
-        params: dict[str, Params], stats: Params, batch: Batch, progress: Array
+        params: dict[str, Params],
+        stats: Params,
+        batch: Batch,
+        progress: Array,
+        key: jax.Array,
     ) -> tuple[Array, tuple[Params, Terms]]:
         stats, x = dict(stats), batch["image"][0]
         for name in ("feature_encoder", branch):

@@ -60,7 +60,11 @@ def make_train_step(
     modules, weights = make_modules(config), config.tae.loss.to_dict()
 
     def loss(
-        params: dict[str, Params], stats: Params, batch: Batch, progress: Array
+        params: dict[str, Params],
+        stats: Params,
+        batch: Batch,
+        progress: Array,
+        key: jax.Array,
     ) -> tuple[Array, tuple[Params, Terms]]:
         players = Players(modules, params["task"], stats)
         terms = _terms(players, losses.f32(batch["image"]), progress)

@@ -31,7 +31,7 @@ SPLITS: Check = (
 
 NOT_FROM_SCRATCH = (
     *("finetune", "supervised", "adda", "adabn", "mean_teacher", "linear_probe"),
-    "drit_detector",
+    *("drit_detector", "self_training"),
 )
 """The stages that need the networks of their predecessor, if they have one."""
 
@@ -65,8 +65,9 @@ CHECKS: dict[str, Check] = {
     "discriminators.r1": (lambda x: 0 <= x < math.inf, "at least 0"),
     "*loss.*": (lambda x: 0 <= x < math.inf, "at least 0"),
     "*.weight": AT_LEAST_0,
+    "*.dropout": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
     "*.momentum": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
-    "mean_teacher.share": (lambda x: 0 < x <= 1, "above 0 and at most 1"),
+    "*.share": (lambda x: 0 < x <= 1, "above 0 and at most 1"),
     "*.learning_rate": ABOVE_0,
     "optim.*.b1": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
     "optim.*.b2": (lambda x: 0 <= x < 1, "at least 0 and below 1"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from au_jax.data.split import FaceSplit, open_split
 from au_jax.errors import UserError
-from au_jax.faces import detect
+from au_jax.faces.detect import is_method
 from au_jax.runtime import devices, processes
 from au_jax.runtime.files import locked
 from au_jax.runtime.signals import Requests
@@ -111,16 +111,19 @@ def open_data(config: Config) -> RunData:
 
 def landmark_origins(data: RunData) -> dict[str, str]:
     """Return by domain how its landmarks were found; warn if two methods differ."""
-    origins = {domain: split.landmarks_by for domain, split in data.train.items()}
-    methods = {origin for origin in origins.values() if detect.is_method(origin)}
+    by_domain = {domain: split.landmarks_by for domain, split in data.train.items()}
+    methods = {by for found in by_domain.values() for by in found if is_method(by)}
     if len(methods) > 1:
         LOG.warning(
-            "landmarks are by %s in the source and by %s in the target, and the two"
-            " place them differently; prepare both with the same --landmarks_by",
-            origins["source"],
-            origins["target"],
+            "landmarks are by %s in the source and by %s in the target, and these"
+            " place them differently; prepare all with the same --landmarks_by",
+            " and ".join(by_domain["source"]),
+            " and ".join(by_domain["target"]),
         )
-    return origins
+    return {
+        domain: next(filter(is_method, found), found[0])
+        for domain, found in by_domain.items()
+    }
 
 
 def check_batch_sizes(config: Config) -> None:

@@ -75,6 +75,8 @@ def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
         new["landmarks"].setdefault("learning_rate", rate)
     if "supervised" in new:
         new["supervised"].setdefault("from_landmarks", False)
+    if "gradient_patches" in new:
+        new["gradient_patches"].setdefault("dropout", 0.0)
     if "stages" in new:
         new.setdefault("init_rule", "")
     if "eval" in new:

@@ -14,8 +14,10 @@ from au_jax.stages import (
     WITHOUT_AUS,
     adda,
     clp,
+    gradient_patches,
     mean_teacher,
     predecessor,
+    self_training,
 )
 from au_jax.types import Config, Variables
 from au_jax.workdir import checkpoints
@@ -28,6 +30,7 @@ COPIES = {
     "adda": (("feature_encoder", adda.SOURCE),),
     "clp": tuple(zip(clp.LEARNER, clp.FOLLOWER, strict=True)),
     "mean_teacher": tuple(zip(mean_teacher.TEACHER, mean_teacher.STUDENT, strict=True)),
+    "self_training": ((gradient_patches.DETECTOR, self_training.TEACHER),),
 }
 """Stage -> pairs of a network and the one that starts as its copy."""
 
@@ -95,7 +98,8 @@ def find_origin(init_from: str, init_rule: str) -> Origin:
             )
         in_order = [stage for stage in read_config(path).stages if stage in stages]
         folder = path / (in_order or stages)[-1]
-    source_alone = folder.name in (*WITHOUT_AUS, "supervised", "linear_probe")
+    labelled = ("supervised", "linear_probe", "gradient_patches")
+    source_alone = folder.name in (*WITHOUT_AUS, *labelled)
     rule = init_rule or ("source" if source_alone else "target")
     return Origin(folder.name, rule, read_config(folder.parent), folder.parent)
 

@@ -71,6 +71,40 @@ def test_part_of_a_split(data_dir: str):
     assert len(part) == 8
 
 
+def test_several_sets_follow_one_another(data_dir: str, tmp_path):
+    shutil.copytree(f"{data_dir}/lab", tmp_path / "lab")
+    write_prepared(str(tmp_path), "street", {"train": 4, "val": 3}, (9, 12))
+    both = open_split(tmp_path, "lab+street", "train", (12, 9, 1))
+    alone = [open_split(tmp_path, s, "train", (12, 9, 1)) for s in ("lab", "street")]
+    faces = [face for split in alone for face in split]
+    assert len(both) == len(faces) == 10
+    for i, face in enumerate(faces):
+        assert both.path(i) == face["path"]
+        assert both.record(i)["subject"].decode() == face["subject"]
+        for key in ("image", "landmarks", "aus", "aus_known", "person"):
+            np.testing.assert_array_equal(both[i][key], face[key])
+    with pytest.raises(IndexError):
+        both[10]
+    for i, found in enumerate(labels(both)):
+        of_each = [labels(split)[i] for split in alone]
+        np.testing.assert_array_equal(found, np.concatenate(of_each))
+    # Where a set does not code an AU, it is unknown.
+    assert not labels(both)[1][6:, 2].any()
+    assert both.coded_aus == (1, 2, 4, 6, 9, 12, 17)
+    assert str(both) == f"split 'train' of {tmp_path}/lab/1.0.0 and {tmp_path}/" + (
+        "street/1.0.0"
+    )
+
+
+def test_each_of_several_sets_needs_the_split(data_dir: str, tmp_path):
+    shutil.copytree(f"{data_dir}/lab", tmp_path / "lab")
+    write_prepared(str(tmp_path), "street", {"train": 4}, (9, 12))
+    with pytest.raises(UserError, match=r"street.* has no split 'val'"):
+        open_split(tmp_path, "lab+street", "val", AUS)
+    with pytest.raises(UserError, match="no data set 'nowhere'"):
+        open_split(tmp_path, "lab+nowhere", "train", AUS)
+
+
 def test_survives_pickling(data_dir: str):
     split = open_split(data_dir, "lab", "train", AUS)
     copy = pickle.loads(pickle.dumps(split))
@@ -82,7 +116,7 @@ def test_takes_the_newest_version(data_dir: str, tmp_path):
         shutil.copytree(f"{data_dir}/lab/1.0.0", tmp_path / "lab" / version)
     (tmp_path / "lab" / "incomplete.ABC_2.0.0").mkdir()
     split = open_split(tmp_path, "lab", "train", AUS)
-    assert split.directory == tmp_path / "lab/1.10.0"
+    assert split.parts[0].directory == tmp_path / "lab/1.10.0"
 
 
 def test_absent_data_set_names_the_command(tmp_path):

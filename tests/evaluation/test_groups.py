@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from au_jax.data.split import FaceSplit
+from au_jax.data.split import FaceSplit, Records
 from au_jax.errors import UserError
 from au_jax.evaluation import groups
 from au_jax.evaluation.inference import SplitPredictions
@@ -38,7 +38,7 @@ def data(tmp_path):
             worn = "yes" if i // 3 % 2 == 0 else "no"
             rare = "few" if i < 9 else "" if i < 12 else "many"
             lines.writerow([f"{i:02d}.jpg", worn, rare])
-    return Split(tmp_path, "test", AUS, AUS, 90)
+    return Split((Records(tmp_path, "test", AUS, 90),), AUS)
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
 
+from au_jax.data.split import open_split
 from au_jax.errors import UserError
 from au_jax.preparation import run
 from au_jax.preparation.run import Options
@@ -39,6 +41,35 @@ def raw(tmp_path):
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / "out"
+
+
+def test_a_set_may_have_another_name(raw, out):
+    prepare(raw, out)
+    run.prepare(Options("bp4d", raw, out, name="morning"), make_finder)
+    renamed, usual = (
+        [split.record(i) for i in range(len(split))]
+        for split in (open_split(out, s, "train", (1, 12)) for s in ("morning", "bp4d"))
+    )
+    assert len(renamed) == len(usual) > 0
+    for ours, theirs in zip(renamed, usual, strict=True):
+        assert ours["path"] == theirs["path"]
+        np.testing.assert_array_equal(ours["aus"], theirs["aus"])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a+b", "give a name of a-z, 0-9 and _ that begins with a letter"),
+        ("../raw", "give a name of a-z"),
+        ("", "give a name of a-z"),
+        ("disfa", "is the name of another set; choose a new one"),
+        ("faces_lab", "is the name of another set"),
+    ],
+)
+def test_a_name_that_cannot_be(raw, out, name, message):
+    with pytest.raises(UserError, match=f"--name={re.escape(name)}.* {message}"):
+        run.prepare(Options("bp4d", raw, out, name=name), make_finder)
+    assert not out.exists()
 
 
 def test_bp4d(raw, out, capsys):

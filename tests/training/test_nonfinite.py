@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import pytest
 
-from au_jax.data.split import FaceSplit
+from au_jax.data.split import FaceSplit, Records
 from au_jax.errors import UserError
 from au_jax.evaluation import inference
 from au_jax.stages import state as train_state
@@ -56,7 +56,8 @@ def test_a_bad_step_changes_only_the_step_count():
 
 def test_answers_that_are_not_finite_are_not_scored():
     aus: Any = {"direct": jnp.array([[0.5, np.nan]])}
-    split = FaceSplit(pathlib.Path("bp4d/1.0.0"), "val", (1, 2), (1, 2), 1)
+    records = Records(pathlib.Path("bp4d/1.0.0"), "val", (1, 2), 1)
+    split = FaceSplit((records,), (1, 2))
     with pytest.raises(UserError, match="direct output is not finite for split 'val'"):
         inference.check_finite(Prediction(aus, None), split)
 

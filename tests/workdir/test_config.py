@@ -49,6 +49,12 @@ def test_older_config_reads_as_the_same_config_of_today(name, tmp_path):
     assert old["model"]["upsample"] == 1  # the argument stays as it was
 
 
+def test_older_gradient_patches_left_none_out():
+    old = as_json(joint_config.get_config())
+    assert old["gradient_patches"].pop("dropout") > 0
+    assert upgraded(old)["gradient_patches"]["dropout"] == 0
+
+
 def test_todays_config_is_read_as_it_was_written(tmp_path):
     config = joint_config.get_config("tiny")
     write_config(tmp_path, config)

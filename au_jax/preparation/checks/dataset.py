@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from au_jax.data.reader import forget_open_files, not_prepared, open_builder
-from au_jax.data.split import FaceSplit
+from au_jax.data.split import FaceSplit, Records
 from au_jax.errors import UserError
 from au_jax.preparation.counts import read_counts
 from au_jax.runtime.files import open_regular
@@ -77,7 +77,7 @@ def open_prepared(directory: Path) -> Prepared:
     except Exception as error:  # TFDS raises errors of many types
         raise not_prepared(directory, error) from error
     splits = {
-        split: FaceSplit(directory, split, aus, aus, size)
+        split: FaceSplit((Records(directory, split, aus, size),), aus)
         for split, size in sorted(sizes.items(), key=lambda item: _place(item[0]))
     }
     return Prepared(directory, directory.parent.name, aus, splits, counts)
