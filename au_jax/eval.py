@@ -4,13 +4,15 @@
     python -m au_jax.eval --workdir=runs/joint --on=faces_wild
     python -m au_jax.eval --workdir=runs/joint --calibrate=val
     python -m au_jax.eval --workdir=runs/joint --by=skin
+    python -m au_jax.eval --workdir=runs/joint --intensity=val --on=reenacted
 
 The first writes eval.json, eval.md and faces.png into the run and prints the tables,
 and, with Matplotlib installed, report.html: curves, scores and pictures of the run.
 The second tests the model of the target on another prepared set, and writes
 eval-faces_wild.json, .md and faces-faces_wild.png. The third writes thresholds.json,
 which later evaluations and `export` use. The fourth scores the target by group of
-people, and writes eval-by-skin.json and .md.
+people, and writes eval-by-skin.json and .md. The fifth fits intensities from 0 to 5 to
+its answers, and writes intensities.json, which `export` uses.
 
 Exit code: 0; 2 for a mistake of the user.
 """
@@ -46,6 +48,14 @@ BY = flags.DEFINE_string(
 GROUPS = flags.DEFINE_string(
     "groups", None, "that table, a CSV file; the default is groups.csv of the data set"
 )
+INTENSITY = flags.DEFINE_string(
+    "intensity", None, "fit intensities on this split of the target, or of --on: val"
+)
+INTENSITIES = flags.DEFINE_string(
+    "intensities",
+    None,
+    "their table, a CSV file; the default is intensities.csv of the data set",
+)
 BASELINES = flags.DEFINE_bool(
     "baselines",
     True,
@@ -58,7 +68,7 @@ def main(argv: list[str]) -> None:
     """Evaluate, or calibrate if the flag asks for it."""
     del argv
     # Imported late: it takes seconds, for which --help and mistakes need not wait.
-    from au_jax.evaluation import groups
+    from au_jax.evaluation import groups, intensity
     from au_jax.evaluation.calibration import calibrate
     from au_jax.evaluation.run import evaluate
     from au_jax.run_report.run import write_report
@@ -70,9 +80,15 @@ def main(argv: list[str]) -> None:
     workdir = Path(WORKDIR.value)
     if CALIBRATE.value and ON.value:
         raise UserError("--calibrate chooses thresholds on the target: leave out --on")
-    if BY.value:
-        if CALIBRATE.value:
-            raise UserError("--calibrate and --by are two programs: give one of them")
+    kinds = {"calibrate": CALIBRATE.value, "by": BY.value, "intensity": INTENSITY.value}
+    asked = [f"--{name}" for name, value in kinds.items() if value]
+    if len(asked) > 1:
+        raise UserError(f"{' and '.join(asked)} are two programs: give one of them")
+    if INTENSITY.value:
+        table = Path(INTENSITIES.value) if INTENSITIES.value else None
+        given = DATA_DIR.value, ON.value, table
+        intensity.evaluate(workdir, INTENSITY.value, SPLIT.value, *given)
+    elif BY.value:
         table = Path(GROUPS.value) if GROUPS.value else None
         given = DATA_DIR.value, ON.value, table
         groups.evaluate(workdir, SPLIT.value, BY.value, *given)

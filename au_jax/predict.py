@@ -1,7 +1,8 @@
 """Finds faces in pictures and videos, and predicts their action units.
 
-    python -m au_jax.predict --model=model.aujax INPUT... --out=DIR
+    python -m au_jax.predict INPUT... --out=DIR [--model=model.aujax]
 
+The model is the one that comes with au_jax (docs/model.md), unless --model names one.
 INPUT is a picture, a video, a folder (searched at any depth), a glob pattern in quotes,
 or the number of a camera, which must be the only input. DIR gets `aus.csv` with a row
 for each face of each frame, the card of the model and the settings. Run the same
@@ -27,7 +28,10 @@ from au_jax.errors import UserError, run_program
 from au_jax.runtime import command_line
 
 MODEL = flags.DEFINE_string(
-    "model", None, "The model file, or the work directory of a training run."
+    "model",
+    None,
+    "The model file, or the work directory of a training run; by default, the model"
+    " that comes with au_jax.",
 )
 OUT = flags.DEFINE_string("out", None, "The folder for the results.")
 PATH = flags.DEFINE_enum(
@@ -86,13 +90,13 @@ LIVE = flags.DEFINE_integer(
 
 def main(argv: Sequence[str]) -> int:
     """Load the model, predict, and return the exit code."""
+    from au_jax.model_file import file as model_file
     from au_jax.prediction import baseline, rows, run
     from au_jax.prediction.detector import Detector
     from au_jax.prediction.inputs import expand
     from au_jax.raw import landmark_file
     from au_jax.runtime import compilation_cache, console
 
-    assert MODEL.value is not None
     assert OUT.value is not None
     assert FORMAT.value is not None
     console.set_up_logging()
@@ -119,7 +123,10 @@ def main(argv: Sequence[str]) -> int:
     if os.path.exists(out) and not out.is_dir():
         raise UserError(f"--out={out} is not a folder; give a folder for the results")
     run.check_known(sources, options)
-    detector = Detector(run.open_model(Path(MODEL.value)), PATH.value, by)
+    if MODEL.value == "":
+        raise UserError("--model is empty; name a model file, or leave the flag out")
+    path = Path(MODEL.value) if MODEL.value else model_file.SHIPPED
+    detector = Detector(run.open_model(path), PATH.value, by)
     try:
         summary = run.write_results(detector, sources, out, options, outputs)
     except KeyboardInterrupt:
@@ -130,7 +137,5 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    parse = functools.partial(
-        command_line.parse, required=("model", "out"), inputs=True
-    )
+    parse = functools.partial(command_line.parse, required=("out",), inputs=True)
     run_program(lambda: app.run(main, flags_parser=parse))

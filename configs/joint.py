@@ -130,7 +130,9 @@ def _add_stages(config: Config) -> None:
     config.supervised.from_landmarks = False
     config.gradient_patches = _schedule(epochs=4, batch_size=16, decay=thirds)
     config.gradient_patches.learning_rate = 5e-4
-    config.gradient_patches.dropout = 0.5  # of the patches about each landmark
+    # The share of the landmarks whose patches a step leaves out. With .5, longer
+    # trainings pay (docs/findings.md); without, they are those of docs/results.
+    config.gradient_patches.dropout = 0.0
     config.self_training = _schedule(epochs=4, batch_size=16, decay=thirds)
     config.self_training.learning_rate = 5e-4
     config.self_training.dropout = 0.5

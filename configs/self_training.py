@@ -15,4 +15,5 @@ def get_config(variant: str = "") -> joint.Config:
     """Return the training of both stages, or a variant of it."""
     config = joint.get_config(variant)
     config.stages = ("gradient_patches", "self_training")
+    config.gradient_patches.dropout = 0.5
     return config

@@ -1,22 +1,26 @@
 #!/usr/bin/env bash
-# Make a model from a folder of photographs of neutral faces, without any labels.
-#     launch/release_model.sh PHOTOS [--config.KEY=VALUE ...]
-# Writes prepared/reenacted, runs/release, model.aujax and its card, model.md. It takes
-# about fifteen minutes of two cores for 445 photographs. Run it again to resume.
-# PYTHON names the Python that makes a new .venv (python3 if unset).
+# Make the model that comes with au_jax.
+#     launch/release_model.sh STUDIO WILD PHOTOS [--config.KEY=VALUE ...]
+# STUDIO holds labelled faces in BP4D's layout, WILD faces in EmotioNet's, whose labelled
+# `val` chooses the checkpoint, and PHOTOS neutral faces, which are moved. Writes
+# prepared/, runs/release, model.aujax and its card, model.md. It takes about an hour of
+# two cores. Run it again to resume. PYTHON names the Python that makes a new .venv.
 set -euo pipefail
-if [ $# -lt 1 ]; then
-    sed -n '2,6s/^# //p' "$0" >&2
+if [ $# -lt 3 ]; then
+    sed -n '2,7s/^# //p' "$0" >&2
     exit 2
 fi
-photos=$(realpath "$1")
+studio=$(realpath "$1") wild=$(realpath "$2") photos=$(realpath "$3")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/environment.sh
 use_environment requirements/faces.txt
 run() { "$python" -m "$@"; }
 
-run au_jax.reenact --raw="$photos" --data_dir=prepared --pictures=20 --most=6
-run au_jax.main --config=configs/release.py --workdir=runs/release "${@:2}"
-run au_jax.eval --workdir=runs/release --calibrate=val
+run au_jax.prepare --dataset=bp4d --name=studio --raw="$studio" --data_dir=prepared
+run au_jax.prepare --dataset=emotionet --name=wild --raw="$wild" --data_dir=prepared
+run au_jax.reenact --raw="$photos" --data_dir=prepared --pictures=9
+run au_jax.main --config=configs/release.py --workdir=runs/release "${@:4}"
 run au_jax.eval --workdir=runs/release
+run au_jax.eval --workdir=runs/release --on=studio
+run au_jax.eval --workdir=runs/release --on=reenacted
 run au_jax.export --workdir=runs/release --out=model.aujax --card=model.md

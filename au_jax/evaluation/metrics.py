@@ -114,3 +114,24 @@ def landmark_errors(
     """Mean point distance of each face, in percent of its eye distance."""
     distance = np.linalg.norm(predicted - true, axis=-1).mean(axis=-1)
     return 100 * distance / np.asarray(eye_distance(true))
+
+
+def intensities(
+    p: Float[np.ndarray, "*b a"],
+    knots: Sequence[float],
+    curves: Sequence[Sequence[float] | None],
+) -> Float[np.ndarray, "*b a"]:
+    """Return intensities 0..5; NaN for an AU without a curve.
+
+    Args:
+        p: Probabilities.
+        knots: The probabilities at which the curves are stated, in rising order.
+        curves: The intensity at each of them, by AU.
+    """
+    columns = [
+        np.full(p.shape[:-1], np.nan)
+        if curve is None
+        else np.interp(p[..., au], knots, curve)
+        for au, curve in enumerate(curves)
+    ]
+    return np.stack(columns, axis=-1)

@@ -13,6 +13,7 @@ from au_jax.stages import SEEING_LANDMARKS, SEPARATING, STAGES, WITHOUT_AUS
 from au_jax.stages.networks import PROJECTORS
 from au_jax.types import AU_PATHS, Config
 from au_jax.workdir.config import upgraded
+from au_jax.workdir.intensities import STRONGEST
 
 FORMAT = 1
 """Version of the file format; readers refuse versions that they do not know."""
@@ -23,6 +24,7 @@ PREDICTORS = tuple(stage for stage in STAGES if stage not in WITHOUT_AUS)
 _WIDTHS = (0.01, 8.0)
 _LARGEST_CROP = 1024
 _LARGEST_AU = 99
+_MOST_KNOTS = 1000
 
 
 def au_paths(card: dict[str, Any]) -> tuple[str, ...]:
@@ -161,6 +163,7 @@ def check(card: Any, where: str) -> None:
         "it does not have one threshold from 0 to 1 for each AU",
     )
     _check_usual(card.get("usual", {}), len(aus), require)
+    _check_intensity(card.get("intensity", {}), len(aus), require)
 
 
 def _check_usual(
@@ -178,6 +181,37 @@ def _check_usual(
         ),
         "its usual answers are not one probability from 0 to 1 for each AU",
     )
+
+
+def _check_intensity(
+    entry: Any, num_aus: int, require: Callable[[bool, str], None]
+) -> None:
+    """Check the entry `intensity`: by AU, intensities at rising probabilities."""
+    if entry == {}:
+        return
+    problem = "its intensities are not 0 to 5 at rising probabilities"
+    require(isinstance(entry, dict), problem)
+    knots, curves = entry.get("probabilities"), entry.get("intensities")
+    require(
+        isinstance(knots, list)
+        and 2 <= len(knots) <= _MOST_KNOTS
+        and _are_probabilities(knots, len(knots))
+        and knots == sorted(set(knots))
+        and entry.get("path") in AU_PATHS
+        and isinstance(curves, list)
+        and len(curves) == num_aus,
+        problem,
+    )
+    for curve in curves:
+        require(
+            curve is None
+            or (
+                isinstance(curve, list)
+                and len(curve) == len(knots)
+                and all(_is_number(value, 0.0, STRONGEST) for value in curve)
+            ),
+            problem,
+        )
 
 
 def _are_probabilities(values: Any, count: int) -> bool:

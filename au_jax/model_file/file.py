@@ -110,6 +110,10 @@ def _encode(model: Model) -> tuple[Model, bytes]:
     return dataclasses.replace(model, card=card), blob
 
 
+SHIPPED = Path(__file__).with_name("shipped.aujax")
+"""The model that comes with au_jax (docs/model.md)."""
+
+
 def load(path: Path) -> Model:
     """Read a model file.
 

@@ -16,7 +16,7 @@ from au_jax.faces.detect import LandmarksBy
 from au_jax.model_file import card as cards
 from au_jax.model_file.file import Model, prune
 from au_jax.types import Config
-from au_jax.workdir import start_log, thresholds, validations
+from au_jax.workdir import intensities, start_log, thresholds, validations
 from au_jax.workdir.best_networks import best_networks, best_stage
 from au_jax.workdir.config import read_config
 from au_jax.workdir.json_file import read_json
@@ -46,6 +46,7 @@ def load(workdir: Path, domain: str) -> Model:
         "thresholds": values,
         "thresholds_path": au_path,
         "usual": _usual(workdir, domain, stage, step),
+        "intensity": _intensity(workdir, config, stage, step),
         "training": _training(config, workdir, domain, step),
         "versions": versions(),
     }
@@ -114,6 +115,25 @@ def _thresholds(
             " --calibrate again, or remove the file"
         )
     return list(calibrated.values), calibrated.path
+
+
+def _intensity(workdir: Path, config: Config, stage: str, step: int) -> dict[str, Any]:
+    """Return the intensities of `eval --intensity`; {} if the run has none."""
+    found = intensities.read(workdir, config.data.aus)
+    if found is None:
+        return {}
+    if (found.stage, found.step) != (stage, step):
+        raise UserError(
+            f"{workdir / intensities.FILE} was made for {found.stage}, step"
+            f" {found.step}, but the model is {stage}, step {step}: run eval"
+            " --intensity again, or remove the file"
+        )
+    return {
+        "path": found.path,
+        "fitted_on": f"{found.data_set}, {found.split}",
+        "probabilities": list(found.probabilities),
+        "intensities": [v if v is None else list(v) for v in found.values],
+    }
 
 
 def _usual(

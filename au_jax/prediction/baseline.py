@@ -12,7 +12,7 @@ import json
 import logging
 import re
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +62,8 @@ class Levels:
     thresholds: Float[np.ndarray, "a"]
     usual: Float[np.ndarray, "a"]
     """Its answers for people as neutral as the baseline is."""
+    intensities: Callable[[Float[np.ndarray, "a"]], Float[np.ndarray, "a"]]
+    """From probabilities to intensities."""
 
 
 def parse(text: str) -> Baseline:
@@ -176,8 +178,11 @@ def _relative(row: Row, level: Float[np.ndarray, "a"], levels: Levels) -> Row:
     p = relative(values, level, levels.usual).astype(np.float32)
     decisions = decide(p, levels.thresholds)
     cells = {}
-    for au, value, active in zip(levels.aus, p, decisions, strict=True):
-        cells |= {f"AU{au:02d}": f"{value:.6f}", f"AU{au:02d}_c": str(int(active))}
+    strengths = levels.intensities(p)
+    for i, au in enumerate(levels.aus):
+        name, strength = f"AU{au:02d}", strengths[i]
+        cells |= {name: f"{p[i]:.6f}", f"{name}_c": str(int(decisions[i]))}
+        cells[f"{name}_r"] = "" if np.isnan(strength) else f"{strength:.3f}"
     return cells
 
 

@@ -2,7 +2,7 @@
 
     from au_jax import Detector
 
-    faces = Detector("model.aujax")([picture])[0]
+    faces = Detector()([picture])[0]  # or Detector("model.aujax")
 
 A `Detector` composes a `FaceFinder`, a `Cropper` and a `Network`.
 """
@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from au_jax.errors import UserError
+from au_jax.evaluation import metrics
 from au_jax.evaluation.metrics import THRESHOLD, decide
 from au_jax.faces.detect import LandmarksBy
 from au_jax.faces.finder import Face, FaceFinder, whole_face
@@ -48,6 +49,8 @@ class FaceAus:
     """0..1."""
     decisions: Bool[np.ndarray, "a"]
     """Whether each AU is active: its probability reaches the model's threshold."""
+    intensities: Float[np.ndarray, "a"]
+    """0..5, as in FACS; NaN where the model does not know."""
 
 
 class Network:
@@ -78,14 +81,15 @@ class Detector:
 
     def __init__(
         self,
-        model: str | Path | model_file.Model,
+        model: str | Path | model_file.Model = model_file.SHIPPED,
         path: str | None = None,
         landmarks_by: LandmarksBy | None = None,
     ):
         """Load the model; dlib is loaded when the first face is searched for.
 
         Args:
-            model: A model, or a file that `python -m au_jax.export` wrote.
+            model: A model, or a file that `python -m au_jax.export` wrote; by default,
+                the model that comes with au_jax.
             path: Predict AUs from "reconstructed" features (the target's own separated
                 features) or from "direct" ones (those of the image itself). None
                 selects the path that the model was chosen by.
@@ -204,4 +208,13 @@ class Detector:
     def face_aus(self, face: Face, probabilities: Float[np.ndarray, "a"]) -> FaceAus:
         """Return a face with its probabilities and the decisions on them."""
         decisions = decide(probabilities, self.thresholds)
-        return FaceAus(face, self.model.aus, probabilities, decisions)
+        strengths = self.intensities(probabilities)
+        return FaceAus(face, self.model.aus, probabilities, decisions, strengths)
+
+    def intensities(self, p: Float[np.ndarray, "*b a"]) -> Float[np.ndarray, "*b a"]:
+        """Return what probabilities mean as intensities; NaN where it is not known."""
+        entry = self.model.card.get("intensity") or {}
+        if entry.get("path") != self.path:
+            return np.full(p.shape, np.nan)
+        knots, curves = entry["probabilities"], entry["intensities"]
+        return metrics.intensities(p, knots, curves)

@@ -5,8 +5,8 @@ The columns are `frame` (from 1), `face_id`, `timestamp`, `confidence` (0..1), `
 has its place, for which one must know the camera), the landmarks `x_0`.. and `y_0`.. in
 OpenFace's order of 68 points, `AUxx_r` (intensity, 0..5) and `AUxx_c` (presence). We
 have 49 of the 68 points: the contour and the inner corners of the mouth are left out,
-so `x_17` comes first. `AUxx_r` is 5 times the probability, because the model was
-trained on no intensities.
+so `x_17` comes first. Where a model knows no intensities, `AUxx_r` is 5 times the
+probability.
 """
 
 import csv
@@ -68,11 +68,15 @@ def _lines(part: Any, aus: Sequence[int]) -> Iterator[list[str]]:
             yield [*start, *["0"] * (len(columns(aus)) - len(start))]
             continue
         points = [row[f"{axis}_{i}"] or "0" for axis in "xy" for i in range(49)]
-        intensity = [f"{5 * float(row[f'AU{au:02d}']):.4f}" for au in aus]
+        intensity = [_intensity(row, f"AU{au:02d}") for au in aus]
         presence = [row[f"AU{au:02d}_c"] for au in aus]
         angles = [f"{math.radians(float(row[name] or 0)):.4f}" for name in _ANGLES]
         found = [*start, _confidence(row), "1"]
         yield [*found, *angles, *points, *intensity, *presence]
+
+
+def _intensity(row: _Row, au: str) -> str:
+    return f"{float(row[f'{au}_r'] or 5 * float(row[au])):.4f}"
 
 
 def _confidence(row: _Row) -> str:

@@ -40,6 +40,7 @@ def columns(aus: Sequence[int]) -> list[str]:
         *("face_x", "face_y", "face_w", "face_h", "confidence"),
         *(f"AU{au:02d}" for au in aus),
         *(f"AU{au:02d}_c" for au in aus),
+        *(f"AU{au:02d}_r" for au in aus),
         *(f"pose_{angle}" for angle in ANGLES),
         *(f"x_{i}" for i in _POINTS),
         *(f"y_{i}" for i in _POINTS),
@@ -52,6 +53,7 @@ def face_row(
     face: Face,
     probabilities: Float[np.ndarray, "a"],
     decisions: Bool[np.ndarray, "a"],
+    intensities: Float[np.ndarray, "a"],
 ) -> list[str]:
     """Return the row of a face.
 
@@ -61,6 +63,7 @@ def face_row(
         face: Its box, score and landmarks.
         probabilities: Of its AUs, written even if the confidence is low.
         decisions: Whether each AU is active.
+        intensities: 0..5; NaN where the model does not know.
     """
     left, top, right, bottom = face.box
     status: Status = "ok" if face.confidence >= LOW_CONFIDENCE else "low_confidence"
@@ -74,6 +77,7 @@ def face_row(
         f"{face.confidence:.4f}",
         *(f"{p:.6f}" for p in probabilities),
         *(str(int(c)) for c in decisions),
+        *("" if np.isnan(r) else f"{r:.3f}" for r in intensities),
         *(f"{angle:.2f}" if np.isfinite(angle) else "" for angle in angles),
         *("" if np.isnan(v) else f"{v:.1f}" for v in (*points[:, 0], *points[:, 1])),
     ]

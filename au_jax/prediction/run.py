@@ -119,7 +119,10 @@ def write_results(
     if outputs.baseline:
         baseline.check(outputs.baseline, sources, aus)
         levels = Levels(
-            aus, detector.thresholds, detector.usual(outputs.baseline.faces)
+            aus,
+            detector.thresholds,
+            detector.usual(outputs.baseline.faces),
+            detector.intensities,
         )
     with (
         signals.interrupt_noted() as check_interrupt,
@@ -235,7 +238,7 @@ def _rows(
     for item in chunk:
         for number, face in item.faces:
             result = detector.face_aus(face, next(probabilities))
-            values = (result.probabilities, result.decisions)
+            values = result.probabilities, result.decisions, result.intensities
             lines.append(rows.face_row(item.frame, number, face, *values))
         if not item.faces:
             lines.append(rows.empty_row(item.frame, detector.model.aus))

@@ -1,11 +1,19 @@
 """Gradient patches. Expected: a sum over pixels in NumPy, and OpenCV's box filter."""
 
 import cv2
+import jax
 import numpy as np
 import pytest
 
 from au_jax.models.oriented_gradients import ORIENTATIONS, histograms, orientations
-from au_jax.models.patch_detector import CELLS, EYE_DISTANCE, SIDES, gradient_patches
+from au_jax.models.patch_detector import (
+    CELLS,
+    EYE_DISTANCE,
+    SIDES,
+    PatchDetector,
+    drop_patches,
+    gradient_patches,
+)
 
 RANDOM = np.random.default_rng(0)
 
@@ -88,3 +96,26 @@ def test_padding_without_landmarks_stays_finite():
     images = smooth(1, 128)
     patches = gradient_patches(images, np.zeros((1, 49, 2), np.float32))
     assert np.isfinite(np.asarray(patches)).all()
+
+
+def test_as_much_is_left_out_as_asked():
+    kept = np.asarray(drop_patches(jax.random.key(0), 400, 0.3))
+    np.testing.assert_allclose(np.unique(kept), [0, 1 / 0.7], rtol=1e-6)
+    np.testing.assert_allclose(kept.mean(), 1, atol=0.02)  # the mean is as without
+    np.testing.assert_array_equal(drop_patches(jax.random.key(0), 3, 0.0), 1)
+
+
+def test_a_patch_that_is_left_out_is_not_seen():
+    """Only the first ten landmarks' patches are seen: the rest may show anything."""
+    images, points = smooth(2, 128), np.repeat(faces(1), 2, axis=0)
+    points[:, :10] = RANDOM.uniform(0.7, 0.8, (10, 2))
+    points[:, 10:] = np.minimum(points[:, 10:], 0.45)
+    images[1, 70:, 70:] = images[0, 70:, 70:]
+    module = PatchDetector(2, 0.125)
+    kept = np.zeros((2, 49), np.float32)
+    kept[:, :10] = 1
+    variables = module.init(jax.random.key(1), images, points, kept)
+    seen, other = np.asarray(module.apply(variables, images, points, kept))
+    np.testing.assert_allclose(seen, other, atol=1e-5)
+    seen, other = np.asarray(module.apply(variables, images, points))
+    assert np.abs(seen - other).max() > 0.01

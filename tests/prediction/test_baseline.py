@@ -18,7 +18,12 @@ from tests.prediction.models import small_model
 from tests.rendered import CLIPS, write_clip
 
 AUS = (1, 12)
-LEVELS = Levels(AUS, np.array([0.5, 0.2]), np.array([0.1, 0.02]))
+LEVELS = Levels(
+    AUS,
+    np.array([0.5, 0.2]),
+    np.array([0.1, 0.02]),
+    lambda p: np.array([2 * p[0], np.nan]),
+)
 
 
 def write_table(path, answers, status="ok"):
@@ -50,6 +55,14 @@ ANSWERS = {
     "0": np.array([[0.3, 0.1], [0.4, 0.2], [0.9, 0.3]]),
     "1": np.array([[0.7, 0.5], [0.6, 0.6], [0.5, 0.7]]),
 }
+
+
+def test_intensities_follow_the_new_answers(tmp_path):
+    table = write_table(tmp_path / "aus.csv", ANSWERS)
+    out = baseline.write(table, tmp_path, baseline.parse("median"), LEVELS)
+    for row in read_table(out)[:-1]:
+        assert float(row["AU01_r"]) == pytest.approx(2 * float(row["AU01"]), abs=1e-3)
+        assert row["AU12_r"] == ""
 
 
 def test_a_face_at_its_median_gets_the_usual_answer(tmp_path):

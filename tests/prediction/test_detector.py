@@ -1,18 +1,62 @@
 """The Python interface. Expected: one thread's answers; landmarks of every frame."""
 
 import csv
+import dataclasses
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from au_jax import Detector
+from au_jax.errors import UserError
 from au_jax.faces.landmarks import eye_distance
 from au_jax.media.images import read_image
+from au_jax.model_file import card as cards
 from au_jax.prediction import run
 from au_jax.prediction.inputs import expand
 from tests.prediction.models import small_model
 from tests.shared_data import CLIPS, needs_shared_data
+
+
+def with_intensity(entry):
+    card = json.loads(json.dumps(small_model().card)) | {"intensity": entry}
+    return dataclasses.replace(small_model(), card=card)
+
+
+CURVES = {
+    "path": "reconstructed",
+    "probabilities": [0.0, 0.5, 1.0],
+    "intensities": [[0.0, 1.0, 4.0], None],
+}
+
+
+def test_a_model_that_knows_intensities_states_them():
+    p = np.array([[0.25, 0.2], [0.75, 0.9]])
+    found = Detector(with_intensity(CURVES)).intensities(p)
+    np.testing.assert_allclose(found[:, 0], [0.5, 2.5])
+    assert np.isnan(found[:, 1]).all()
+    # They were fitted to the answers of one path.
+    other = Detector(with_intensity(CURVES), path="direct")
+    assert np.isnan(other.intensities(p)).all()
+    assert np.isnan(Detector(small_model()).intensities(p)).all()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        [],
+        {"path": "direct"},
+        {**CURVES, "path": "sideways"},
+        {**CURVES, "probabilities": [0.0, 1.0, 0.5]},
+        {**CURVES, "probabilities": [0.0, 0.5]},
+        {**CURVES, "intensities": [[0.0, 1.0, 5.1], None]},
+        {**CURVES, "intensities": [[0.0, 1.0, 4.0]]},
+    ],
+)
+def test_intensities_that_cannot_be(entry):
+    with pytest.raises(UserError, match="its intensities are not 0 to 5"):
+        cards.check(with_intensity(entry).card, "m.aujax")
 
 
 def test_threads_find_what_one_thread_finds(detector, photographs):

@@ -21,7 +21,7 @@ def _face(source, index, p, number=0):
     face = Face((15, 20, 70, 80), 1.5, points.astype(np.float32))
     values = np.array([p, 0.2], np.float32)
     frame = Frame(source, index, index / 25, np.zeros((1, 1, 3), np.uint8))
-    return rows.face_row(frame, number, face, values, values >= 0.5)
+    return rows.face_row(frame, number, face, values, values >= 0.5, 5 * values)
 
 
 @pytest.fixture

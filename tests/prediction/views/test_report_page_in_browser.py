@@ -89,7 +89,7 @@ def _row(source, index, values):
     face = Face((15, 20, 70, 80), 1.5, points.astype(np.float32))
     frame = Frame(source, index, index / 25, np.zeros((1, 1, 3), np.uint8))
     p = np.array(values, np.float32)
-    return rows.face_row(frame, 0, face, p, p >= 0.5)
+    return rows.face_row(frame, 0, face, p, p >= 0.5, 5 * p)
 
 
 @pytest.fixture

@@ -1,0 +1,209 @@
+"""Intensity of AUs, 0..5, from a detector that was trained on their presence.
+
+Its answer rises with how strong an AU is. So for each AU a curve from its probability
+to the intensity is fitted to a held-out split whose intensities are known (isotonic
+regression). It is stated at some probabilities, and interpolated between them. Moved
+photographs know their intensities exactly: `intensities.csv` beside their records.
+"""
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from rich.console import Console
+from scipy.special import expit
+from sklearn.isotonic import IsotonicRegression
+
+from au_jax.data.split import FaceSplit
+from au_jax.errors import UserError
+from au_jax.evaluation import metrics
+from au_jax.evaluation.inference import SplitPredictions, load_best, predict_split
+from au_jax.evaluation.run import open_splits
+from au_jax.evaluation.tables import table
+from au_jax.runtime.files import open_regular
+from au_jax.workdir import intensities
+from au_jax.workdir.best_networks import best_stage
+from au_jax.workdir.config import read_config
+from au_jax.workdir.intensities import STRONGEST, Intensities
+from au_jax.workdir.target_path import target_path
+
+TABLE = "intensities.csv"
+KNOTS = tuple(round(float(p), 6) for p in expit(np.linspace(-7, 7, 29)))
+"""The probabilities at which a curve is stated."""
+
+FEWEST = 20
+"""Images with a known intensity that a curve needs."""
+
+_MAX_BYTES = 1 << 30  # of a table
+
+Values = Float[np.ndarray, "n a"]
+
+
+def evaluate(
+    workdir: Path,
+    fitted_on: str,
+    split: str,
+    data_dir: str | None = None,
+    on: str | None = None,
+    file: Path | None = None,
+) -> None:
+    """Write `intensities.json` into a run, and print how well its curves do.
+
+    Args:
+        workdir: The work directory of the run.
+        fitted_on: The split on which the curves are fitted.
+        split: The split on which they are scored.
+        data_dir: The prepared data; None is the folder that training used.
+        on: The prepared set; None is the target.
+        file: The table of intensities; None is that of the data set.
+
+    Raises:
+        UserError: both splits are the same, the run detects no AUs, or no intensity is
+            known.
+    """
+    if fitted_on == split:
+        raise UserError(
+            f"--intensity={fitted_on} is the split that is evaluated; what is fitted"
+            " there would flatter the model: give another --split"
+        )
+    config = read_config(workdir)
+    if data_dir is not None:
+        config.data.data_dir = data_dir
+    if on is not None:
+        config.data.target = on
+    stage = best_stage(config, workdir, "target")
+    model = load_best(workdir, config, stage, "target")
+
+    def predict(name: str) -> tuple[SplitPredictions, Values]:
+        data = open_splits(config, name, ("target",))["target"]
+        known = read_table(file or data.parts[0].directory / TABLE, data)
+        return predict_split(model.predictor, model.variables, data), known
+
+    answers, known = predict(fitted_on)
+    if not answers.probabilities:
+        raise UserError(f"{workdir} has trained only {stage}, which detects no AUs")
+    path = target_path(config, workdir, stage, model.step)
+    if path not in answers.probabilities:
+        path = "direct"
+    curves = fit(answers.probabilities[path], known)
+    name, aus = config.data.target, tuple(config.data.aus)
+    if not any(curves):
+        raise UserError(f"{name}, {fitted_on}: no AU has {FEWEST} known intensities")
+    found = Intensities(name, fitted_on, stage, model.step, path, KNOTS, curves)
+    written = intensities.write(workdir, found, aus)
+    tested, truth = predict(split)
+    rows = _rows(aus, tested.probabilities[path], found, truth)
+    Console().print(table(f"Intensity, {name}, {split}", rows))
+    print(f"intensities: {written}, used by python -m au_jax.export")
+
+
+def read_table(file: Path, data: FaceSplit) -> Values:
+    """Return the intensities 0..5 of a split's images; NaN where they are not known.
+
+    The table has a column `path` and columns such as AU01 or AU1, with values from 0 to
+    1, or from 0 to 5 if any is above 1.
+
+    Raises:
+        UserError: it is absent, or lacks the columns, or a value is out of range.
+    """
+    try:
+        with open_regular(file, _MAX_BYTES) as opened:
+            lines = opened.read().decode("utf-8-sig", "replace").splitlines()
+    except OSError as error:
+        raise UserError(
+            f"{file}: {error.strerror}; --intensity needs a table of intensities: give"
+            " --on=reenacted, or --intensities=FILE with the columns path, AU01, ..."
+        ) from None
+    rows = csv.DictReader(lines)
+    names = {au: _column(au, rows.fieldnames or ()) for au in data.aus}
+    if "path" not in (rows.fieldnames or ()) or not any(names.values()):
+        raise UserError(f"{file}: --intensity needs the column path, and AUs as AU01")
+    try:
+        of = {
+            row["path"]: [float(row[n] or "nan") if n else math.nan for n in columns]
+            for columns in [list(names.values())]
+            for row in rows
+        }
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{file}, line {rows.line_num}: {error}") from None
+    unknown = [math.nan] * len(names)
+    found = np.array([of.get(data.path(i), unknown) for i in range(len(data))])
+    stated = [v for row in of.values() for v in row if not math.isnan(v)]
+    largest = max(stated, default=0)
+    if largest > STRONGEST or min(stated, default=0) < 0:
+        raise UserError(f"{file}: an intensity is below 0 or above {STRONGEST:.0f}")
+    return found if largest > 1 else found * STRONGEST
+
+
+def _column(au: int, names: Sequence[str]) -> str:
+    return next((name for name in (f"AU{au:02d}", f"AU{au}") if name in names), "")
+
+
+def fit(p: Values, truth: Values) -> tuple[tuple[float, ...] | None, ...]:
+    """Return the intensity at each of `KNOTS`, by AU; None if too few are known.
+
+    Args:
+        p: Probabilities.
+        truth: Intensities 0..5; NaN where they are not known.
+    """
+    curves = []
+    for answers, values in zip(p.T, truth.T, strict=True):
+        known = np.isfinite(values)
+        if known.sum() < FEWEST:
+            curves.append(None)
+            continue
+        curve = IsotonicRegression(y_min=0, y_max=STRONGEST, out_of_bounds="clip")
+        curve.fit(answers[known], values[known])
+        curves.append(tuple(round(float(v), 4) for v in curve.predict(KNOTS)))
+    return tuple(curves)
+
+
+def pcc(x: Float[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
+    """Return Pearson's correlation; NaN if either is constant."""
+    if x.std() == 0 or y.std() == 0:
+        return math.nan
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+def icc(x: Float[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
+    """Return the intraclass correlation ICC(3,1) (Shrout and Fleiss 1979).
+
+    It is (b - e) / (b + e), where b is the mean square between images and e that of the
+    error; NaN if both are 0.
+    """
+    both = np.stack([x, y], axis=1)
+    mean, n = both.mean(), len(both)
+    between = 2 * ((both.mean(axis=1) - mean) ** 2).sum() / (n - 1)
+    rest = both - both.mean(axis=1, keepdims=True) - both.mean(axis=0) + mean
+    error = (rest**2).sum() / (n - 1)
+    return float((between - error) / (between + error)) if between + error else math.nan
+
+
+def _rows(
+    aus: Sequence[int], p: Values, found: Intensities, truth: Values
+) -> list[list[str]]:
+    """Return the table: the curves beside five times the probability."""
+    kinds = {
+        "": metrics.intensities(p, found.probabilities, found.values),
+        ", 5 times the probability": STRONGEST * p,
+    }
+    rows = [["", *(f"AU{au:02d}" for au in aus), "mean"]]
+    by_name = {
+        "ICC(3,1)": icc,
+        "PCC": pcc,
+        "mean error": lambda x, y: float(np.abs(x - y).mean()),
+    }
+    for kind, values in kinds.items():
+        for name, measure in by_name.items():
+            scores = []
+            for x, y in zip(values.T, truth.T, strict=True):
+                known = np.isfinite(x) & np.isfinite(y)
+                scores.append(measure(x[known], y[known]) if known.any() else math.nan)
+            usable = [score for score in scores if not math.isnan(score)]
+            mean = sum(usable) / len(usable) if usable else math.nan
+            cells = ("-" if math.isnan(v) else f"{v:.2f}" for v in (*scores, mean))
+            rows.append([name + kind, *cells])
+    return rows

@@ -1,0 +1,118 @@
+"""Intensities of AUs.
+
+Expected: scikit-learn's isotonic regression, a two-way analysis of variance written
+out, and what a table of a user states.
+"""
+
+import numpy as np
+import pytest
+from sklearn.isotonic import IsotonicRegression
+
+from au_jax.data.split import FaceSplit, Records
+from au_jax.errors import UserError
+from au_jax.evaluation import intensity, metrics
+
+AUS = (1, 12)
+RANDOM = np.random.default_rng(0)
+
+
+class Split(FaceSplit):
+    """A split without records, whose pictures are numbered."""
+
+    def path(self, index):
+        return f"{index}.jpg"
+
+
+@pytest.fixture
+def data(tmp_path):
+    return Split((Records(tmp_path, "val", AUS, 3),), AUS)
+
+
+def table(folder, *lines):
+    file = folder / "table.csv"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_curves_are_isotonic_regressions():
+    p = RANDOM.random((400, 2))
+    truth = np.clip(5 * p**2 + RANDOM.normal(0, 0.5, p.shape), 0, 5)
+    truth[::3, 0] = np.nan
+    curves = intensity.fit(p, truth)
+    at = intensity.KNOTS
+    for au, curve in enumerate(curves):
+        assert curve is not None
+        known = np.isfinite(truth[:, au])
+        expected = IsotonicRegression(out_of_bounds="clip")
+        expected.fit(p[known, au], truth[known, au])
+        np.testing.assert_allclose(curve, expected.predict(at), atol=1e-4)
+        # Between the probabilities at which it is stated, it is interpolated.
+        between = (at[10] + at[11]) / 2
+        (found,) = metrics.intensities(np.full((1, 2), between), at, curves)
+        assert found[au] == pytest.approx((curve[10] + curve[11]) / 2, abs=1e-4)
+
+
+def test_an_au_with_few_known_intensities_has_no_curve():
+    truth = np.full((50, 2), np.nan)
+    truth[:30, 1] = 1.0
+    curves = intensity.fit(RANDOM.random((50, 2)), truth)
+    assert curves[0] is None
+    found = metrics.intensities(np.full((4, 2), 0.3), intensity.KNOTS, curves)
+    assert np.isnan(found[:, 0]).all()
+    np.testing.assert_allclose(found[:, 1], 1.0)
+
+
+def test_icc_is_that_of_the_analysis_of_variance():
+    x = RANDOM.normal(2, 1, 30)
+    y = 0.7 * x + RANDOM.normal(0.5, 0.4, 30)
+    cells = np.stack([x, y], axis=1)
+    n, k, mean = 30, 2, cells.mean()
+    images = k * ((cells.mean(axis=1) - mean) ** 2).sum()
+    raters = n * ((cells.mean(axis=0) - mean) ** 2).sum()
+    rest = ((cells - mean) ** 2).sum() - images - raters
+    between, error = images / (n - 1), rest / ((n - 1) * (k - 1))
+    expected = (between - error) / (between + (k - 1) * error)
+    assert intensity.icc(x, y) == pytest.approx(expected)
+    assert intensity.icc(x, x + 1) == pytest.approx(1)  # consistency, not agreement
+    assert np.isnan(intensity.icc(np.ones(3), np.ones(3)))
+    assert np.isnan(intensity.pcc(np.ones(3), x[:3]))
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        # Shares of full strength, of moved photographs; and FACS's A to E.
+        (["path,AU01,AU12", "0.jpg,0.2,1", "2.jpg,,0"], [[1, 5], None, [None, 0]]),
+        (["AU12,path", "3,0.jpg", "0,1.jpg"], [[None, 3], [None, 0], None]),
+        (["path,AU1", "1.jpg,5"], [None, [5, None], None]),
+    ],
+)
+def test_a_table_states_intensities(tmp_path, data, lines, expected):
+    found = intensity.read_table(table(tmp_path, *lines), data)
+    wanted = np.array([row or (None, None) for row in expected], float)
+    np.testing.assert_allclose(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["file,AU01", "0.jpg,1"], "needs the column path, and AUs as AU01"),
+        (["path,AU04", "0.jpg,1"], "needs the column path, and AUs as AU01"),
+        (["path,AU01", "0.jpg,strong"], "line 2: could not convert string to float"),
+        (["path,AU01", "0.jpg,6"], "an intensity is below 0 or above 5"),
+        (["path,AU01", "0.jpg,-1"], "an intensity is below 0 or above 5"),
+    ],
+)
+def test_a_table_that_cannot_be_used(tmp_path, data, lines, message):
+    with pytest.raises(UserError, match=message):
+        intensity.read_table(table(tmp_path, *lines), data)
+
+
+def test_no_table(tmp_path, data):
+    with pytest.raises(UserError, match=r"No such file.*give --on=reenacted"):
+        intensity.read_table(tmp_path / "none.csv", data)
+
+
+def test_the_split_that_fits_is_not_the_one_that_is_scored(tmp_path):
+    with pytest.raises(UserError, match="would flatter the model"):
+        intensity.evaluate(tmp_path, "val", "val")
