@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from au_jax.comparison import classical, external, plan, scores
-from au_jax.comparison.bootstrap import people_of
 from au_jax.comparison.scores import Key, Result, SplitLabels
 from au_jax.data.split import FaceSplit, open_split
 from au_jax.evaluation import baselines
+from au_jax.evaluation.bootstrap import people_of
 from au_jax.runtime.signals import Requests
 from au_jax.types import DOMAINS, RULES, Config
 from au_jax.workdir.validations import Answers

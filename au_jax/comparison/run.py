@@ -13,13 +13,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from au_jax.comparison import other_rows, plan, scores, summary, tables
-from au_jax.comparison.bootstrap import people_of, resamples
 from au_jax.comparison.other_rows import open_part
 from au_jax.comparison.plan import Run
 from au_jax.comparison.reverse_validation import ReverseValidation
 from au_jax.comparison.scores import Conditions, Key, Result, SplitLabels
 from au_jax.data.split import FaceSplit, labels
 from au_jax.errors import UserError
+from au_jax.evaluation.bootstrap import people_of, resamples
 from au_jax.evaluation.inference import make_predictor, predict_split
 from au_jax.evaluation.run import PATHS
 from au_jax.runtime import devices

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import expit, logit
 
-from au_jax.comparison.bootstrap import Weights, means
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
+from au_jax.evaluation.bootstrap import Weights, means
 from au_jax.evaluation.calibration import best_threshold
 from au_jax.evaluation.label_free import matching_thresholds
 from au_jax.types import Config

@@ -20,6 +20,7 @@ from rich.console import Console
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics, report, tables
+from au_jax.evaluation.bootstrap import auc_intervals
 from au_jax.evaluation.inference import load_best, predict_split
 from au_jax.evaluation.metrics import AuScores, decide
 from au_jax.evaluation.report import Cells, percent
@@ -35,7 +36,6 @@ FILE = "groups.csv"
 FEWEST = 20
 """Images that a group needs for scores of its own."""
 
-RESAMPLES = 200
 _MAX_BYTES = 1 << 28  # of a table
 _SHOWN = 7  # columns that fit a terminal; the files have the AUs, too
 
@@ -191,17 +191,8 @@ def _interval(
     known: Bool[np.ndarray, "n a"],
     people: Int[np.ndarray, "n"],
 ) -> tuple[float, float]:
-    """Return 95 % of the mean AUCs over resamples of people."""
-    rng = np.random.default_rng(0)
-    images = [np.flatnonzero(people == person) for person in np.unique(people)]
-    means = []
-    for _ in range(RESAMPLES):
-        drawn = rng.integers(0, len(images), len(images))
-        rows = np.concatenate([images[i] for i in drawn])
-        means.append(metrics.score(p[rows], aus[rows], known[rows]).mean("auc"))
-    if np.isnan(means).all():  # no AU is active in some and inactive in others
-        return math.nan, math.nan
-    low, high = np.nanpercentile(means, (2.5, 97.5))
+    numbered = np.unique(people, return_inverse=True)[1]
+    low, high = auc_intervals(p, aus, known, numbered)[:, -1]
     return float(low), float(high)
 
 

@@ -2,10 +2,11 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from au_jax.evaluation.baselines import BaselineScores
+from au_jax.evaluation.bootstrap import RESAMPLES
 from au_jax.evaluation.metrics import AuScores
 from au_jax.stages import SEEING_LANDMARKS
 from au_jax.workdir.best_networks import FLOOR
@@ -17,6 +18,7 @@ METRICS = {
     "average_precision": "AP",
     "auc": "AUC",
 }
+BOUNDS = ("from", "to")
 FORMULAS = {"direct": "AU(E_f(I))", "reconstructed": "AU(G_st(A, B))"}
 """By path, in the notation of method.md."""
 
@@ -42,6 +44,8 @@ class PathScores:
     calibrated: AuScores | None = None
     """The scores at `thresholds`; None without them."""
     thresholds: Thresholds | None = None
+    auc_interval: Sequence[Sequence[float]] = ()
+    """The bounds of 95 % of the AUCs of resampled people: by AU, and of the mean."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +149,11 @@ def note_lines(report: Report) -> list[str]:
                     f"{model.domain}: thresholds of the {path.path} path: chosen on"
                     f" {path.thresholds.split}"
                 )
+    if any(path.auc_interval for model in report.models for path in model.paths):
+        lines.append(
+            f"AUC, from and to: 95 % of {RESAMPLES} resamples of people, or of images"
+            " where the set names no people"
+        )
     trained = {baseline.name: baseline.num_trained for baseline in report.baselines}
     lines += [
         f"{name}: regressions trained on {count} images of the source; they see the"
@@ -186,6 +195,8 @@ def path_cells(model: ModelReport, path: PathScores) -> Cells:
     rows += [
         _metric_row(metric, label, path.scores) for metric, label in METRICS.items()
     ]
+    for bound, values in zip(BOUNDS, path.auc_interval, strict=False):
+        rows.append([f"AUC, {bound}", *map(percent, values)])
     if path.calibrated is not None and path.thresholds is not None:
         # Thresholds change the decisions, not the order of the images.
         rows.append(["threshold", *map(percent, path.thresholds.values), ""])
@@ -230,6 +241,7 @@ def to_json(report: Report) -> dict[str, Any]:
                 "title": title(model, path),
                 "aus": list(model.aus),
                 **_scores_to_json(path.scores),
+                "auc_interval": [[*map(_number, row)] for row in path.auc_interval],
                 "always_active": _scores_to_json(model.always_active),
                 **_calibrated_to_json(path),
             }

@@ -12,6 +12,7 @@ from au_jax.data.split import FaceSplit, NoSuchSplit, open_split
 from au_jax.errors import UserError
 from au_jax.evaluation import baselines, faces_png, metrics, report, tables
 from au_jax.evaluation.baselines import BaselineScores
+from au_jax.evaluation.bootstrap import auc_intervals, people_of
 from au_jax.evaluation.inference import load_best, predict_split, score_predictions
 from au_jax.evaluation.report import ModelReport, PathScores, Report
 from au_jax.runtime.files import write_whole
@@ -165,13 +166,21 @@ def evaluate_stage(
         limits = None
     predictions = predict_split(model.predictor, model.variables, data)
     evaluation = score_predictions(predictions, limits)
-    paths = [
-        PathScores(path, evaluation.scores[path], evaluation.calibrated, limits)
-        if limits is not None and path == limits.path
-        else PathScores(path, evaluation.scores[path])
-        for path in PATHS[domain]
-        if path in evaluation.scores
-    ]
+    person = people_of((data.record(i) for i in range(len(data))), 1)
+    paths = []
+    for path in PATHS[domain]:
+        if path not in evaluation.scores:
+            continue
+        p = predictions.probabilities[path]
+        bounds = auc_intervals(p, predictions.aus, predictions.known, person)
+        found = PathScores(
+            path, evaluation.scores[path], auc_interval=interval.tolist()
+        )
+        if limits is not None and path == limits.path:
+            found = dataclasses.replace(
+                found, calibrated=evaluation.calibrated, thresholds=limits
+            )
+        paths.append(found)
     return ModelReport(
         domain=domain,
         data_set=config.data[domain],

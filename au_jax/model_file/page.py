@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from au_jax.evaluation.report import METRICS, percent
+from au_jax.evaluation.report import BOUNDS, METRICS, percent
 from au_jax.evaluation.tables import markdown
 from au_jax.faces.drawing import licensed_as
 from au_jax.model_file import card as cards
@@ -107,6 +107,8 @@ def _scores(name: str, evaluation: Mapping[str, Any]) -> list[str]:
         if key == "f1":
             trivial = _values(section["always_active"], key)
             rows.append(["F1 of always active", *trivial])
+    for bound, values in zip(BOUNDS, section.get("auc_interval", ()), strict=False):
+        rows.append([f"AUC, {bound}", *_percents(values)])
     title = f"## Scores on {section['title']}" if not name else f"## Scores on {name}"
     baselines = [
         f"- {baseline['name']}, trained on the same pictures: mean AUC"
@@ -151,5 +153,8 @@ def _thresholds(card: Mapping[str, Any]) -> list[str]:
 
 def _values(scores: Mapping[str, Any], metric: str) -> list[str]:
     """Return a metric of each AU, then its mean."""
-    values = [*scores[metric], scores["mean"][metric]]
+    return _percents([*scores[metric], scores["mean"][metric]])
+
+
+def _percents(values: Sequence[float | None]) -> list[str]:
     return ["-" if value is None else percent(value) for value in values]

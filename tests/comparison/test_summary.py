@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from au_jax.comparison import scores, summary, tables
-from au_jax.comparison.bootstrap import resamples
 from au_jax.comparison.plan import Row
 from au_jax.comparison.scores import Key, Result, SplitLabels
 from au_jax.errors import UserError
+from au_jax.evaluation.bootstrap import resamples
 from au_jax.types import RULES
 from au_jax.workdir.validations import Answers
 from configs import compare as compare_config

@@ -46,7 +46,7 @@ def test_only_the_drawn_faces_are_read(config, tmp_path, monkeypatch):
     load = FaceSplit.__getitem__
 
     def recorded(self, index):
-        read.append((self.directory, index))
+        read.append((self.parts, index))
         return load(self, index)
 
     monkeypatch.setattr(FaceSplit, "__getitem__", recorded)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from au_jax.comparison import bootstrap
+from au_jax.evaluation import bootstrap
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,29 @@ def test_each_resample_scores_as_the_images_that_it_drew(answers):
             expected["auc"].append(sk.roc_auc_score(y, x))
         for name, values in expected.items():
             np.testing.assert_allclose(found[name][r], np.mean(values), rtol=1e-5)
+
+
+def test_intervals_are_percentiles_of_resamples(answers):
+    p, aus, known, person = answers
+    both = np.stack([aus[:, 0], np.zeros(len(p))], axis=1).astype(np.float32)
+    low, high = bootstrap.auc_intervals(p, both, known, person)
+    weights = bootstrap.resamples(person, bootstrap.RESAMPLES)
+    k, found = known[:, 0], []
+    for drawn in weights[:, k]:
+        found.append(sk.roc_auc_score(aus[k, 0], p[k, 0], sample_weight=drawn))
+    expected = np.percentile(found, (2.5, 97.5))
+    np.testing.assert_allclose([low[0], high[0]], expected, rtol=1e-5)
+    # An AU that is active in no image has none, and the mean goes without it.
+    assert np.isnan([low[1], high[1]]).all()
+    np.testing.assert_allclose([low[2], high[2]], expected, rtol=1e-5)
+
+
+def test_intervals_do_not_depend_on_the_size_of_the_blocks(answers, monkeypatch):
+    p, aus, known, person = answers
+    whole = bootstrap.auc_intervals(p, aus, known, person)
+    monkeypatch.setattr(bootstrap, "_CELLS", 7 * len(p))
+    parts = bootstrap.auc_intervals(p, aus, known, person)
+    np.testing.assert_array_equal(parts, whole)
 
 
 def test_a_resample_takes_people_whole(answers):

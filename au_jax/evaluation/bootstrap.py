@@ -12,6 +12,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+RESAMPLES = 200
+"""For intervals in reports; a comparison states its own number."""
+
+_CELLS = 1 << 22  # resamples times images that are held at once
+
 Weights = Float[np.ndarray, "r n"]
 """A row per resample: how often it has each image."""
 
@@ -56,6 +61,34 @@ def resamples(person: Int[np.ndarray, "n"], count: int, seed: int = 0) -> Weight
     number = int(person.max()) + 1
     drawn = rng.multinomial(number, np.full(number, 1 / number), size=count)
     return drawn[:, person].astype(np.float32)
+
+
+def auc_intervals(
+    p: Float[np.ndarray, "n a"],
+    aus: Float[np.ndarray, "n a"],
+    known: Bool[np.ndarray, "n a"],
+    person: Int[np.ndarray, "n"],
+) -> Float[np.ndarray, "2 a+1"]:
+    """Return the bounds of 95 % of resampled AUCs: of each AU, then of their mean.
+
+    Where no AUC exists, as without active labels, they are NaN.
+    """
+
+    def aucs(weights: Weights) -> np.ndarray:
+        by_au = np.stack(
+            [
+                of_ranking(weights[:, k], p[k, a], aus[k, a] > 0)["auc"]
+                for a, k in enumerate(known.T)
+            ]
+        )
+        return np.vstack([by_au, _mean_of_known(by_au)])
+
+    weights, step = resamples(person, RESAMPLES), max(1, _CELLS // len(p))
+    parts = [aucs(weights[i : i + step]) for i in range(0, RESAMPLES, step)]
+    found = np.concatenate(parts, axis=1)
+    bounds, there = np.full((2, len(found)), np.nan), np.isfinite(found).any(axis=1)
+    bounds[:, there] = np.nanpercentile(found[there], (2.5, 97.5), axis=1)
+    return bounds
 
 
 def means(
