@@ -13,6 +13,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.evaluation.inference import SplitPredictions, load_best, predict_split
 from au_jax.evaluation.report import percent
+from au_jax.evaluation.tables import table_of_aus
 from au_jax.workdir import thresholds
 from au_jax.workdir.best_networks import best_stage
 from au_jax.workdir.config import read_config
@@ -86,8 +87,10 @@ def f1_table(
     aus: tuple[int, ...], chosen: Thresholds, predictions: SplitPredictions, title: str
 ) -> Table:
     """F1 of each AU at .5 and at the chosen thresholds."""
-    table = Table("", *(f"AU{au:02d}" for au in aus), "mean", title=title)
-    table.add_row("threshold", *(f"{t:.3f}" for t in chosen.values), "")
+    rows = [
+        ["", *(f"AU{au:02d}" for au in aus), "mean"],
+        ["threshold", *(f"{t:.3f}" for t in chosen.values), ""],
+    ]
     for name, limits in (("at .5", None), ("at threshold", chosen.values)):
         scores = metrics.score(
             predictions.probabilities[chosen.path],
@@ -95,5 +98,5 @@ def f1_table(
             predictions.known,
             limits,
         )
-        table.add_row(name, *map(percent, scores.f1), percent(scores.mean("f1")))
-    return table
+        rows.append([name, *map(percent, scores.f1), percent(scores.mean("f1"))])
+    return table_of_aus(title, rows)

@@ -7,6 +7,7 @@ photographs know their intensities exactly: `intensities.csv` beside their recor
 """
 
 import csv
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,15 +23,15 @@ from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.evaluation.inference import SplitPredictions, load_best, predict_split
 from au_jax.evaluation.run import open_splits
-from au_jax.evaluation.tables import table
-from au_jax.runtime.files import open_regular
+from au_jax.evaluation.tables import table_of_aus
+from au_jax.runtime.files import open_regular, write_whole
 from au_jax.workdir import intensities
 from au_jax.workdir.best_networks import best_stage
 from au_jax.workdir.config import read_config
 from au_jax.workdir.intensities import STRONGEST, Intensities
 from au_jax.workdir.target_path import target_path
 
-TABLE = "intensities.csv"
+TABLE, REPORT = "intensities.csv", "eval-intensity.json"
 KNOTS = tuple(round(float(p), 6) for p in expit(np.linspace(-7, 7, 29)))
 """The probabilities at which a curve is stated."""
 
@@ -50,7 +51,7 @@ def evaluate(
     on: str | None = None,
     file: Path | None = None,
 ) -> None:
-    """Write `intensities.json` into a run, and print how well its curves do.
+    """Write `intensities.json` into a run; print how well its curves do, and keep it.
 
     Args:
         workdir: The work directory of the run.
@@ -96,7 +97,10 @@ def evaluate(
     written = intensities.write(workdir, found, aus)
     tested, truth = predict(split)
     rows = _rows(aus, tested.probabilities[path], found, truth)
-    Console().print(table(f"Intensity, {name}, {split}", rows))
+    title = f"Intensity on {name}, split {split}; fitted on {fitted_on}"
+    report = json.dumps({"title": title, "table": rows}, indent=2)
+    write_whole(workdir / REPORT, report)
+    Console().print(table_of_aus(title, rows))
     print(f"intensities: {written}, used by python -m au_jax.export")
 
 

@@ -173,9 +173,7 @@ def evaluate_stage(
             continue
         p = predictions.probabilities[path]
         bounds = auc_intervals(p, predictions.aus, predictions.known, person)
-        found = PathScores(
-            path, evaluation.scores[path], auc_interval=interval.tolist()
-        )
+        found = PathScores(path, evaluation.scores[path], auc_interval=bounds.tolist())
         if limits is not None and path == limits.path:
             found = dataclasses.replace(
                 found, calibrated=evaluation.calibrated, thresholds=limits

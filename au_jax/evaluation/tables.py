@@ -21,10 +21,8 @@ def print_report(evaluation: Report, console: Console) -> None:
         console.print(note, highlight=False)
     for model in evaluation.models:
         for path in model.paths:
-            cells, style = report.path_cells(model, path), {}
-            if len(cells[0]) > WIDEST:
-                cells, style = _upright(cells), _PLAIN
-            console.print(table(report.title(model, path), cells, **style))
+            title, cells = report.title(model, path), report.path_cells(model, path)
+            console.print(table_of_aus(title, cells))
     for line in report.landmark_lines(evaluation):
         console.print(line, highlight=False)
     if evaluation.models:
@@ -64,9 +62,17 @@ def _published(evaluation: Report) -> list[tuple[str, Cells]]:
     return tables
 
 
+def table_of_aus(title: str, cells: Cells) -> Table:
+    """Return a table with a column per AU; of many AUs, it has a row for each."""
+    if len(cells[0]) > WIDEST:
+        return table(title, _upright(cells), **_PLAIN)
+    return table(title, cells)
+
+
 def _upright(cells: Cells) -> Cells:
     """Return a table of many AUs with a row for each, without what eval.md has too."""
     left_out = [f"always active: {name}" for name in ("accuracy", "AP", "AUC")]
+    left_out += [f"AUC, {bound}" for bound in report.BOUNDS]
     kept = [row for row in cells if row[0] not in left_out]
     return [list(column) for column in zip(*kept, strict=True)]
 

@@ -1,5 +1,6 @@
 """The card of a model as a page for people, in Markdown."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -52,7 +53,11 @@ def to_markdown(card: Mapping[str, Any], note: str = "") -> str:
     evaluations = {"": training.get("evaluation")} | training.get("evaluations", {})
     for name, evaluation in evaluations.items():
         if evaluation:
-            lines += _by_group(name, evaluation) or _scores(name, evaluation)
+            lines += (
+                _by_group(name, evaluation)
+                or _intensity(evaluation)
+                or _scores(name, evaluation)
+            )
     lines += ["", "## Thresholds", "", *_thresholds(card)]
     lines += ["", "## Intended use", "", *(f"- {text}" for text in USE)]
     lines += ["", "## Not for", "", *(f"- {text}" for text in NO_USE)]
@@ -102,6 +107,7 @@ def _scores(name: str, evaluation: Mapping[str, Any]) -> list[str]:
     section = sections[-1]
     scores = section.get("calibrated", section)
     rows = [["%", *(f"AU{au:02d}" for au in section["aus"]), "mean"]]
+    there = [True, *(n > 0 for n in scores.get("images", [])), True]
     for key, title in METRICS.items():
         rows.append([title, *_values(scores, key)])
         if key == "f1":
@@ -116,7 +122,16 @@ def _scores(name: str, evaluation: Mapping[str, Any]) -> list[str]:
         for baseline in evaluation.get("baselines", [])
         if baseline["domain"] == "target"
     ]
+    if len(there) == len(rows[0]):  # AUs that the set does not know say nothing
+        rows = [list(itertools.compress(row, there)) for row in rows]
     return ["", title, "", *markdown(rows), "", *baselines]
+
+
+def _intensity(evaluation: Mapping[str, Any]) -> list[str]:
+    """Return the table of `eval --intensity`, or nothing if it is something else."""
+    if "table" not in evaluation:
+        return []
+    return ["", f"## {evaluation['title']}", "", *markdown(evaluation["table"])]
 
 
 def _by_group(name: str, evaluation: Mapping[str, Any]) -> list[str]:

@@ -41,11 +41,19 @@ def described():
         }
         for name, value in (("dark", 0.7), ("light", 0.9))
     }
+    smiles = {**section, "images": [0] * (len(aus) - 1) + [42]}
+    smiles["auc_interval"] = [[None] * len(aus) + [0.9], [None] * len(aus) + [0.99]]
+    strong = {"title": "Intensity on moved", "table": [["", "AU01"], ["PCC", "0.71"]]}
     training = {
         "source": "bp4d",
         "target": "faces_wild",
         "evaluation": own,
-        "evaluations": {"other": own, "by-skin": by_skin},
+        "evaluations": {
+            "other": own,
+            "by-skin": by_skin,
+            "smiles": {"sections": [smiles]},
+            "intensity": strong,
+        },
     }
     card = model.card | {"training": training}
     return model_file.with_digest(dataclasses.replace(model, card=card))
@@ -68,6 +76,14 @@ def test_the_page_says_what_the_card_says():
     assert "Largest gap: 20.0 points, light over dark." in text
     assert "| dark | 40 | 20 | 70.0 | 60.0 to 90.0 |" in text
     assert "at work or in education" in text
+    assert "## Intensity on moved\n\n|  | AU01 |" in text
+
+
+def test_aus_that_a_set_does_not_know_are_left_out():
+    text = page.to_markdown(described().card)
+    smiles = text[text.index("## Scores on smiles") :]
+    assert smiles.split("\n")[2] == f"| % | AU{described().aus[-1]:02d} | mean |"
+    assert "| AUC, from | - | 90.0 |" in smiles
 
 
 def test_a_model_without_scores_has_a_page():
