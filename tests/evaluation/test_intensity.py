@@ -4,6 +4,9 @@ Expected: scikit-learn's isotonic regression, a two-way analysis of variance wri
 out, and what a table of a user states.
 """
 
+import json
+import types
+
 import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
@@ -11,6 +14,9 @@ from sklearn.isotonic import IsotonicRegression
 from au_jax.data.split import FaceSplit, Records
 from au_jax.errors import UserError
 from au_jax.evaluation import intensity, metrics
+from au_jax.evaluation.inference import SplitPredictions
+from au_jax.workdir import intensities
+from configs import joint
 
 AUS = (1, 12)
 RANDOM = np.random.default_rng(0)
@@ -111,6 +117,74 @@ def test_a_table_that_cannot_be_used(tmp_path, data, lines, message):
 def test_no_table(tmp_path, data):
     with pytest.raises(UserError, match=r"No such file.*give --on=reenacted"):
         intensity.read_table(tmp_path / "none.csv", data)
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Return the folder of a run that answers well; its set states AU 12 alone."""
+    strength = RANDOM.random((60, 2))
+    p = np.clip(strength + RANDOM.normal(0, 0.1, strength.shape), 0, 1)
+    lines = [f"{i}.jpg,{s[1]:.4f}" for i, s in enumerate(strength)]
+    (tmp_path / intensity.TABLE).write_text("\n".join(["path,AU12", *lines]))
+    split = Split((Records(tmp_path, "val", AUS, 60),), AUS)
+    labels = (strength > 0.3).astype(np.float32)
+    found = SplitPredictions(
+        {"direct": p.astype(np.float32)}, labels, labels >= 0, None
+    )
+    config = joint.get_config("tiny")
+    config.data.aus = AUS
+    model = types.SimpleNamespace(step=3, predictor=None, variables=None)
+    for name, value in {
+        "read_config": lambda workdir: config,
+        "open_splits": lambda *_: {"target": split},
+        "best_stage": lambda *_: "gradient_patches",
+        "load_best": lambda *_: model,
+        "predict_split": lambda *_: found,
+        "target_path": lambda *_: "reconstructed",
+    }.items():
+        monkeypatch.setattr(intensity, name, value)
+    return tmp_path, p, 5 * strength
+
+
+def test_a_run_keeps_its_curves(run, capsys):
+    workdir, p, truth = run
+    intensity.evaluate(workdir, "val", "test", on="moved")
+    found = intensities.read(workdir, AUS)
+    assert found is not None
+    assert (found.data_set, found.split) == ("moved", "val")
+    assert (found.stage, found.step, found.path) == ("gradient_patches", 3, "direct")
+    assert found.values[0] is None
+    values = metrics.intensities(p, found.probabilities, found.values)
+    report = json.loads((workdir / intensity.REPORT).read_text())
+    rows = {row[0]: row[1:] for row in report["table"]}
+    assert rows["ICC(3,1)"][0] == "-"
+    assert float(rows["PCC"][1]) == pytest.approx(
+        np.corrcoef(values[:, 1], truth[:, 1])[0, 1], abs=0.006
+    )
+    error = np.abs(5 * p - truth)[:, 1].mean()
+    row = rows["mean error, 5 times the probability"]
+    assert float(row[1]) == pytest.approx(error, abs=0.006)
+    assert "ICC(3,1)" in capsys.readouterr().out
+
+
+def test_a_set_without_intensities_of_the_runs_aus(run):
+    workdir, *_ = run
+    table(workdir, "path,AU01", "elsewhere.jpg,1")
+    with pytest.raises(UserError, match="moved, val: no AU has 20 known intensities"):
+        intensity.evaluate(
+            workdir, "val", "test", on="moved", file=workdir / "table.csv"
+        )
+    assert not (workdir / intensities.FILE).exists()
+
+
+def test_damaged_curves_are_one_line(run):
+    workdir, *_ = run
+    intensity.evaluate(workdir, "val", "test")
+    file = workdir / intensities.FILE
+    file.write_text(file.read_text().replace('"AU12"', '"AU13"'))
+    with pytest.raises(UserError, match="with --intensity again"):
+        intensities.read(workdir, AUS)
+    assert intensities.read(workdir / "elsewhere", AUS) is None
 
 
 def test_the_split_that_fits_is_not_the_one_that_is_scored(tmp_path):
