@@ -36,6 +36,13 @@ ON = flags.DEFINE_string(
 CALIBRATE = flags.DEFINE_string(
     "calibrate", None, "choose thresholds on this split of the target instead: val"
 )
+FALSE_ALARMS = flags.DEFINE_float(
+    "false_alarms",
+    1.0,
+    "with --calibrate: the largest share of inactive faces that may be decided active",
+    lower_bound=0,
+    upper_bound=1,
+)
 FACES = flags.DEFINE_enum(
     "faces",
     None,
@@ -93,7 +100,8 @@ def main(argv: list[str]) -> None:
         given = DATA_DIR.value, ON.value, table
         groups.evaluate(workdir, SPLIT.value, BY.value, *given)
     elif CALIBRATE.value:
-        calibrate(workdir, CALIBRATE.value, SPLIT.value, DATA_DIR.value)
+        limit = 1.0 if FALSE_ALARMS.value is None else FALSE_ALARMS.value
+        calibrate(workdir, CALIBRATE.value, SPLIT.value, DATA_DIR.value, limit)
     else:
         with_baselines = bool(BASELINES.value)
         given = DATA_DIR.value, FACES.value

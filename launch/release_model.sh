@@ -20,7 +20,10 @@ run au_jax.prepare --dataset=bp4d --name=studio --raw="$studio" --data_dir=prepa
 run au_jax.prepare --dataset=emotionet --name=wild --raw="$wild" --data_dir=prepared
 run au_jax.reenact --raw="$photos" --data_dir=prepared --pictures=9
 run au_jax.main --config=configs/release.py --workdir=runs/release "${@:4}"
+run au_jax.eval --workdir=runs/release --calibrate=val --false_alarms=.05
 run au_jax.eval --workdir=runs/release
 run au_jax.eval --workdir=runs/release --on=studio
 run au_jax.eval --workdir=runs/release --on=reenacted
-run au_jax.export --workdir=runs/release --out=model.aujax --card=model.md
+run au_jax.eval --workdir=runs/release --intensity=val --on=reenacted
+run au_jax.export --workdir=runs/release --out=model.aujax --card=model.md \
+    --note=launch/release_note.md

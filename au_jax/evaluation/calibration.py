@@ -22,7 +22,11 @@ from au_jax.workdir.thresholds import Thresholds
 
 
 def calibrate(
-    workdir: Path, choosing_split: str, split: str, data_dir: str | None
+    workdir: Path,
+    choosing_split: str,
+    split: str,
+    data_dir: str | None,
+    false_alarms: float = 1.0,
 ) -> None:
     """Write `thresholds.json` into a run, and print F1 with and without thresholds.
 
@@ -31,6 +35,7 @@ def calibrate(
         choosing_split: The split of the target on which thresholds are chosen.
         split: The split of the target on which F1 is compared.
         data_dir: The prepared data; None is the folder that training used.
+        false_alarms: The largest share of inactive faces that may be decided active.
 
     Raises:
         UserError: both splits are the same, or the run detects no AUs.
@@ -55,7 +60,9 @@ def calibrate(
         raise UserError(f"{workdir} has trained only {stage}, which detects no AUs")
     path = target_path(config, workdir, stage, model.step)
     values = tuple(
-        best_threshold(choosing.probabilities[path][k, a], choosing.aus[k, a] > 0)
+        best_threshold(
+            choosing.probabilities[path][k, a], choosing.aus[k, a] > 0, false_alarms
+        )
         for a, k in enumerate(choosing.known.T)
     )
     chosen = Thresholds(choosing_split, stage, model.step, path, values)
@@ -66,19 +73,32 @@ def calibrate(
 
 
 def best_threshold(
-    probabilities: Float[np.ndarray, "n"], active: Bool[np.ndarray, "n"]
+    probabilities: Float[np.ndarray, "n"],
+    active: Bool[np.ndarray, "n"],
+    false_alarms: float = 1.0,
 ) -> float:
     """The threshold t whose decisions `probability >= t` have the highest F1.
 
     It lies in the middle of the gap below the best probability, so that rounding
     changes no decision. It is .5 if nothing is active.
+
+    Args:
+        probabilities: Of the faces.
+        active: Whether the AU is.
+        false_alarms: Thresholds at which more of the inactive faces than this share
+            would be decided active do not count; the threshold is 1 if none is left.
     """
     if not active.any():
         return metrics.THRESHOLD
     precision, recall, candidates = sk.precision_recall_curve(active, probabilities)
     both = precision[:-1] + recall[:-1]
     f1 = 2 * precision[:-1] * recall[:-1] / np.maximum(both, 1e-12)
-    best = int(np.argmax(f1))
+    inactive = np.sort(probabilities[~active])
+    wrong = len(inactive) - np.searchsorted(inactive, candidates)
+    allowed = wrong <= false_alarms * len(inactive)
+    if not allowed.any():
+        return 1.0
+    best = int(np.argmax(np.where(allowed, f1, -1)))
     below = candidates[best - 1] if best else 0.0
     return float(candidates[best] + below) / 2
 
