@@ -21,6 +21,9 @@ from tests.stages.small import AUS
 from tests.synthetic import write_prepared
 from tests.trees import assert_trees_equal
 
+CONTINUING = (
+    *("finetune", "adda", "adabn", "mean_teacher", "linear_probe", "self_training"),
+)
 TRAINED = [stage for stage in STAGES if stage != "landmarks"]
 
 
@@ -61,7 +64,7 @@ def test_it_resumes_is_evaluated_and_exported(
 ):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     config = short(data_dir, stage)
-    if stage in ("finetune", "adda", "adabn", "mean_teacher", "linear_probe"):
+    if stage in CONTINUING:
         config.init_from = origin(predecessor(stage, config))
     config[stage].epochs = 2
     requests = Requests()
