@@ -38,7 +38,7 @@ CALIBRATE = flags.DEFINE_string(
 )
 FALSE_ALARMS = flags.DEFINE_float(
     "false_alarms",
-    1.0,
+    None,
     "with --calibrate: the largest share of inactive faces that may be decided active",
     lower_bound=0,
     upper_bound=1,
@@ -74,6 +74,7 @@ BASELINES = flags.DEFINE_bool(
 def main(argv: list[str]) -> None:
     """Evaluate, or calibrate if the flag asks for it."""
     del argv
+    _check_flags()
     # Imported late: it takes seconds, for which --help and mistakes need not wait.
     from au_jax.evaluation import groups, intensity
     from au_jax.evaluation.calibration import calibrate
@@ -85,12 +86,6 @@ def main(argv: list[str]) -> None:
     console.set_up_logging()
     compilation_cache.use()
     workdir = Path(WORKDIR.value)
-    if CALIBRATE.value and ON.value:
-        raise UserError("--calibrate chooses thresholds on the target: leave out --on")
-    kinds = {"calibrate": CALIBRATE.value, "by": BY.value, "intensity": INTENSITY.value}
-    asked = [f"--{name}" for name, value in kinds.items() if value]
-    if len(asked) > 1:
-        raise UserError(f"{' and '.join(asked)} are two programs: give one of them")
     if INTENSITY.value:
         table = Path(INTENSITIES.value) if INTENSITIES.value else None
         given = DATA_DIR.value, ON.value, table
@@ -108,6 +103,22 @@ def main(argv: list[str]) -> None:
         report = evaluate(workdir, SPLIT.value, *given, with_baselines, ON.value)
         if not ON.value:
             write_report(workdir, report, SPLIT.value, *given)
+
+
+def _check_flags() -> None:
+    """Raise a `UserError` for flags that do not go together."""
+    if CALIBRATE.value and ON.value:
+        raise UserError("--calibrate chooses thresholds on the target: leave out --on")
+    asked = [f"--{flag.name}" for flag in (CALIBRATE, BY, INTENSITY) if flag.value]
+    if len(asked) > 1:
+        raise UserError(f"{' and '.join(asked)} do different things: give one of them")
+    for flag, other in (
+        (GROUPS, BY),
+        (INTENSITIES, INTENSITY),
+        (FALSE_ALARMS, CALIBRATE),
+    ):
+        if flag.value is not None and not other.value:
+            raise UserError(f"--{flag.name} goes with --{other.name}: give both")
 
 
 if __name__ == "__main__":

@@ -29,3 +29,22 @@ def test_program_ends_with_2_and_no_traceback(tmp_path, arguments, message):
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--calibrate=val", "--on=a"), "--calibrate chooses thresholds on the target"),
+        (("--intensity=val", "--by=skin"), "--by and --intensity do different things"),
+        (("--groups=a.csv",), "--groups goes with --by: give both"),
+        (("--false_alarms=.1",), "--false_alarms goes with --calibrate: give both"),
+    ],
+)
+def test_flags_of_eval_that_do_not_go_together(tmp_path, arguments, message):
+    program = [sys.executable, "-m", "au_jax.eval", f"--workdir={tmp_path}"]
+    result = subprocess.run(
+        [*program, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.startswith(f"error: {message}")
+    assert result.stderr.count("\n") == 1
