@@ -1,5 +1,6 @@
 """Assemble rows and their faces into a data set, with its rejects and counts."""
 
+import contextlib
 import csv
 import hashlib
 import json
@@ -55,6 +56,8 @@ def take_survey(
     for item in items:
         digest.update(repr(item).encode())
         if isinstance(item, Row):
+            if item.intensities:
+                digest.update(repr(item.intensities).encode())
             digest.update(chunks.stamp(raw / item.file).encode())
             aus.update(item.aus)
             images += 1
@@ -74,6 +77,19 @@ def cut(items: Iterable[Item]) -> Iterator[tuple[list[Item], list[Row]]]:
             piece, rows = [], []
     if piece:
         yield piece, rows
+
+
+INTENSITIES = "intensities.csv"
+"""How strong the AUs of each picture are, where a set states it."""
+
+
+@contextlib.contextmanager
+def _table(file: Path, header: Iterable[str]) -> Iterator[Any]:
+    """Open a CSV file for writing, and write its header."""
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        lines = csv.writer(stream, lineterminator="\n")
+        lines.writerow(header)
+        yield lines
 
 
 def write(
@@ -102,27 +118,7 @@ def write(
     folder.mkdir()
     tally = counts.Counts(survey.aus)
     records = writer.Writer(folder, name, survey.aus, landmarks_by)
-    first, seen = "", 0
-    rejected = (folder / "rejected.csv").open("w", newline="", encoding="utf-8")
-    with rejected as stream, _bar() as bar:
-        lines = csv.writer(stream, lineterminator="\n")
-        lines.writerow(("path", "reason", "detail"))
-        task = bar.add_task(f"preparing {name}", total=survey.images)
-        for items, faces in pieces:
-            examples: dict[str, list[dict[str, Any]]] = {}
-            for item, jpeg, landmarks in _resolved(items, faces):
-                if isinstance(item, Row):
-                    tally.keep(item)
-                    one = writer.example(item, jpeg, landmarks, survey.aus)
-                    examples.setdefault(item.split, []).append(one)
-                else:
-                    first = first or f"; {item.path}: {item.reason}, {item.detail}"
-                    tally.reject(item)
-                    detail = printable(item.detail)
-                    lines.writerow((shown(item.path), item.reason, detail))
-            records.add(examples)
-            bar.advance(task, len(faces.jpegs))
-            seen += len(faces.jpegs)
+    seen, first = _write_tables(pieces, folder, records, tally, survey)
     if seen != survey.images:
         raise UserError(
             f"the raw set had {survey.images} images at first, and {seen} when they"
@@ -136,6 +132,50 @@ def write(
     report = {"dataset": name, "fingerprint": survey.fingerprint} | report
     (folder / "counts.json").write_text(json.dumps(report, indent=1) + "\n")
     return report
+
+
+def _write_tables(
+    pieces: Iterable[tuple[list[Item], Faces]],
+    folder: Path,
+    records: writer.Writer,
+    tally: counts.Counts,
+    survey: Survey,
+) -> tuple[int, str]:
+    """Write the records, rejects and intensities.
+
+    Return the number of images, and what was wrong with the first file that was left
+    out, for a message.
+    """
+    first, seen, has_intensities = "", 0, False
+    columns = [f"AU{au:02d}" for au in survey.aus]
+    with (
+        _table(folder / "rejected.csv", ("path", "reason", "detail")) as lines,
+        _table(folder / INTENSITIES, ("path", *columns)) as strengths,
+        _bar() as bar,
+    ):
+        task = bar.add_task(f"preparing {records.name}", total=survey.images)
+        for items, faces in pieces:
+            examples: dict[str, list[dict[str, Any]]] = {}
+            for item, jpeg, landmarks in _resolved(items, faces):
+                if isinstance(item, Row):
+                    tally.keep(item)
+                    if item.intensities:
+                        stated = (item.intensities.get(au, "") for au in survey.aus)
+                        strengths.writerow((item.path, *stated))
+                        has_intensities = True
+                    one = writer.example(item, jpeg, landmarks, survey.aus)
+                    examples.setdefault(item.split, []).append(one)
+                else:
+                    first = first or f"; {item.path}: {item.reason}, {item.detail}"
+                    tally.reject(item)
+                    detail = printable(item.detail)
+                    lines.writerow((shown(item.path), item.reason, detail))
+            records.add(examples)
+            bar.advance(task, len(faces.jpegs))
+            seen += len(faces.jpegs)
+    if not has_intensities:
+        (folder / INTENSITIES).unlink()
+    return seen, first
 
 
 def stored_report(folder: Path) -> dict[str, Any] | None:

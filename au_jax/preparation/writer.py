@@ -79,6 +79,7 @@ class Writer:
             data_dir=str(folder),
             module_name="au_jax",
         )
+        self.name = name
         self._info = tfds.core.DatasetInfo(
             builder=identity,
             description="Aligned faces with landmarks and facial action units.",

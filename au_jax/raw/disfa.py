@@ -60,8 +60,17 @@ def read(raw: Path, seed: int, threshold: int = 2) -> Iterator[Row | Reject]:
                 if frame in problems:
                     yield Reject(path, "bad_label", problems[frame])
                     continue
-                aus = {au: n >= threshold for au, n in sorted(frames[frame].items())}
-                yield Row(path, split[subject], subject, "", frame, aus, video=video)
+                strengths = dict(sorted(frames[frame].items()))
+                aus = {au: n >= threshold for au, n in strengths.items()}
+                yield Row(
+                    path,
+                    split[subject],
+                    subject,
+                    frame=frame,
+                    aus=aus,
+                    video=video,
+                    intensities=strengths,
+                )
 
 
 def _frame(cell: str) -> int:

@@ -26,6 +26,8 @@ class Row:
     """Known landmarks, 49 x 2 float32 in pixels of the picture; empty if unknown."""
     video: str = ""
     """The video that holds the picture as frame `frame`, relative to the raw folder."""
+    intensities: Mapping[int, int] = field(default_factory=dict, repr=False)
+    """AU number -> 0 to 5, where the set states how strong its AUs are."""
 
     @property
     def file(self) -> str:

@@ -9,8 +9,10 @@ import pytest
 
 from au_jax.data.split import open_split
 from au_jax.errors import UserError
+from au_jax.evaluation import intensity
 from au_jax.preparation import run
 from au_jax.preparation.run import Options
+from tests.preparation import painted_trees
 from tests.prepared_sets import open_builder, read_examples
 from tests.raw_trees import make_finder, write_bp4d, write_emotionet, write_picture
 
@@ -70,6 +72,32 @@ def test_a_name_that_cannot_be(raw, out, name, message):
     with pytest.raises(UserError, match=f"--name={re.escape(name)}.* {message}"):
         run.prepare(Options("bp4d", raw, out, name=name), make_finder)
     assert not out.exists()
+
+
+def test_disfa_keeps_how_strong_aus_are(tmp_path, out):
+    codes = ((1, 0, 1), (0, 9, 1), (1, 1, 0))
+    painted_trees.as_disfa(
+        tmp_path / "raw", [painted_trees.Face(code, "") for code in codes], (0, 1, 2)
+    )
+    prepare(tmp_path / "raw", out, "disfa")
+    with (out / "disfa" / "1.0.0" / "intensities.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    strength = {0: "1", 1: "3", 9: ""}  # as the tree states them
+    assert len(rows) >= len(codes)
+    for row, code in zip(rows, codes, strict=False):
+        for au, c in zip(painted_trees.AUS, code, strict=True):
+            assert row[f"AU{au:02d}"] == strength[c]
+    (split,) = open_builder(out, "disfa").info.splits
+    data = open_split(out, "disfa", split, painted_trees.AUS)
+    known = intensity.read_table(data.parts[0].directory / intensity.TABLE, data)
+    for i, row in enumerate(known[: len(codes)]):
+        wanted = [float(strength[c] or "nan") for c in codes[i]]
+        np.testing.assert_array_equal(row, wanted)
+
+
+def test_sets_without_intensities_have_no_table(raw, out):
+    prepare(raw, out)
+    assert not (out / "bp4d" / "1.0.0" / "intensities.csv").exists()
 
 
 def test_bp4d(raw, out, capsys):
