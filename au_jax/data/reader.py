@@ -34,6 +34,9 @@ VERSION = "1.0.0"
 ALIGNMENT = {"size": align.SIZE, "enlarge": align.ENLARGE}
 """How faces are aligned, as the metadata of a data set state it."""
 
+INTENSITIES = "intensities.csv"
+"""Beside the records of some sets: a column `path`, and one for each AU, as AU01."""
+
 _MAX_BYTES = 1 << 24  # of a file that describes a data set
 
 

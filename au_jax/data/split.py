@@ -25,7 +25,6 @@ from au_jax.types import JOINT, SIDE, Example
 RENDERED = ("faces_lab", "faces_wild")  # these are made without a raw folder
 REENACTED = "reenacted"  # this one is made of photographs
 
-
 _LABELS = ("aus", "aus_known")
 
 

@@ -18,6 +18,7 @@ from rich.console import Console
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
+from au_jax.data.reader import INTENSITIES
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
@@ -31,7 +32,7 @@ from au_jax.workdir.config import read_config
 from au_jax.workdir.intensities import STRONGEST, Intensities
 from au_jax.workdir.target_path import target_path
 
-TABLE, REPORT = "intensities.csv", "eval-intensity.json"
+REPORT = "eval-intensity.json"
 KNOTS = tuple(round(float(p), 6) for p in expit(np.linspace(-7, 7, 29)))
 """The probabilities at which a curve is stated."""
 
@@ -80,7 +81,7 @@ def evaluate(
 
     def predict(name: str) -> tuple[SplitPredictions, Values]:
         data = open_splits(config, name, ("target",))["target"]
-        known = read_table(file or data.parts[0].directory / TABLE, data)
+        known = read_table(file or data.parts[0].directory / INTENSITIES, data)
         return predict_split(model.predictor, model.variables, data), known
 
     answers, known = predict(fitted_on)

@@ -13,6 +13,7 @@ from typing import Any
 from rich import progress
 from rich.console import Console
 
+from au_jax.data.reader import INTENSITIES
 from au_jax.errors import UserError, printable
 from au_jax.media.names import shown
 from au_jax.preparation import chunks, counts, writer
@@ -77,10 +78,6 @@ def cut(items: Iterable[Item]) -> Iterator[tuple[list[Item], list[Row]]]:
             piece, rows = [], []
     if piece:
         yield piece, rows
-
-
-INTENSITIES = "intensities.csv"
-"""How strong the AUs of each picture are, where a set states it."""
 
 
 @contextlib.contextmanager

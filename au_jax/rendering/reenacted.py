@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from au_jax.data.reader import INTENSITIES
 from au_jax.errors import UserError, printable
 from au_jax.faces import detect
 from au_jax.faces.detect import LandmarkFinder, LandmarksBy
@@ -220,7 +221,7 @@ def _file(job: Job, folder: Path) -> Path:
 def _write_tables(jobs: list[Job], folder: Path, data: Path) -> None:
     """Write how strong each AU of each picture is, and how neutral each photograph."""
     with (
-        (data / "intensities.csv").open("w", newline="") as first,
+        (data / INTENSITIES).open("w", newline="") as first,
         (data / "neutral.csv").open("w", newline="") as second,
     ):
         strengths, neutral = (

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
 
+from au_jax.data.reader import INTENSITIES
 from au_jax.data.split import FaceSplit, Records
 from au_jax.errors import UserError
 from au_jax.evaluation import intensity, metrics
@@ -125,7 +126,7 @@ def run(monkeypatch, tmp_path):
     strength = RANDOM.random((60, 2))
     p = np.clip(strength + RANDOM.normal(0, 0.1, strength.shape), 0, 1)
     lines = [f"{i}.jpg,{s[1]:.4f}" for i, s in enumerate(strength)]
-    (tmp_path / intensity.TABLE).write_text("\n".join(["path,AU12", *lines]))
+    (tmp_path / INTENSITIES).write_text("\n".join(["path,AU12", *lines]))
     split = Split((Records(tmp_path, "val", AUS, 60),), AUS)
     labels = (strength > 0.3).astype(np.float32)
     found = SplitPredictions(

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from au_jax.data.reader import INTENSITIES
 from au_jax.data.split import open_split
 from au_jax.errors import UserError
 from au_jax.evaluation import intensity
@@ -89,7 +90,7 @@ def test_disfa_keeps_how_strong_aus_are(tmp_path, out):
             assert row[f"AU{au:02d}"] == strength[c]
     (split,) = open_builder(out, "disfa").info.splits
     data = open_split(out, "disfa", split, painted_trees.AUS)
-    known = intensity.read_table(data.parts[0].directory / intensity.TABLE, data)
+    known = intensity.read_table(data.parts[0].directory / INTENSITIES, data)
     for i, row in enumerate(known[: len(codes)]):
         wanted = [float(strength[c] or "nan") for c in codes[i]]
         np.testing.assert_array_equal(row, wanted)
