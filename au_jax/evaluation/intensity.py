@@ -108,8 +108,8 @@ def evaluate(
 def read_table(file: Path, data: FaceSplit) -> Values:
     """Return the intensities 0..5 of a split's images; NaN where they are not known.
 
-    The table has a column `path` and columns such as AU01 or AU1, with values from 0 to
-    1, or from 0 to 5 if any is above 1.
+    The table has a column `path` and columns such as AU01 or AU1. Its values are from 0
+    to 5, or from 0 to 1 if there are fractions and none is above 1.
 
     Raises:
         UserError: it is absent, or lacks the columns, or a value is out of range.
@@ -140,7 +140,8 @@ def read_table(file: Path, data: FaceSplit) -> Values:
     largest = max(stated, default=0)
     if largest > STRONGEST or min(stated, default=0) < 0:
         raise UserError(f"{file}: an intensity is below 0 or above {STRONGEST:.0f}")
-    return found if largest > 1 else found * STRONGEST
+    is_share = largest <= 1 and any(v % 1 for v in stated)
+    return found * STRONGEST if is_share else found
 
 
 def _column(au: int, names: Sequence[str]) -> str:

@@ -1,10 +1,13 @@
 """BP4D: `F001/T1/0643.jpg` and `AUCoding/AU_OCC/F001_T1.csv` (raw/bp4d_labels.py).
 
+Where there are intensities, they are read, too (raw/bp4d_intensities.py).
+
 The pictures are in the raw folder or, as released, in its folder `BP4D-training`.
 Videos may replace them, in any folder: those of BP4D (`2F01_05.avi`) or BP4D+
 (`F001_T1.mp4`). Frame k of the labels is the k-th frame of the video, counted from 1.
 """
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +15,7 @@ from pathlib import Path
 from au_jax.errors import UserError
 from au_jax.media.formats import is_picture
 from au_jax.raw import splits
+from au_jax.raw.bp4d_intensities import intensity_files, read_intensities
 from au_jax.raw.bp4d_labels import Labels, Sequence, label_files, read_labels
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.tree import pictures, walk
@@ -34,6 +38,8 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
     """
     roots = [root for root in (raw, raw / "BP4D-training") if root.is_dir()]
     files, rejects = label_files(raw, roots)
+    strengths, more = intensity_files(raw, roots)
+    rejects += more
     folders, strays = _picture_folders(raw, roots)
     videos, more = _videos(raw)
     rejects += more
@@ -48,15 +54,20 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
     for sequence in sorted(set(files) | seen, key=_order):
         file = files.get(sequence)
         labels = read_labels(raw, file) if file else Labels({}, ())
+        stated, wrong = read_intensities(raw, strengths.get(sequence, {}))
         images, unusable = _images(raw, folders.get(sequence, []))
-        yield from (*labels.rejects, *unusable)
+        yield from (*labels.rejects, *wrong, *unusable)
         video = videos.get(sequence)
         if video and sequence in folders:
             yield Reject(video, "duplicate_image", "its pictures exist, too")
-        elif video:
-            yield from _video_frames(sequence, video, labels, split)
-            continue
-        yield from _frames(sequence, images, labels, split)
+        if video and sequence not in folders:
+            found = _video_frames(sequence, video, labels, split)
+        else:
+            found = _frames(sequence, images, labels, split)
+        for item in found:
+            if isinstance(item, Row) and item.frame in stated:
+                item = dataclasses.replace(item, intensities=stated[item.frame])
+            yield item
 
 
 def _order(sequence: Sequence) -> tuple[str, int]:

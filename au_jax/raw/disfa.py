@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from au_jax.errors import UserError
-from au_jax.raw import splits
-from au_jax.raw.label_table import frame_number, header_problem, number, open_table
+from au_jax.raw import intensity_file, splits
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.tree import walk
 
@@ -73,14 +72,6 @@ def read(raw: Path, seed: int, threshold: int = 2) -> Iterator[Row | Reject]:
                 )
 
 
-def _frame(cell: str) -> int:
-    """Return the number of a frame, counted from 1, or 0 if it is none."""
-    try:
-        return frame_number(cell)
-    except ValueError:
-        return 0
-
-
 def _chosen(cameras: Mapping[str, PurePosixPath]) -> PurePosixPath:
     return cameras.get("left") or cameras["right"]
 
@@ -97,23 +88,9 @@ def _intensities(
     problems: dict[int, str] = {}
     rejects: list[Reject] = []
     for au, file in sorted(files.items()):
-        problem = header_problem(raw / file)
-        if problem or not (raw / file).stat().st_size:
-            detail = problem or "zero bytes"
-            rejects.append(Reject(str(file), "bad_label_file", detail))
-            continue
-        with open_table(raw / file) as stream:
-            for at, line in enumerate(stream, start=1):
-                if not line.strip():
-                    continue
-                where = f"{file} line {at}"
-                cells = [number(cell) for cell in re.split(r"[,;\t ]+", line.strip())]
-                if len(cells) != 2 or not (frame := _frame(cells[0])):
-                    detail = f"{where}: {line.strip()[:40]!r} is not frame,intensity"
-                    rejects.append(Reject(str(file), "bad_label", detail))
-                    continue
-                if cells[1] not in ("0", "1", "2", "3", "4", "5"):
-                    problems[frame] = f"{where}: intensity {cells[1]!r} is not 0 to 5"
-                elif frames[frame].setdefault(au, int(cells[1])) != int(cells[1]):
-                    problems[frame] = f"{where}: frame {frame} is repeated, differing"
+        found = intensity_file.read(raw, file)
+        problems.update(found.problems)
+        rejects += found.rejects
+        for frame, strength in found.frames.items():
+            frames[frame][au] = strength
     return frames, problems, rejects

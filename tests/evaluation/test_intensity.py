@@ -92,6 +92,8 @@ def test_icc_is_that_of_the_analysis_of_variance():
         (["path,AU01,AU12", "0.jpg,0.2,1", "2.jpg,,0"], [[1, 5], None, [None, 0]]),
         (["AU12,path", "3,0.jpg", "0,1.jpg"], [[None, 3], [None, 0], None]),
         (["path,AU1", "1.jpg,5"], [None, [5, None], None]),
+        # A set in which nothing is stronger than A.
+        (["path,AU1", "0.jpg,1", "1.jpg,0"], [[1, None], [0, None], None]),
     ],
 )
 def test_a_table_states_intensities(tmp_path, data, lines, expected):

@@ -96,6 +96,20 @@ def test_disfa_keeps_how_strong_aus_are(tmp_path, out):
         np.testing.assert_array_equal(row, wanted)
 
 
+def test_bp4d_keeps_how_strong_aus_are(raw, out):
+    table = raw / "AUCoding" / "AU_INT" / "AU12" / "F001_T1_AU12.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text("7,3\n8,9\n9,0\n")
+    prepare(raw, out)
+    with (out / "bp4d" / "1.0.0" / "intensities.csv").open(newline="") as stream:
+        found = {row["path"]: row for row in csv.DictReader(stream)}
+    assert {path: row["AU12"] for path, row in found.items() if row["AU12"]} == {
+        "F001/T1/0007.jpg": "3",
+        "F001/T1/0009.jpg": "0",
+    }
+    assert not any(row["AU01"] for row in found.values())
+
+
 def test_sets_without_intensities_have_no_table(raw, out):
     prepare(raw, out)
     assert not (out / "bp4d" / "1.0.0" / "intensities.csv").exists()
