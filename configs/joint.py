@@ -207,6 +207,9 @@ def _data() -> Config:
     data.target_splits = ("train", "val")
     data.aus = (1, 2, 4, 6, 12, 17)
     data.crop = 176  # pixels: a multiple of 16, at least 128
+    # The share of the training images that are made darker or brighter, blurred, noisy
+    # or compressed. Clips stay as they are.
+    data.degraded = 0.0
     data.num_workers = 0  # processes that read data; 0: threads of this process
     return data
 

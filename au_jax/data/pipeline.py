@@ -26,6 +26,7 @@ def make_train(
     crop: int,
     batch_size: int,
     seed: int,
+    degraded: float = 0.0,
     process_index: int = 0,
     process_count: int = 1,
 ) -> grain.MapDataset:
@@ -39,6 +40,7 @@ def make_train(
         crop: Side of the crops in pixels.
         batch_size: Images per domain and step, over all processes.
         seed: The seed of order and augmentation.
+        degraded: The share of the images that get the faults of poor cameras.
         process_index: The number of this process, from 0.
         process_count: The number of processes, which divides `batch_size`. Each reads
             the rows that its devices would have if all devices belonged to one process.
@@ -49,7 +51,7 @@ def make_train(
     """
     transforms.resized_side(crop)
     _check_batch_size(batch_size, process_count)
-    augment = functools.partial(_augment, crop=crop)
+    augment = functools.partial(_augment, crop=crop, degraded=degraded)
     streams: list[Any] = [
         _shuffled(split, seed + domain).random_map(augment)
         for domain, split in enumerate(splits)
@@ -200,8 +202,10 @@ def _row(index: int, size: int, first: int, batch_size: int) -> int:
     return step * batch_size + first + row
 
 
-def _augment(example: Example, rng: np.random.Generator, crop: int) -> Example:
-    return transforms.augment(example, rng, crop)
+def _augment(
+    example: Example, rng: np.random.Generator, crop: int, degraded: float
+) -> Example:
+    return transforms.augment(example, rng, crop, degraded)
 
 
 def _read_clip(

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from au_jax.data.degradation import degrade
 from au_jax.errors import UserError
 from au_jax.faces.landmarks import MIRROR, refine_centres
 from au_jax.types import CELL, SIDE, Array, Example
@@ -96,9 +97,21 @@ def cropped(
     }
 
 
-def augment(example: Example, rng: np.random.Generator, crop: int) -> Example:
-    """Return a random crop for training, mirrored with probability .5."""
-    return augment_clip([example], rng, crop)[0]
+def augment(
+    example: Example, rng: np.random.Generator, crop: int, degraded: float = 0.0
+) -> Example:
+    """Return a random crop for training, mirrored with probability .5.
+
+    Args:
+        example: As `FaceSplit` returns it.
+        rng: Draws everything.
+        crop: The side of the crop in pixels.
+        degraded: The probability that the crop gets the faults of poor cameras.
+    """
+    (found,) = augment_clip([example], rng, crop)
+    if degraded and rng.random() < degraded:
+        found["image"] = degrade(found["image"], rng)
+    return found
 
 
 def augment_clip(

@@ -54,6 +54,7 @@ CHECKS: dict[str, Check] = {
         lambda x: 128 <= x <= LARGEST_CROP and x % 16 == 0,
         f"a multiple of 16, at least 128 and at most {LARGEST_CROP}",
     ),
+    "data.degraded": (lambda x: 0 <= x <= 1, "at least 0 and at most 1"),
     "seed": (lambda x: 0 <= x < 2**32, "at least 0 and below 2^32"),
     "data.num_workers": AT_LEAST_0,
     "model.width": (

@@ -98,7 +98,8 @@ def make_batches(plan: StagePlan) -> Generator[Batch, None, None]:
         frames = len(plan.streams)
         dataset = pipeline.make_clips(plan.streams[0], frames=frames, **options)
     else:
-        dataset = pipeline.make_train(plan.streams, **options)
+        degraded = plan.config.data.degraded
+        dataset = pipeline.make_train(plan.streams, degraded=degraded, **options)
     return pipeline.train_batches(
         dataset,
         start=plan.done,

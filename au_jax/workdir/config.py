@@ -77,6 +77,8 @@ def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
         new["supervised"].setdefault("from_landmarks", False)
     if "gradient_patches" in new:
         new["gradient_patches"].setdefault("dropout", 0.0)
+    if "data" in new:
+        new["data"].setdefault("degraded", 0.0)
     if "stages" in new:
         new.setdefault("init_rule", "")
     if "eval" in new:

@@ -27,7 +27,7 @@ def splits(data_dir: str) -> list[FaceSplit]:
     return [open_split(data_dir, name, "train", AUS) for name in ("lab", "wild")]
 
 
-def make_train(splits: list[FaceSplit], **changes: int) -> Any:
+def make_train(splits: list[FaceSplit], **changes: Any) -> Any:
     """Return the batches by step; grain's types would allow dropped ones (None)."""
     return pipeline.make_train(splits, **SETTINGS | changes)
 
@@ -50,6 +50,19 @@ def test_shapes_and_labels(splits):
     }
     assert batch["aus_known"][0].all()
     assert not batch["aus_known"][1].any()
+
+
+def test_a_share_of_the_images_is_degraded(splits):
+    """15 in 16 of that share show it (test_degradation.py)."""
+    plain, poor = make_train(splits), make_train(splits, degraded=0.5)
+    same = []
+    for step in range(20):
+        before, after = plain[step], poor[step]
+        images, poor_images = before.pop("image"), after.pop("image")
+        same.append((images == poor_images).all(axis=(2, 3, 4)))
+        assert_equal(after, before)
+    share = 1 - 0.5 * 15 / 16
+    assert np.mean(same) == pytest.approx(share, abs=0.09)  # 2.8 deviations
 
 
 def test_rows_are_the_named_photographs(splits):

@@ -116,6 +116,15 @@ def test_augmentation_draws_every_offset_and_both_sides():
     assert all(crop["landmarks"][0, 0] < crop["landmarks"][9, 0] for crop in seen)
 
 
+def test_degraded_crops_differ_in_the_image_alone():
+    face = drawn_face(3)
+    plain = transforms.augment(face, np.random.default_rng(5), 176)
+    poor = transforms.augment(face, np.random.default_rng(5), 176, degraded=1.0)
+    assert not np.array_equal(poor.pop("image"), plain.pop("image"))
+    for key, value in plain.items():
+        np.testing.assert_array_equal(poor[key], value)
+
+
 def test_half_of_the_crops_are_mirrored():
     """A picture that is bright on its left half: mirrored, it is bright on its right.
 

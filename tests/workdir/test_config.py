@@ -49,10 +49,13 @@ def test_older_config_reads_as_the_same_config_of_today(name, tmp_path):
     assert old["model"]["upsample"] == 1  # the argument stays as it was
 
 
-def test_older_gradient_patches_left_none_out():
+@pytest.mark.parametrize(
+    ("group", "key"), [("gradient_patches", "dropout"), ("data", "degraded")]
+)
+def test_older_runs_had_no_such_augmentation(group, key):
     old = as_json(joint_config.get_config())
-    del old["gradient_patches"]["dropout"]
-    assert upgraded(old)["gradient_patches"]["dropout"] == 0
+    del old[group][key]
+    assert upgraded(old)[group][key] == 0
 
 
 def test_todays_config_is_read_as_it_was_written(tmp_path):
