@@ -126,6 +126,12 @@ def _recipes() -> joint.Config:
         "gradient_patches": recipe(
             "gradient patches", "", "gradient_patches", shared=True
         ),
+        "self_training": recipe(
+            "gradient patches, self-training",
+            "gradient_patches",
+            "self_training",
+            shared=True,
+        ),
         "source_only_from_scratch": recipe(
             "source only, from scratch", "", "supervised"
         ),

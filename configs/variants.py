@@ -1,4 +1,4 @@
-"""Variants of the paper's model C, one change each, on one budget.
+"""Variants of the paper's model C: one change each, and one change for longer.
 
     au-jax compare --config=variants:small --workdir=runs/variants
 
@@ -111,6 +111,10 @@ def _pace(run: joint.Config) -> dict[str, Change]:
         ),
         "twice": ("C, twice the steps", _longer(run, "joint", 2)),
         "four_times": ("C, four times the steps", _longer(run, "joint", 4)),
+        "spectral_norm_four_times": (
+            "C, spectral norm, four times the steps",
+            {"discriminators": {"spectral_norm": True}, **_longer(run, "joint", 4)},
+        ),
     }
 
 

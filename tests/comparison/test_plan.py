@@ -57,6 +57,14 @@ def test_a_method_with_a_head_of_its_own_has_one_row_for_all_heads():
     ]
 
 
+def test_self_training_goes_on_from_gradient_patches():
+    config = small(methods=("self_training",))
+    assert names(config) == ["gradient_patches/seed0", "self_training/seed0"]
+    before, run = plan.runs(config, WORKDIR)
+    assert run.start == before
+    assert run.config.init_from == str(before.folder)
+
+
 def test_seeds_come_one_after_the_other():
     config = small(methods=("source_only_from_scratch",), seeds=(0, 3))
     assert names(config) == [f"source_only_from_scratch-grid/seed{s}" for s in (0, 3)]
@@ -101,7 +109,7 @@ def test_each_variant_differs_from_c_in_one_thing(size):
     config.seeds = (0,)
     runs = {run.row.method: run for run in plan.runs(config, WORKDIR)}
     variants = [name for name in runs if name.startswith("c_")]
-    assert len(variants) == 23
+    assert len(variants) == 24
     leaves = {name: leaves_of(run.config) for name, run in runs.items()}
     changed = {
         name: {key for key, value in leaves[name].items() if value != leaves["c"][key]}
@@ -111,6 +119,8 @@ def test_each_variant_differs_from_c_in_one_thing(size):
     assert changed.pop("c_from_scratch") == {"init_from"}
     assert changed.pop("c_finetuned") == {"init_from", "init_rule", "stages"}
     assert changed.pop("c_adabn") == {"init_from", "init_rule", "stages"}
+    both = {"discriminators.spectral_norm", "joint.epochs"}
+    assert changed.pop("c_spectral_norm_four_times") == both
     assert all(len(keys) == 1 for keys in changed.values()), changed
     assert changed["c_twice"] == {"joint.epochs"}
     assert changed["c_slow_discriminators"] == {"optim.discriminator.learning_rate"}

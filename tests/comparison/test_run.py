@@ -126,6 +126,15 @@ def test_one_task_of_a_level(data_dir, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_self_training_is_compared_with_what_it_starts_from(data_dir, tmp_path):
+    config = short(data_dir, "gradient_patches", "self_training")
+    comparison.compare(config, tmp_path, Requests())
+    rows = json.loads((tmp_path / "compare.json").read_text())["rows"]
+    steps = {row["method"]: row["cost"]["steps"] for row in rows}
+    assert steps == {"gradient_patches": 1, "self_training": 2}
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_every_row_at_its_smallest(data_dir, tmp_path):
     config = compare_config.get_config("tiny")
