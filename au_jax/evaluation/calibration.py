@@ -8,16 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from sklearn import metrics as sk
 
-from au_jax.data.split import open_split
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
-from au_jax.evaluation.inference import SplitPredictions, load_best, predict_split
+from au_jax.evaluation.inference import SplitPredictions
 from au_jax.evaluation.report import percent
 from au_jax.evaluation.tables import table_of_aus
+from au_jax.evaluation.target_model import load_target_model
 from au_jax.workdir import thresholds
-from au_jax.workdir.best_networks import best_stage
-from au_jax.workdir.config import read_config
-from au_jax.workdir.target_path import target_path
 from au_jax.workdir.thresholds import Thresholds
 
 
@@ -45,30 +42,19 @@ def calibrate(
             f"--calibrate={choosing_split} is the split that is evaluated; thresholds"
             " chosen there would flatter the model: give another --split"
         )
-    config = read_config(workdir)
-    aus = tuple(config.data.aus)
-    stage = best_stage(config, workdir, "target")
-    model = load_best(workdir, config, stage, "target")
-
-    def predict(name: str) -> SplitPredictions:
-        folder = data_dir or config.data.data_dir
-        data = open_split(folder, config.data.target, name, aus)
-        return predict_split(model.predictor, model.variables, data)
-
-    choosing = predict(choosing_split)
-    if not choosing.probabilities:
-        raise UserError(f"{workdir} has trained only {stage}, which detects no AUs")
-    path = target_path(config, workdir, stage, model.step)
+    model = load_target_model(workdir, data_dir)
+    choosing = model.predict(model.open(choosing_split))
+    p = choosing.probabilities[model.path]
     values = tuple(
-        best_threshold(
-            choosing.probabilities[path][k, a], choosing.aus[k, a] > 0, false_alarms
-        )
+        best_threshold(p[k, a], choosing.aus[k, a] > 0, false_alarms)
         for a, k in enumerate(choosing.known.T)
     )
-    chosen = Thresholds(choosing_split, stage, model.step, path, values)
-    file = thresholds.write(workdir, chosen, aus)
-    table = f1_table(aus, chosen, predict(split), f"F1, {config.data.target}, {split}")
-    Console().print(table)
+    stage, step = model.loaded.stage, model.loaded.step
+    chosen = Thresholds(choosing_split, stage, step, model.path, values)
+    data = model.open(split)
+    file = thresholds.write(workdir, chosen, data.aus)
+    title = f"F1, {model.config.data.target}, {split}"
+    Console().print(f1_table(data.aus, chosen, model.predict(data), title))
     print(f"thresholds: {file}, used by python -m au_jax.export")
 
 

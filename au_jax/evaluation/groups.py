@@ -21,16 +21,12 @@ from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics, report, tables
 from au_jax.evaluation.bootstrap import auc_intervals
-from au_jax.evaluation.inference import load_best, predict_split
+from au_jax.evaluation.inference import SplitPredictions
 from au_jax.evaluation.metrics import AuScores, decide
 from au_jax.evaluation.report import Cells, percent
-from au_jax.evaluation.run import open_splits
+from au_jax.evaluation.target_model import TargetModel, load_target_model
 from au_jax.runtime.files import open_regular, write_whole
-from au_jax.types import Config
 from au_jax.workdir import thresholds
-from au_jax.workdir.best_networks import best_stage
-from au_jax.workdir.config import read_config
-from au_jax.workdir.target_path import target_path
 
 FILE = "groups.csv"
 FEWEST = 20
@@ -76,19 +72,16 @@ def evaluate(
         UserError: the run has no checkpoint, or the data, the table or its column are
             absent, or no group has enough images.
     """
-    config = read_config(workdir)
-    if data_dir is not None:
-        config.data.data_dir = data_dir
-    if on is not None:
-        config.data.target = on
-    data = open_splits(config, split, ("target",))["target"]
+    model = load_target_model(workdir, data_dir, on)
+    data = model.open(split)
     groups, people = read_groups(table or data.parts[0].directory / FILE, by, data)
-    scored = _score(config, workdir, data, groups, people)
+    limits = _thresholds(workdir, model, data.aus)
+    scored = _score(model.predict(data), model.path, limits, groups, people)
     small = sorted(set(groups) - {group.name for group in scored} - {""})
     if not scored:
         raise UserError(f"--by={by}: no group has {FEWEST} images of {data}")
     name = f"eval-by-{by}{f'-{on}' if on else ''}"
-    title = f"{config.data.target}, split {split}, by {by}"
+    title = f"{model.config.data.target}, split {split}, by {by}"
     notes = _notes(scored, small, groups)
     cells = _cells(scored, data.aus)
     text = [f"# Evaluation: {title}", *(f"- {note}" for note in notes), ""]
@@ -135,25 +128,25 @@ def read_groups(
     return groups, np.unique(np.array(who), return_inverse=True)[1]
 
 
+def _thresholds(
+    workdir: Path, model: TargetModel, aus: Sequence[int]
+) -> list[float] | None:
+    """Return the thresholds of a run; None if it has none for this model."""
+    stored = thresholds.read(workdir, aus)
+    if stored is None:
+        return None
+    chosen_for = stored.stage, stored.step, stored.path
+    own = model.loaded.stage, model.loaded.step, model.path
+    return list(stored.values) if chosen_for == own else None
+
+
 def _score(
-    config: Config,
-    workdir: Path,
-    data: FaceSplit,
+    found: SplitPredictions,
+    path: str,
+    limits: list[float] | None,
     groups: Sequence[str],
     people: Int[np.ndarray, "n"],
 ) -> list[GroupScores]:
-    stage = best_stage(config, workdir, "target")
-    model = load_best(workdir, config, stage, "target")
-    found = predict_split(model.predictor, model.variables, data)
-    path = target_path(config, workdir, stage, model.step)
-    if path not in found.probabilities:
-        path = "direct"
-    stored = thresholds.read(workdir, data.aus)
-    usable = stored is not None and (stored.stage, stored.step, stored.path) == (
-        *(stage, model.step),
-        path,
-    )
-    limits = list(stored.values) if stored is not None and usable else None
     scored = []
     for name in sorted(set(groups) - {""}):
         chosen = np.array([group == name for group in groups])

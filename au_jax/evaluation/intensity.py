@@ -22,15 +22,11 @@ from au_jax.data.reader import INTENSITIES
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
-from au_jax.evaluation.inference import SplitPredictions, load_best, predict_split
-from au_jax.evaluation.run import open_splits
 from au_jax.evaluation.tables import table_of_aus
+from au_jax.evaluation.target_model import load_target_model
 from au_jax.runtime.files import open_regular, write_whole
 from au_jax.workdir import intensities
-from au_jax.workdir.best_networks import best_stage
-from au_jax.workdir.config import read_config
 from au_jax.workdir.intensities import STRONGEST, Intensities
-from au_jax.workdir.target_path import target_path
 
 REPORT = "eval-intensity.json"
 KNOTS = tuple(round(float(p), 6) for p in expit(np.linspace(-7, 7, 29)))
@@ -71,33 +67,22 @@ def evaluate(
             f"--intensity={fitted_on} is the split that is evaluated; what is fitted"
             " there would flatter the model: give another --split"
         )
-    config = read_config(workdir)
-    if data_dir is not None:
-        config.data.data_dir = data_dir
-    if on is not None:
-        config.data.target = on
-    stage = best_stage(config, workdir, "target")
-    model = load_best(workdir, config, stage, "target")
+    model = load_target_model(workdir, data_dir, on)
 
-    def predict(name: str) -> tuple[SplitPredictions, Values]:
-        data = open_splits(config, name, ("target",))["target"]
+    def predict(name: str) -> tuple[Values, Values]:
+        data = model.open(name)
         known = read_table(file or data.parts[0].directory / INTENSITIES, data)
-        return predict_split(model.predictor, model.variables, data), known
+        return model.predict(data).probabilities[model.path], known
 
-    answers, known = predict(fitted_on)
-    if not answers.probabilities:
-        raise UserError(f"{workdir} has trained only {stage}, which detects no AUs")
-    path = target_path(config, workdir, stage, model.step)
-    if path not in answers.probabilities:
-        path = "direct"
-    curves = fit(answers.probabilities[path], known)
-    name, aus = config.data.target, tuple(config.data.aus)
+    curves = fit(*predict(fitted_on))
+    name, aus = model.config.data.target, tuple(model.config.data.aus)
     if not any(curves):
         raise UserError(f"{name}, {fitted_on}: no AU has {FEWEST} known intensities")
-    found = Intensities(name, fitted_on, stage, model.step, path, KNOTS, curves)
+    stage, step = model.loaded.stage, model.loaded.step
+    found = Intensities(name, fitted_on, stage, step, model.path, KNOTS, curves)
     written = intensities.write(workdir, found, aus)
-    tested, truth = predict(split)
-    rows = _rows(aus, tested.probabilities[path], found, truth)
+    p, truth = predict(split)
+    rows = _rows(aus, p, found, truth)
     title = f"Intensity on {name}, split {split}; fitted on {fitted_on}"
     report = json.dumps({"title": title, "table": rows}, indent=2)
     write_whole(workdir / REPORT, report)

@@ -108,12 +108,8 @@ def _thresholds(
     calibrated = thresholds.read(workdir, config.data.aus)
     if calibrated is None:
         return [metrics.THRESHOLD] * len(config.data.aus), ""
-    if (calibrated.stage, calibrated.step) != (stage, step):
-        raise UserError(
-            f"{workdir / thresholds.FILE} was made for {calibrated.stage}, step"
-            f" {calibrated.step}, but the model is {stage}, step {step}: run eval"
-            " --calibrate again, or remove the file"
-        )
+    made_for = calibrated.stage, calibrated.step
+    _check_made_for(made_for, (stage, step), workdir / thresholds.FILE, "--calibrate")
     return list(calibrated.values), calibrated.path
 
 
@@ -122,18 +118,25 @@ def _intensity(workdir: Path, config: Config, stage: str, step: int) -> dict[str
     found = intensities.read(workdir, config.data.aus)
     if found is None:
         return {}
-    if (found.stage, found.step) != (stage, step):
-        raise UserError(
-            f"{workdir / intensities.FILE} was made for {found.stage}, step"
-            f" {found.step}, but the model is {stage}, step {step}: run eval"
-            " --intensity again, or remove the file"
-        )
+    made_for = found.stage, found.step
+    _check_made_for(made_for, (stage, step), workdir / intensities.FILE, "--intensity")
     return {
         "path": found.path,
         "fitted_on": f"{found.data_set}, {found.split}",
         "probabilities": list(found.probabilities),
         "intensities": [v if v is None else list(v) for v in found.values],
     }
+
+
+def _check_made_for(
+    made_for: tuple[str, int], model: tuple[str, int], file: Path, flag: str
+) -> None:
+    """Check that a file of a run was made for the stage and step of the model."""
+    if made_for != model:
+        raise UserError(
+            f"{file} was made for {made_for[0]}, step {made_for[1]}, but the model is"
+            f" {model[0]}, step {model[1]}: run eval {flag} again, or remove the file"
+        )
 
 
 def _usual(

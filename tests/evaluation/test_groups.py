@@ -2,7 +2,6 @@
 
 import csv
 import json
-import types
 
 import numpy as np
 import pytest
@@ -12,8 +11,8 @@ from au_jax.data.split import FaceSplit, Records
 from au_jax.errors import UserError
 from au_jax.evaluation import groups
 from au_jax.evaluation.inference import SplitPredictions
-from configs import joint
 from tests.rendered import photo
+from tests.target_models import load_answers
 
 AUS = (1, 12)
 
@@ -52,18 +51,7 @@ def answers(monkeypatch, data):
     p = np.where(worn, rng.random((90, 2)), 0.5 * aus + 0.6 * rng.random((90, 2)))
     p = p.clip(0, 1).astype(np.float32)
     found = SplitPredictions({"direct": p}, aus, known, None)
-    config = joint.get_config("tiny")
-    config.data.aus = AUS
-    model = types.SimpleNamespace(step=3, predictor=None, variables=None)
-    for name, value in {
-        "read_config": lambda workdir: config,
-        "open_splits": lambda *_: {"target": data},
-        "best_stage": lambda *_: "gradient_patches",
-        "load_best": lambda *_: model,
-        "predict_split": lambda *_: found,
-        "target_path": lambda *_: "direct",
-    }.items():
-        monkeypatch.setattr(groups, name, value)
+    monkeypatch.setattr(groups, "load_target_model", load_answers(data, found))
     return p, aus, known, worn[:, 0]
 
 

@@ -5,7 +5,6 @@ out, and what a table of a user states.
 """
 
 import json
-import types
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation import intensity, metrics
 from au_jax.evaluation.inference import SplitPredictions
 from au_jax.workdir import intensities
-from configs import joint
+from tests.target_models import load_answers
 
 AUS = (1, 12)
 RANDOM = np.random.default_rng(0)
@@ -134,18 +133,7 @@ def run(monkeypatch, tmp_path):
     found = SplitPredictions(
         {"direct": p.astype(np.float32)}, labels, labels >= 0, None
     )
-    config = joint.get_config("tiny")
-    config.data.aus = AUS
-    model = types.SimpleNamespace(step=3, predictor=None, variables=None)
-    for name, value in {
-        "read_config": lambda workdir: config,
-        "open_splits": lambda *_: {"target": split},
-        "best_stage": lambda *_: "gradient_patches",
-        "load_best": lambda *_: model,
-        "predict_split": lambda *_: found,
-        "target_path": lambda *_: "reconstructed",
-    }.items():
-        monkeypatch.setattr(intensity, name, value)
+    monkeypatch.setattr(intensity, "load_target_model", load_answers(split, found))
     return tmp_path, p, 5 * strength
 
 
