@@ -36,7 +36,6 @@ def test_files_are_short():
 
 # Each of these is one sequence of steps, in the order of the paper or of the run.
 LONG = {
-    "check": "a model card, field by field",
     "forward": "steps 1 to 5 of method.md section 3",
     "make_train_step": "step 6 of method.md section 3",
     "rasterize": "the steps of a z-buffer",

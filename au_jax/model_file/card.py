@@ -26,6 +26,9 @@ _LARGEST_CROP = 1024
 _LARGEST_AU = 99
 _MOST_KNOTS = 1000
 
+Require = Callable[[bool, str], None]
+"""Raises a `UserError` that states a problem, unless its first argument is True."""
+
 
 def au_paths(card: dict[str, Any]) -> tuple[str, ...]:
     """Return the AU paths of a model, its default first.
@@ -107,7 +110,28 @@ def check(card: Any, where: str) -> None:
         f"its format is {version!r}, but this version of au_jax reads {FORMAT}",
     )
     require(card.get("stage") in PREDICTORS, f"unknown stage {card.get('stage')!r}")
-    networks = card.get("networks")
+    num_aus = _check_networks(card.get("networks"), require)
+    require(card.get("path", AU_PATHS[0]) in AU_PATHS, f"path {card.get('path')!r}")
+    require(isinstance(card.get("training"), dict), "its card has no entry `training`")
+    alignment = card.get("alignment")
+    require(
+        isinstance(alignment, dict)
+        and _is_integer(alignment.get("size"), 16, 2048)
+        and _is_number(alignment.get("enlarge"), 0.1, 20.0),
+        "its alignment is missing or out of range",
+    )
+    by = alignment.get("landmarks_by", "dlib68")
+    require(isinstance(by, str) and detect.is_method(by), f"landmarks by {by!r}")
+    require(
+        _are_probabilities(card.get("thresholds"), num_aus),
+        "it does not have one threshold from 0 to 1 for each AU",
+    )
+    _check_usual(card.get("usual", {}), num_aus, require)
+    _check_intensity(card.get("intensity", {}), num_aus, require)
+
+
+def _check_networks(networks: Any, require: Require) -> int:
+    """Check the entry `networks`, and return the number of AUs."""
     groups = ("data", "model", "loss")
     require(
         isinstance(networks, dict)
@@ -147,28 +171,10 @@ def check(card: Any, where: str) -> None:
         all(_is_number(w, -1e9, 1e9) for w in loss.values()),
         "a loss weight is not a finite number",
     )
-    require(card.get("path", AU_PATHS[0]) in AU_PATHS, f"path {card.get('path')!r}")
-    require(isinstance(card.get("training"), dict), "its card has no entry `training`")
-    alignment = card.get("alignment")
-    require(
-        isinstance(alignment, dict)
-        and _is_integer(alignment.get("size"), 16, 2048)
-        and _is_number(alignment.get("enlarge"), 0.1, 20.0),
-        "its alignment is missing or out of range",
-    )
-    by = alignment.get("landmarks_by", "dlib68")
-    require(isinstance(by, str) and detect.is_method(by), f"landmarks by {by!r}")
-    require(
-        _are_probabilities(card.get("thresholds"), len(aus)),
-        "it does not have one threshold from 0 to 1 for each AU",
-    )
-    _check_usual(card.get("usual", {}), len(aus), require)
-    _check_intensity(card.get("intensity", {}), len(aus), require)
+    return len(aus)
 
 
-def _check_usual(
-    usual: Any, num_aus: int, require: Callable[[bool, str], None]
-) -> None:
+def _check_usual(usual: Any, num_aus: int, require: Require) -> None:
     """Check the entry `usual`: by path, answers for "all" faces and "neutral" ones."""
     require(
         isinstance(usual, dict)
@@ -183,9 +189,7 @@ def _check_usual(
     )
 
 
-def _check_intensity(
-    entry: Any, num_aus: int, require: Callable[[bool, str], None]
-) -> None:
+def _check_intensity(entry: Any, num_aus: int, require: Require) -> None:
     """Check the entry `intensity`: by AU, intensities at rising probabilities."""
     if entry == {}:
         return
