@@ -51,6 +51,9 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
     yield from rejects
     for stray in strays:
         yield Reject(stray, "no_label", "not in the folder of a task")
+    for sequence in sorted(strengths.keys() - files.keys() - seen):
+        for path in strengths[sequence].values():
+            yield Reject(str(path), "no_image", "neither pictures nor occurrences")
     for sequence in sorted(set(files) | seen, key=_order):
         file = files.get(sequence)
         labels = read_labels(raw, file) if file else Labels({}, ())

@@ -65,6 +65,15 @@ def test_videos_have_intensities_too(tmp_path):
     assert stated["F001_T1.mp4#0008"] == {}
 
 
+def test_intensities_of_a_sequence_that_is_not_there_are_named(tmp_path):
+    raw = write_bp4d(tmp_path)
+    name = "AUCoding/AU_INT/AU12/F077_T1_AU12.csv"
+    write(raw, *name.rsplit("/", 1), ["7,2"])
+    stated, (reject,) = split_up(raw)
+    assert not any(stated.values())
+    assert (reject.path, reject.reason) == (name, "no_image")
+
+
 def test_faults_are_named_and_cost_no_frame(tmp_path):
     raw = write_bp4d(tmp_path)
     lines = ["7,6", "8,1", "8,2", "x", "9,3"]
