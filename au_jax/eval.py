@@ -5,6 +5,7 @@
     python -m au_jax.eval --workdir=runs/joint --calibrate=val
     python -m au_jax.eval --workdir=runs/joint --by=skin
     python -m au_jax.eval --workdir=runs/joint --intensity=val --on=reenacted
+    python -m au_jax.eval --workdir=runs/joint --degraded
 
 The first writes eval.json, eval.md and faces.png into the run and prints the tables,
 and, with Matplotlib installed, report.html: curves, scores and pictures of the run.
@@ -12,7 +13,8 @@ The second tests the model of the target on another prepared set, and writes
 eval-faces_wild.json, .md and faces-faces_wild.png. The third writes thresholds.json,
 which later evaluations and `export` use. The fourth scores the target by group of
 people, and writes eval-by-skin.json and .md. The fifth fits intensities from 0 to 5 to
-its answers, and writes intensities.json, which `export` uses.
+its answers, and writes intensities.json, which `export` uses. The sixth shows what poor
+cameras and files cost, and writes eval-degraded.json and .md.
 
 Exit code: 0; 2 for a mistake of the user.
 """
@@ -63,6 +65,11 @@ INTENSITIES = flags.DEFINE_string(
     None,
     "their table, a CSV file; the default is intensities.csv of the data set",
 )
+DEGRADED = flags.DEFINE_bool(
+    "degraded",
+    False,
+    "score the target's images as they are, and dark, small, noisy and compressed",
+)
 BASELINES = flags.DEFINE_bool(
     "baselines",
     True,
@@ -76,7 +83,7 @@ def main(argv: list[str]) -> None:
     del argv
     _check_flags()
     # Imported late: it takes seconds, for which --help and mistakes need not wait.
-    from au_jax.evaluation import groups, intensity
+    from au_jax.evaluation import degraded, groups, intensity
     from au_jax.evaluation.calibration import calibrate
     from au_jax.evaluation.run import evaluate
     from au_jax.run_report.run import write_report
@@ -94,6 +101,8 @@ def main(argv: list[str]) -> None:
         table = Path(GROUPS.value) if GROUPS.value else None
         given = DATA_DIR.value, ON.value, table
         groups.evaluate(workdir, SPLIT.value, BY.value, *given)
+    elif DEGRADED.value:
+        degraded.evaluate(workdir, SPLIT.value, DATA_DIR.value, ON.value)
     elif CALIBRATE.value:
         limit = 1.0 if FALSE_ALARMS.value is None else FALSE_ALARMS.value
         calibrate(workdir, CALIBRATE.value, SPLIT.value, DATA_DIR.value, limit)
@@ -109,7 +118,8 @@ def _check_flags() -> None:
     """Raise a `UserError` for flags that do not go together."""
     if CALIBRATE.value and ON.value:
         raise UserError("--calibrate chooses thresholds on the target: leave out --on")
-    asked = [f"--{flag.name}" for flag in (CALIBRATE, BY, INTENSITY) if flag.value]
+    kinds = (CALIBRATE, BY, INTENSITY, DEGRADED)
+    asked = [f"--{flag.name}" for flag in kinds if flag.value]
     if len(asked) > 1:
         raise UserError(f"{' and '.join(asked)} do different things: give one of them")
     for flag, other in (

@@ -20,7 +20,7 @@ class Answers(TargetModel):
     def open(self, split):
         return self.data
 
-    def predict(self, data):
+    def predict(self, data, change=None):
         return self.found
 
 

@@ -36,6 +36,7 @@ def test_program_ends_with_2_and_no_traceback(tmp_path, arguments, message):
     [
         (("--calibrate=val", "--on=a"), "--calibrate chooses thresholds on the target"),
         (("--intensity=val", "--by=skin"), "--by and --intensity do different things"),
+        (("--degraded", "--by=skin"), "--by and --degraded do different things"),
         (("--groups=a.csv",), "--groups goes with --by: give both"),
         (("--false_alarms=.1",), "--false_alarms goes with --calibrate: give both"),
     ],

@@ -13,6 +13,7 @@ import grain
 import numpy as np
 
 from au_jax.data import clips, prefetch, transforms
+from au_jax.data.degradation import Change
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 from au_jax.types import Batch, EvalBatch, Example
@@ -163,6 +164,7 @@ def make_eval(
     crop: int,
     batch_size: int,
     indices: Sequence[int] | None = None,
+    change: Change | None = None,
 ) -> Iterator[EvalBatch]:
     """Read every image of `split` exactly once, in order; the last batch is padded.
 
@@ -171,13 +173,17 @@ def make_eval(
         crop: Side of the centre crops in pixels.
         batch_size: Images per batch.
         indices: The images to read instead of all, in this order.
+        change: Changes each crop, in the same way at each call.
     """
     selected = range(len(split)) if indices is None else indices
-    dataset = (
+    dataset: Any = (
         grain.MapDataset.source(selected)
         .map(split.__getitem__)
         .map(functools.partial(transforms.centre, crop=crop))
     )
+    if change is not None:
+        changed = functools.partial(_changed, change=change)
+        dataset = dataset.seed(0).random_map(changed)
     examples = iter(
         dataset.to_iter_dataset(
             grain.ReadOptions(num_threads=4, prefetch_buffer_size=2 * batch_size)
@@ -206,6 +212,10 @@ def _augment(
     example: Example, rng: np.random.Generator, crop: int, degraded: float
 ) -> Example:
     return transforms.augment(example, rng, crop, degraded)
+
+
+def _changed(example: Example, rng: np.random.Generator, change: Change) -> Example:
+    return example | {"image": change(example["image"], rng)}
 
 
 def _read_clip(

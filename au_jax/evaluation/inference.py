@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from au_jax.data import pipeline
+from au_jax.data.degradation import Change
 from au_jax.data.split import FaceSplit
 from au_jax.data.transforms import normalise
 from au_jax.errors import UserError
@@ -122,6 +123,7 @@ def predict_split(
     variables: Variables,
     split: FaceSplit,
     pause: Callable[[], None] = lambda: None,
+    change: Change | None = None,
 ) -> SplitPredictions:
     """Predict every image of a split once, centre crop (method.md section 7).
 
@@ -130,15 +132,15 @@ def predict_split(
         variables: The networks.
         split: The images.
         pause: Called before each batch; an exception that it raises ends the loop.
+        change: Changes each image first.
 
     Raises:
         UserError: an answer is not finite.
     """
     probabilities: dict[str, list[np.ndarray]] = {}
     errors, aus, known = [], [], []
-    for batch in pipeline.make_eval(
-        split, crop=predictor.crop, batch_size=predictor.batch_size
-    ):
+    sizes = {"crop": predictor.crop, "batch_size": predictor.batch_size}
+    for batch in pipeline.make_eval(split, **sizes, change=change):
         pause()
         faces = np.asarray(batch["image"]), np.asarray(batch["landmarks"])
         prediction = predict_images(predictor, variables, *faces)

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from au_jax.data.degradation import Change
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 from au_jax.evaluation.inference import (
@@ -37,9 +38,12 @@ class TargetModel:
         """
         return open_splits(self.config, split, ("target",))["target"]
 
-    def predict(self, data: FaceSplit) -> SplitPredictions:
-        """Predict every image of a split once."""
-        return predict_split(self.loaded.predictor, self.loaded.variables, data)
+    def predict(
+        self, data: FaceSplit, change: Change | None = None
+    ) -> SplitPredictions:
+        """Predict every image of a split once, after a change if there is one."""
+        predictor, variables = self.loaded.predictor, self.loaded.variables
+        return predict_split(predictor, variables, data, change=change)
 
 
 def load_target_model(

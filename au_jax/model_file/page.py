@@ -55,7 +55,7 @@ def to_markdown(card: Mapping[str, Any], note: str = "") -> str:
         if evaluation:
             lines += (
                 _by_group(name, evaluation)
-                or _intensity(evaluation)
+                or _table(evaluation)
                 or _scores(name, evaluation)
             )
     lines += ["", "## Thresholds", "", *_thresholds(card)]
@@ -127,8 +127,8 @@ def _scores(name: str, evaluation: Mapping[str, Any]) -> list[str]:
     return ["", title, "", *markdown(rows), "", *baselines]
 
 
-def _intensity(evaluation: Mapping[str, Any]) -> list[str]:
-    """Return the table of `eval --intensity`, or nothing if it is something else."""
+def _table(evaluation: Mapping[str, Any]) -> list[str]:
+    """Return the table of `eval --intensity` or `--degraded`, or nothing."""
     if "table" not in evaluation:
         return []
     return ["", f"## {evaluation['title']}", "", *markdown(evaluation["table"])]
