@@ -23,13 +23,17 @@ CHANGES: Mapping[str, Change | None] = {
     "as they are": None,
     "gamma .7": lambda image, rng: relight(image, 0.7),
     "gamma 2": lambda image, rng: relight(image, 2.0),
-    "1/3 of the pixels along a side": lambda image, rng: shrink(image, 1 / 3),
-    "1/5 of the pixels along a side": lambda image, rng: shrink(image, 1 / 5),
-    "noise of 10 of 255": lambda image, rng: add_noise(image, rng, 10.0),
-    "noise of 20 of 255": lambda image, rng: add_noise(image, rng, 20.0),
-    "JPEG of quality 20": lambda image, rng: compress(image, 20),
-    "JPEG of quality 10": lambda image, rng: compress(image, 10),
+    "1/3 size": lambda image, rng: shrink(image, 1 / 3),
+    "1/5 size": lambda image, rng: shrink(image, 1 / 5),
+    "noise 10": lambda image, rng: add_noise(image, rng, 10.0),
+    "noise 20": lambda image, rng: add_noise(image, rng, 20.0),
+    "JPEG 20": lambda image, rng: compress(image, 20),
+    "JPEG 10": lambda image, rng: compress(image, 10),
 }
+NOTE = (
+    "Size: the share of the pixels along each side that are left. Noise: its standard"
+    " deviation, of 255. JPEG: its quality, of 100."
+)
 
 
 def evaluate(
@@ -59,11 +63,13 @@ def evaluate(
     for name, scores in found.items():
         values = [*map(float, scores.auc), scores.mean("auc")]
         rows.append([name, *map(percent, values)])
-    title = f"{model.config.data.target}, split {split}, degraded images"
+    title = f"Degraded images of {model.config.data.target}, split {split}"
     name = f"eval-degraded{f'-{on}' if on else ''}"
-    report = {"title": title, "table": rows}
+    report = {"title": title, "table": rows, "note": NOTE}
     write_whole(workdir / f"{name}.json", json.dumps(report, indent=2))
-    text = [f"# Evaluation: {title}", "", *tables.markdown(rows)]
+    text = [f"# Evaluation: {title}", "", *tables.markdown(rows), "", NOTE]
     write_whole(workdir / f"{name}.md", "\n".join(text) + "\n")
-    Console().print(tables.table_of_aus(title, rows))
+    console = Console()
+    console.print(tables.table_of_aus(title, rows))
+    console.print(NOTE, highlight=False)
     return {name: scores.auc for name, scores in found.items()}

@@ -131,7 +131,9 @@ def _table(evaluation: Mapping[str, Any]) -> list[str]:
     """Return the table of `eval --intensity` or `--degraded`, or nothing."""
     if "table" not in evaluation:
         return []
-    return ["", f"## {evaluation['title']}", "", *markdown(evaluation["table"])]
+    note = ["", evaluation["note"]] if "note" in evaluation else []
+    table = markdown(evaluation["table"])
+    return ["", f"## {evaluation['title']}", "", *table, *note]
 
 
 def _by_group(name: str, evaluation: Mapping[str, Any]) -> list[str]:

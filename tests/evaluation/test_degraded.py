@@ -37,7 +37,10 @@ def brightness(variables, image, landmarks):
 def test_a_model_sees_the_changed_crops(data):
     predictor = Predictor(brightness, devices.make_mesh(), 128, 4)
     found = predict_split(
-        predictor, Variables({}, {}), data, change=lambda image, rng: relight(image, 2.0)
+        predictor,
+        Variables({}, {}),
+        data,
+        change=lambda image, rng: relight(image, 2.0),
     )
     for face, p in zip(data, found.probabilities["direct"], strict=True):
         crop = transforms.centre(face, 128)["image"]

@@ -44,6 +44,11 @@ def described():
     smiles = {**section, "images": [0] * (len(aus) - 1) + [42]}
     smiles["auc_interval"] = [[None] * len(aus) + [0.9], [None] * len(aus) + [0.99]]
     strong = {"title": "Intensity on moved", "table": [["", "AU01"], ["PCC", "0.71"]]}
+    poor = {
+        "title": "Degraded images",
+        "table": [["", "AU01"]],
+        "note": "Noise: of 255.",
+    }
     training = {
         "source": "bp4d",
         "target": "faces_wild",
@@ -53,6 +58,7 @@ def described():
             "by-skin": by_skin,
             "smiles": {"sections": [smiles]},
             "intensity": strong,
+            "degraded": poor,
         },
     }
     card = model.card | {"training": training}
@@ -77,6 +83,8 @@ def test_the_page_says_what_the_card_says():
     assert "| dark | 40 | 20 | 70.0 | 60.0 to 90.0 |" in text
     assert "at work or in education" in text
     assert "## Intensity on moved\n\n|  | AU01 |" in text
+    assert "## Degraded images" in text
+    assert "Noise: of 255." in text
 
 
 def test_aus_that_a_set_does_not_know_are_left_out():
