@@ -67,11 +67,11 @@ def test_videos_have_intensities_too(tmp_path):
 
 def test_intensities_of_a_sequence_that_is_not_there_are_named(tmp_path):
     raw = write_bp4d(tmp_path)
-    name = "AUCoding/AU_INT/AU12/F077_T1_AU12.csv"
-    write(raw, *name.rsplit("/", 1), ["7,2"])
+    folder, name = "AUCoding/AU_INT/AU12", "F077_T1_AU12.csv"
+    write(raw, folder, name, ["7,2"])
     stated, (reject,) = split_up(raw)
     assert not any(stated.values())
-    assert (reject.path, reject.reason) == (name, "no_image")
+    assert (reject.path, reject.reason) == (f"{folder}/{name}", "no_image")
 
 
 def test_faults_are_named_and_cost_no_frame(tmp_path):
