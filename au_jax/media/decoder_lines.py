@@ -50,7 +50,7 @@ def held_back() -> Iterator[None]:
             if _stderr >= 0:
                 if last:
                     os.dup2(_stderr, 2)
-                _forward()
+                _forward(last)
                 if last:
                     os.close(_stderr)
                     _stderr = -1
@@ -64,23 +64,38 @@ def _file() -> int:
     return file
 
 
-def _forward() -> None:
+def _forward(last: bool) -> None:
     """Copy what others than decoders wrote to stderr.
 
     A write that began before descriptor 2 was restored may end after this; the next
-    call copies it. So the file is emptied only when it is large.
+    call copies it. So the file is emptied only when it is large. A write that crosses
+    a page of the file can be seen in part, so a beginning that may be a decoder's waits
+    for its end.
+
+    Args:
+        last: Nobody decodes any more, so all lines of decoders are complete.
     """
     global _forwarded
     file = _file()
     size = os.fstat(file).st_size
     text = os.pread(file, size - _forwarded, _forwarded)
-    _forwarded = size
-    lines = text.splitlines(keepends=True)
+    lines, waiting = text.splitlines(keepends=True), b""
+    if lines and not last and _may_go_on(lines[-1]):
+        waiting = lines.pop()
+    _forwarded = size - len(waiting)
     others = b"".join(x for x in lines if not x.startswith(_OF_DECODERS))
     # A full disk or an ended reader of stderr must not cost the picture.
     with contextlib.suppress(OSError):
         if others:
             os.write(_stderr, others)
-    if size > _LARGE:
+    if size > _LARGE and not waiting:
         os.ftruncate(file, 0)
         _forwarded = 0
+
+
+def _may_go_on(line: bytes) -> bool:
+    """Return whether this may be the beginning of a decoder's line."""
+    whole = line.endswith(b"\n")
+    return not whole and any(
+        line.startswith(known) or known.startswith(line) for known in _OF_DECODERS
+    )

@@ -64,6 +64,24 @@ def test_lines_of_others_appear():
     assert sorted(lines) == sorted(f"{n} {i}" for n in range(2) for i in range(200))
 
 
+def test_a_line_that_is_seen_in_part_is_held_back_or_appears_whole(capfd):
+    with decoder_lines.held_back():
+        for begin, end in (
+            (b"Corrupt JPEG d", b"ata: 3 bytes\n"),
+            (b"Corrupt JPEG data: 3", b" bytes\n"),
+            (b"Cor", b"rect\n"),
+            (b"10 %", b"\r20 %"),
+        ):
+            os.write(2, begin)
+            with decoder_lines.held_back():
+                pass  # copies what there is
+            os.write(2, end)
+    os.write(2, b"\nlib")
+    with decoder_lines.held_back():
+        os.write(2, b"rary")
+    assert capfd.readouterr().err == "Correct\n10 %\r20 %\nlibrary"
+
+
 def test_a_block_that_raises_gives_stderr_back(capfd):
     try:
         with decoder_lines.held_back():
