@@ -79,7 +79,7 @@ BASELINES = flags.DEFINE_bool(
 
 
 def main(argv: list[str]) -> None:
-    """Evaluate, or calibrate if the flag asks for it."""
+    """Evaluate in the way that the flags ask for."""
     del argv
     _check_flags()
     # Imported late: it takes seconds, for which --help and mistakes need not wait.

@@ -15,6 +15,7 @@ Image = UInt8[np.ndarray, "h w 3"]
 Change = Callable[[Image, np.random.Generator], Image]
 """Takes an RGB image, and draws what is random."""
 
+# What training draws; the functions below have the units.
 GAMMA = (0.7, 1.4)
 RESOLUTION = (0.25, 1.0)
 NOISE = (0.0, 12.0)

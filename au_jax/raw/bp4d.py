@@ -63,7 +63,8 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
         video = videos.get(sequence)
         if video and sequence in folders:
             yield Reject(video, "duplicate_image", "its pictures exist, too")
-        if video and sequence not in folders:
+            video = None
+        if video:
             found = _video_frames(sequence, video, labels, split)
         else:
             found = _frames(sequence, images, labels, split)
