@@ -231,6 +231,8 @@ def _model() -> Config:
     model.attention = "detected"
     # The second separation and recombination: "detached" from the first, or "live".
     model.second_round = "detached"
+    # True: gradient patches also see patches that do not move with the AUs.
+    model.resting_patches = False
     model.dtype = "float32"  # or "bfloat16": the arithmetic of the networks
     # Compute norms and activations again for gradients: less memory, more time.
     model.remat = False

@@ -108,18 +108,18 @@ def read_table(file: Path, data: FaceSplit) -> Values:
             " --on=reenacted, or --intensities=FILE with the columns path, AU01, ..."
         ) from None
     rows = csv.DictReader(lines)
-    names = {au: _column(au, rows.fieldnames or ()) for au in data.aus}
-    if "path" not in (rows.fieldnames or ()) or not any(names.values()):
+    names = rows.fieldnames or ()
+    columns = [_column(au, names) for au in data.aus]
+    if "path" not in names or not any(columns):
         raise UserError(f"{file}: --intensity needs the column path, and AUs as AU01")
+    of: dict[str, list[float]] = {}
     try:
-        of = {
-            row["path"]: [float(row[n] or "nan") if n else math.nan for n in columns]
-            for columns in [list(names.values())]
-            for row in rows
-        }
+        for row in rows:
+            cells = (row[name] if name else "" for name in columns)
+            of[row["path"]] = [float(cell or "nan") for cell in cells]
     except (TypeError, ValueError) as error:
         raise UserError(f"{file}, line {rows.line_num}: {error}") from None
-    unknown = [math.nan] * len(names)
+    unknown = [math.nan] * len(columns)
     found = np.array([of.get(data.path(i), unknown) for i in range(len(data))])
     stated = [v for row in of.values() for v in row if not math.isnan(v)]
     largest = max(stated, default=0)

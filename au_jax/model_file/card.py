@@ -165,6 +165,8 @@ def _check_networks(networks: Any, require: Require) -> int:
     require(attention in ("detected", "true"), f"attention {attention!r}")
     require(projector in PROJECTORS, f"projector {projector!r}")
     require(pooling in get_args(Pooling), f"pooling {pooling!r}")
+    resting = model.get("resting_patches")
+    require(isinstance(resting, bool), f"resting patches {resting!r}")
     landmark_on = loss.pop("alignment_landmark_on")
     require(landmark_on in ("features", "attention"), f"alignment on {landmark_on!r}")
     require(

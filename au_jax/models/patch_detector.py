@@ -16,6 +16,7 @@ from au_jax.models.landmark_patches import (
 from au_jax.models.layers import scaled
 from au_jax.models.oriented_gradients import STRIDE, histograms, orientations
 from au_jax.models.remat import mark_saved
+from au_jax.models.resting_points import resting_points
 from au_jax.types import Array
 
 CELLS = 4
@@ -38,6 +39,8 @@ class PatchDetector(nn.Module):
     num_aus: int
     width: float = 1.0
     dtype: DTypeLike = jnp.float32
+    resting: bool = False
+    """True if it also sees patches that stay where they are when an AU moves."""
 
     @nn.compact
     def __call__(
@@ -57,7 +60,7 @@ class PatchDetector(nn.Module):
         """
         # Rematerialisation must recompute neither the histograms nor the products.
         patches = mark_saved(
-            jnp.asarray(gradient_patches(image, landmarks), self.dtype)
+            jnp.asarray(gradient_patches(image, landmarks, self.resting), self.dtype)
         )
         if kept is not None:
             patches = patches * kept[..., None].astype(self.dtype)
@@ -89,22 +92,31 @@ def drop_patches(key: jax.Array, batch: int, share: float) -> Float[Array, "b 49
 
 
 def gradient_patches(
-    image: Float[Array, "b h w 3"], landmarks: Float[Array, "b 49 2"]
+    image: Float[Array, "b h w 3"],
+    landmarks: Float[Array, "b 49 2"],
+    resting: bool = False,
 ) -> Float[Array, "b 49 s"]:
     """Return the histograms of two patches about each landmark, s = 512.
 
     A patch has 4 x 4 cells of 16 orientations, and a root mean square of about 1: each
     is normalised, so that light and contrast matter less. The cells stand as far apart
     as the eye distance of the face asks; their own side is that of an average face.
+
+    With `resting`, there is a third patch, as large as the first, about each point
+    where the landmark would be at rest, s = 768. It sees what moves: a patch about a
+    landmark moves with the skin.
     """
     crop = image.shape[1]
     by_orientation, distance = orientations(image), eye_distance(landmarks)
+    wanted = [(share, landmarks) for share in SIDES]
+    if resting:
+        wanted.append((SIDES[0], resting_points(landmarks)))
     patches = []
-    for share in SIDES:
+    for share, centres in wanted:
         side = 2 * round(share * EYE_DISTANCE * crop / 2)
         spacing = share * distance * crop / STRIDE
         maps = histograms(by_orientation, side)
-        patch = sample_patches(maps, landmarks, STRIDE, CELLS, spacing)
+        patch = sample_patches(maps, centres, STRIDE, CELLS, spacing)
         patch = patch.reshape(*patch.shape[:2], -1)
         # A patch without edges stays small.
         norm = jnp.sqrt((patch**2).sum(axis=-1, keepdims=True) + 1)

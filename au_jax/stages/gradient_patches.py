@@ -41,7 +41,12 @@ def domains(config: Config) -> tuple[str, ...]:
 def make_detector(config: Config) -> PatchDetector:
     """Return the module of the detector."""
     model = config.model
-    return PatchDetector(len(config.data.aus), model.width, jnp.dtype(model.dtype))
+    return PatchDetector(
+        len(config.data.aus),
+        model.width,
+        jnp.dtype(model.dtype),
+        model.resting_patches,
+    )
 
 
 def init(config: Config, key: jax.Array) -> Variables:

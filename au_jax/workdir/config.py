@@ -64,6 +64,7 @@ def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
         model["projector"] = "identity_init" if model.pop("projectors") else "none"
     model.setdefault("au_pooling", "global")
     model.setdefault("attention", "detected")
+    model.setdefault("resting_patches", False)
     if "alignment" not in loss:
         terms = [f"alignment_{kind}" for kind in ("feature", "landmark", "background")]
         loss["alignment"] = max(loss[term] for term in terms)

@@ -85,6 +85,7 @@ def _set(*keys_and_value):
         (_set("sha256", "0" * 64), "SHA-256"),
         (_set("networks", "model", "width", 10**400), "width"),
         (_set("thresholds", [10**400] * 6), "one threshold"),
+        (_set("networks", "model", "resting_patches", 1), "resting patches 1"),
         (_set("training", None), "no entry `training`"),
         (_set("training", {"step": "\x1b[2J"}), "control characters"),
         (lambda card: card["networks"]["model"].pop("projector"), "no projector"),

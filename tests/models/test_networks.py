@@ -79,6 +79,12 @@ NETWORKS = {
         (6,),
         49 * (2 * 16 * 16 + 1) * 16 + (49 * 16 + 98 + 1) * 6,
     ),
+    "gradient patches, also at rest": (
+        PatchDetector(num_aus=6, width=0.25, resting=True),
+        (128, 128, 3),
+        (6,),
+        49 * (3 * 16 * 16 + 1) * 16 + (49 * 16 + 98 + 1) * 6,
+    ),
     "E_au": (
         AuDetector(num_aus=6),
         (44, 44, 64),

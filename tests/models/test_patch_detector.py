@@ -14,6 +14,7 @@ from au_jax.models.patch_detector import (
     drop_patches,
     gradient_patches,
 )
+from au_jax.models.resting_points import MEAN_FACE
 
 RANDOM = np.random.default_rng(0)
 
@@ -96,6 +97,23 @@ def test_padding_without_landmarks_stays_finite():
     images = smooth(1, 128)
     patches = gradient_patches(images, np.zeros((1, 49, 2), np.float32))
     assert np.isfinite(np.asarray(patches)).all()
+
+
+def test_patches_at_rest_stay_where_a_landmark_was():
+    """A brow that rises takes its patches along, but not the one at rest."""
+    images, size = smooth(1, 128), CELLS**2 * ORIENTATIONS
+    points = (EYE_DISTANCE * MEAN_FACE + (0.5, 0.35)).astype(np.float32)[None]
+    raised = points.copy()
+    raised[:, :10, 1] -= 0.03
+    at_rest, moved = (
+        np.asarray(gradient_patches(images, p, resting=True)) for p in (points, raised)
+    )
+    of_landmarks = gradient_patches(images, raised)
+    np.testing.assert_allclose(moved[..., : 2 * size], of_landmarks, atol=1e-5)
+    first, third = at_rest[..., :size], at_rest[..., 2 * size :]
+    np.testing.assert_allclose(third, first, atol=1e-3)
+    np.testing.assert_allclose(moved[..., 2 * size :], third, atol=1e-3)
+    assert np.abs(moved - at_rest)[:, :10, :size].max() > 0.1
 
 
 def test_as_much_is_left_out_as_asked():

@@ -50,9 +50,14 @@ def test_older_config_reads_as_the_same_config_of_today(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("group", "key"), [("gradient_patches", "dropout"), ("data", "degraded")]
+    ("group", "key"),
+    [
+        ("gradient_patches", "dropout"),
+        ("data", "degraded"),
+        ("model", "resting_patches"),
+    ],
 )
-def test_older_runs_had_no_such_augmentation(group, key):
+def test_older_runs_had_no_such_option(group, key):
     old = as_json(joint_config.get_config())
     del old[group][key]
     assert upgraded(old)[group][key] == 0
