@@ -16,5 +16,4 @@ def get_config(variant: str = "") -> joint.Config:
     config = joint.get_config(variant)
     config.stages = ("gradient_patches", "self_training")
     config.gradient_patches.dropout = 0.5
-    config.model.resting_patches = True
     return config

@@ -139,8 +139,9 @@ def predict_split(
     """
     probabilities: dict[str, list[np.ndarray]] = {}
     errors, aus, known = [], [], []
-    sizes = {"crop": predictor.crop, "batch_size": predictor.batch_size}
-    for batch in pipeline.make_eval(split, **sizes, change=change):
+    for batch in pipeline.make_eval(
+        split, crop=predictor.crop, batch_size=predictor.batch_size, change=change
+    ):
         pause()
         faces = np.asarray(batch["image"]), np.asarray(batch["landmarks"])
         prediction = predict_images(predictor, variables, *faces)
