@@ -222,17 +222,15 @@ def _model() -> Config:
     # reconstructed side; "pixel", a learned magnification to the pixels of the crop;
     # "both", one rotation of both sides.
     model.projector = "identity_init"
-    # The AU branches average their maps to one cell ("global", ADLD), or to 8 x 8 cells
-    # ("grid"); or they see patches about the landmarks and the landmarks themselves
-    # ("landmarks").
+    # The AU branches average their maps to one cell ("global", ADLD) or 8 x 8 ("grid"),
+    # or they see the landmarks, and patches about them ("landmarks").
     model.au_pooling = "global"
     # The landmarks that the feature generator gets: the "detected" ones of E_l, or the
     # "true" ones, by which the face was aligned.
     model.attention = "detected"
     # The second separation and recombination: "detached" from the first, or "live".
     model.second_round = "detached"
-    # True: gradient patches also see patches that do not move with the AUs.
-    model.resting_patches = False
+    model.resting_patches = False  # True: gradient patches also where no AU moves them
     model.dtype = "float32"  # or "bfloat16": the arithmetic of the networks
     # Compute norms and activations again for gradients: less memory, more time.
     model.remat = False
