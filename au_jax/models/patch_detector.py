@@ -115,7 +115,7 @@ def gradient_patches(
     for share, centres in wanted:
         side = 2 * round(share * EYE_DISTANCE * crop / 2)
         spacing = share * distance * crop / STRIDE
-        maps = histograms(by_orientation, side)
+        maps = histograms(by_orientation, side)  # once for equal sides, by XLA
         patch = sample_patches(maps, centres, STRIDE, CELLS, spacing)
         patch = patch.reshape(*patch.shape[:2], -1)
         # A patch without edges stays small.

@@ -29,7 +29,11 @@ MEAN_FACE = np.array(
         *((0.11, 1.11), (0, 1.12), (-0.11, 1.11)),  # inner mouth
     ]
 )
-"""The mean of au_jax's landmarks, about the middle of the eyes, in eye distances."""
+"""The mean of au_jax's landmarks, about the middle of the eyes, in eye distances.
+
+It is a copy of that of `faces/cascade.npz`: trained detectors must not change when the
+cascade is fitted anew.
+"""
 
 _PLACES = np.concatenate([MEAN_FACE, np.ones((NUM_LANDMARKS, 1))], axis=1)
 _FROM_RIGID = np.asarray(_PLACES @ np.linalg.pinv(_PLACES[RIGID]), np.float32)
@@ -38,9 +42,9 @@ _FROM_RIGID = np.asarray(_PLACES @ np.linalg.pinv(_PLACES[RIGID]), np.float32)
 def resting_points(landmarks: Float[Array, "b 49 2"]) -> Float[Array, "b 49 2"]:
     """Return the landmarks of the mean face where this face is.
 
-    The affine map that brings the mean face nearest to the rigid landmarks, by least
-    squares, places it, so it follows the size of the face, its turn, and, about as far
-    as a flat face would, its yaw and pitch.
+    An affine map places it, fitted to the rigid landmarks by least squares. So it
+    follows the size and the turn of the face, and its yaw and pitch as if the face were
+    flat.
 
     Args:
         landmarks: x, y in any unit.
