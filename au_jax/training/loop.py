@@ -79,8 +79,10 @@ def run_stage(
         aus, known = labels(plan.streams[0])
         warn_of_constant_labels(config.data.aus, aus, known)
         weight = losses.au_weights(aus, known)
-        step = build_train_step(plan.name, config, optimizers, weight, plan.num_steps)
-        train_step = compile_train_step(mesh, step)
+        train_step = compile_train_step(
+            mesh,
+            build_train_step(plan.name, config, optimizers, weight, plan.num_steps),
+        )
         requests.check()
         with contextlib.closing(make_batches(plan)) as batches:
             placed = devices.place_ahead(mesh, log.waiting(batches))
