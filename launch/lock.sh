@@ -3,7 +3,7 @@
 #     launch/lock.sh              keep the pins; add and drop packages as pyproject.toml says
 #     launch/lock.sh --upgrade    pin the newest versions that fit
 # Each file is resolved on its own, for every platform and Python, so that no extra holds
-# another back.
+# another back. lowest.txt has the oldest versions that pyproject.toml allows.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,3 +20,4 @@ lock faces --extra=faces
 lock cuda12 --extra=cuda12
 lock cuda13 --extra=cuda13
 lock test --extra=faces --extra=test
+lock lowest --extra=faces --extra=test --resolution=lowest-direct

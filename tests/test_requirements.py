@@ -16,6 +16,7 @@ EXTRAS = {
     "cuda12": ("cuda12",),
     "cuda13": ("cuda13",),
     "test": ("faces", "test"),
+    "lowest": ("faces", "test"),
 }
 
 
