@@ -79,10 +79,8 @@ def run_stage(
         aus, known = labels(plan.streams[0])
         warn_of_constant_labels(config.data.aus, aus, known)
         weight = losses.au_weights(aus, known)
-        train_step = compile_train_step(
-            mesh,
-            build_train_step(plan.name, config, optimizers, weight, plan.num_steps),
-        )
+        built = build_train_step(plan.name, config, optimizers, weight, plan.num_steps)
+        train_step = compile_train_step(mesh, built)
         requests.check()
         with contextlib.closing(make_batches(plan)) as batches:
             placed = devices.place_ahead(mesh, log.waiting(batches))
