@@ -20,4 +20,5 @@ lock faces --extra=faces
 lock cuda12 --extra=cuda12
 lock cuda13 --extra=cuda13
 lock test --extra=faces --extra=test
+rm -f requirements/lowest.txt # or a bound that was lowered would keep its old pin
 lock lowest --extra=faces --extra=test --resolution=lowest-direct
