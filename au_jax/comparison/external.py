@@ -5,7 +5,6 @@ per AU: Py-Feat's Fex as CSV, LibreFace's table, OpenFace's columns with a `file
 in front, or the aus.csv of `au-jax predict`.
 """
 
-import csv
 import dataclasses
 import logging
 import re
@@ -19,6 +18,7 @@ from au_jax.comparison import scores
 from au_jax.comparison.scores import Conditions, Key, Result, SplitLabels
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
+from au_jax.runtime import csv_file
 from au_jax.types import RULES
 from au_jax.workdir.validations import Answers
 
@@ -67,12 +67,10 @@ def read(name: str, file: Path) -> Table:
         UserError: the file cannot be read, or lacks paths or AUs.
     """
     try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            rows = list(csv.DictReader(lines, skipinitialspace=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"--predictions: cannot read {file}: {error}") from None
-    columns = list(rows[0]) if rows else []
-    named = {(c or "").strip().lower(): c for c in columns}
+        table = csv_file.read_named(file)
+    except OSError as error:
+        raise UserError(f"--predictions: {file}: {error.strerror}") from None
+    named = {column.lower(): column for column in table.columns}
     path_column = next((named[c] for c in PATH_COLUMNS if c in named), None)
     found: dict[int, dict[str, str]] = {}
     for lower, column in named.items():
@@ -82,19 +80,20 @@ def read(name: str, file: Path) -> Table:
         raise UserError(
             f"--predictions: {file} needs a column with the path of each image (one of"
             f" {', '.join(PATH_COLUMNS)}) and columns such as AU01; it has:"
-            f" {', '.join(map(str, columns[:20])) or 'no rows'}"
+            f" {', '.join(table.columns[:20]) or 'no columns'}"
         )
     sureness = next((named[c] for c in SURENESS if c in named), None)
+    rows = [row for _, row in table.rows]
     rows.sort(key=lambda row: -_number(row[sureness]) if sureness else 0)
     by_path: dict[str, np.ndarray] = {}
     for row in rows:
         answers = np.array([_answer(row, kinds) for kinds in found.values()])
         if not np.isnan(answers).all():
-            by_path.setdefault((row[path_column] or "").replace("\\", "/"), answers)
+            by_path.setdefault(row[path_column].replace("\\", "/"), answers)
     return Table(name, tuple(found), by_path)
 
 
-def _number(text: str | None) -> float:
+def _number(text: str) -> float:
     try:
         return float(text or "nan")
     except ValueError:

@@ -5,7 +5,6 @@ column for each grouping, such as skin, sex, age or glasses. Rendered sets bring
 `groups.csv` beside the records.
 """
 
-import csv
 import dataclasses
 import json
 import math
@@ -25,14 +24,14 @@ from au_jax.evaluation.inference import SplitPredictions
 from au_jax.evaluation.metrics import AuScores, decide
 from au_jax.evaluation.report import Cells, percent
 from au_jax.evaluation.target_model import TargetModel, load_target_model
-from au_jax.runtime.files import open_regular, write_whole
+from au_jax.runtime import csv_file
+from au_jax.runtime.files import write_whole
 from au_jax.workdir import thresholds
 
 FILE = "groups.csv"
 FEWEST = 20
 """Images that a group needs for scores of its own."""
 
-_MAX_BYTES = 1 << 28  # of a table
 _SHOWN = 7  # columns that fit a terminal; the files have the AUs, too
 
 
@@ -102,28 +101,39 @@ def read_groups(
     """Return the group of each image, "" where the table has none, and its person.
 
     Raises:
-        UserError: the table or its columns are absent.
+        UserError: the table or its columns are absent, it names none of the images, or
+            two groups for one.
     """
     try:
-        with open_regular(table, _MAX_BYTES) as file:
-            lines = file.read().decode("utf-8-sig", "replace").splitlines()
+        read = csv_file.read_named(table)
     except OSError as error:
         raise UserError(
             f"{table}: {error.strerror}; --by needs a table of groups: give"
             " --groups=FILE with a column path or subject; for a rendered set of an"
             " older version, render it into another folder"
         ) from None
-    rows = csv.DictReader(lines)
-    names = rows.fieldnames or []
+    names = read.columns
     key = next((name for name in ("path", "subject") if name in names), None)
     if key is None or by not in names:
         raise UserError(
             f"{table}: --by={by} needs columns path or subject, and {by}; there are"
             f" {', '.join(map(repr, names)) or 'none'}"
         )
-    of = {row[key]: (row[by] or "").strip() for row in rows}
+    of: dict[str, str] = {}
+    for at, row in read.rows:
+        if of.setdefault(row[key], row[by]) != row[by]:
+            raise UserError(
+                f"{table}, line {at}: {row[key]!r} is {row[by]!r} here, and"
+                f" {of[row[key]]!r} above"
+            )
     records = [data.record(i) for i in range(len(data))]
-    groups = [of.get(record[key].decode(), "") for record in records]
+    own = [record[key].decode() for record in records]
+    if own and not any(name in of for name in own):
+        raise UserError(
+            f"{table}: no {key} of {data} is in it; it has"
+            f" {next(iter(of), 'no rows')!r}, where the set has {own[0]!r}"
+        )
+    groups = [of.get(name, "") for name in own]
     who = [record["subject"] or record["path"] for record in records]
     return groups, np.unique(np.array(who), return_inverse=True)[1]
 

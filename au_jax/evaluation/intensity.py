@@ -6,7 +6,6 @@ regression). It is stated at some probabilities, and interpolated between them. 
 photographs know their intensities exactly: `intensities.csv` beside their records.
 """
 
-import csv
 import json
 import math
 from collections.abc import Sequence
@@ -24,7 +23,8 @@ from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.evaluation.tables import table_of_aus
 from au_jax.evaluation.target_model import load_target_model
-from au_jax.runtime.files import open_regular, write_whole
+from au_jax.runtime import csv_file
+from au_jax.runtime.files import write_whole
 from au_jax.workdir import intensities
 from au_jax.workdir.intensities import STRONGEST, Intensities
 
@@ -34,8 +34,6 @@ KNOTS = tuple(round(float(p), 6) for p in expit(np.linspace(-7, 7, 29)))
 
 FEWEST = 20
 """Images with a known intensity that a curve needs."""
-
-_MAX_BYTES = 1 << 30  # of a table
 
 Values = Float[np.ndarray, "n a"]
 
@@ -97,28 +95,28 @@ def read_table(file: Path, data: FaceSplit) -> Values:
     to 5, or from 0 to 1 if there are fractions and none is above 1.
 
     Raises:
-        UserError: it is absent, or lacks the columns, or a value is out of range.
+        UserError: it is absent, or lacks the columns, a value is out of range, or a
+            path is in it twice.
     """
     try:
-        with open_regular(file, _MAX_BYTES) as opened:
-            lines = opened.read().decode("utf-8-sig", "replace").splitlines()
+        table = csv_file.read_named(file)
     except OSError as error:
         raise UserError(
             f"{file}: {error.strerror}; --intensity needs a table of intensities: give"
             " --on=reenacted, or --intensities=FILE with the columns path, AU01, ..."
         ) from None
-    rows = csv.DictReader(lines)
-    names = rows.fieldnames or ()
-    columns = [_column(au, names) for au in data.aus]
-    if "path" not in names or not any(columns):
+    columns = [_column(au, table.columns) for au in data.aus]
+    if "path" not in table.columns or not any(columns):
         raise UserError(f"{file}: --intensity needs the column path, and AUs as AU01")
     of: dict[str, list[float]] = {}
-    try:
-        for row in rows:
-            cells = (row[name] if name else "" for name in columns)
-            of[row["path"]] = [float(cell or "nan") for cell in cells]
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{file}, line {rows.line_num}: {error}") from None
+    for at, row in table.rows:
+        path, cells = row["path"], (row[name] if name else "" for name in columns)
+        if path in of:
+            raise UserError(f"{file}, line {at}: {path!r} is in a line above, too")
+        try:
+            of[path] = [float(cell or "nan") for cell in cells]
+        except ValueError as error:
+            raise UserError(f"{file}, line {at}: {error}") from None
     unknown = [math.nan] * len(columns)
     found = np.array([of.get(data.path(i), unknown) for i in range(len(data))])
     stated = [v for row in of.values() for v in row if not math.isnan(v)]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from au_jax.errors import UserError
-from au_jax.raw.label_table import header_problem, open_table
+from au_jax.runtime.csv_file import header_problem, open_table
 
 SPLITS = ("val", "test", "train")
 

@@ -15,11 +15,10 @@ from au_jax.raw.label_table import (
     clean,
     codes,
     frame_number,
-    header_problem,
     number,
-    rows,
 )
 from au_jax.raw.row import Reject
+from au_jax.runtime.csv_file import header_problem, rows
 
 Sequence = tuple[str, str]  # subject, task
 

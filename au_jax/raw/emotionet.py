@@ -26,11 +26,11 @@ from jaxtyping import UInt64
 from au_jax.errors import UserError
 from au_jax.raw import adld_lists, emotionet_labels
 from au_jax.raw.emotionet_labels import Codes, Entry, Table, labelled, listed
-from au_jax.raw.label_table import header_problem
 from au_jax.raw.name_store import Names
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.splits import rank
 from au_jax.raw.tree import Tree, picture_finder, pictures, walk
+from au_jax.runtime.csv_file import header_problem
 
 TRAIN_IMAGES = 200_000  # drawn from the unlabelled lists (method.md section 7)
 TEST_IMAGES = 10_544  # for test, and as many for val, from tables without a split

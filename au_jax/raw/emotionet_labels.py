@@ -20,10 +20,9 @@ from au_jax.raw.label_table import (
     au_columns,
     clean,
     codes,
-    open_table,
-    rows,
 )
 from au_jax.raw.row import Reject
+from au_jax.runtime.csv_file import open_table, rows
 from au_jax.runtime.files import open_regular
 
 if TYPE_CHECKING:

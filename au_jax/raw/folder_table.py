@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from au_jax.errors import UserError
-from au_jax.raw.label_table import au_columns, clean, codes, frame_number, rows
+from au_jax.raw.label_table import au_columns, clean, codes, frame_number
+from au_jax.runtime.csv_file import rows
 
 COLUMNS = ("path", "subject", "split", "task", "frame")
 SPLITS = ("train", "val", "test")

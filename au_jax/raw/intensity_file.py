@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from au_jax.raw.label_table import frame_number, header_problem, number, open_table
+from au_jax.raw.label_table import frame_number, number
 from au_jax.raw.row import Reject
+from au_jax.runtime.csv_file import header_problem, open_table
 
 _STRENGTHS = ("0", "1", "2", "3", "4", "5")
 

@@ -17,10 +17,11 @@ import numpy as np
 from au_jax.errors import UserError
 from au_jax.raw import splits
 from au_jax.raw.folder_table import path_problem
-from au_jax.raw.label_table import codes, header_problem, open_table
+from au_jax.raw.label_table import codes
 from au_jax.raw.name_store import Names
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.tree import walk
+from au_jax.runtime.csv_file import header_problem, open_table
 
 _PEOPLE = re.compile(r"(?:.*/)?((?:[FM]|SN)\d{3})/(?:(T\d+)/)?[^/]*", re.IGNORECASE)
 _SPLIT = re.compile(r"(?:.*_)?(train|val|test)_path", re.IGNORECASE)

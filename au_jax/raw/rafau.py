@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from au_jax.errors import UserError
 from au_jax.raw import splits
-from au_jax.raw.label_table import header_problem, open_table
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.tree import pictures, walk
+from au_jax.runtime.csv_file import header_problem, open_table
 
 _AU = re.compile(r"[LRTB]?(\d{1,2})[A-E]?", re.IGNORECASE)
 

@@ -69,7 +69,7 @@ def test_an_ambiguous_path_is_one_line():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "it has: no rows"),
+        ("", "it has: no columns"),
         ("file,joy\na.jpg,1\n", "needs a column with the path"),
         ("AU01\n1\n", "needs a column with the path"),
     ],
@@ -85,5 +85,5 @@ def test_the_flag_has_a_name_and_a_file(tmp_path):
     for wrong in ("x.csv", ":x.csv", "a/b:x.csv", "a:"):
         with pytest.raises(UserError, match="NAME:FILE"):
             external.parse_flag(wrong)
-    with pytest.raises(UserError, match="cannot read"):
+    with pytest.raises(UserError, match="No such file"):
         external.read("tool", tmp_path / "none.csv")

@@ -114,6 +114,26 @@ def test_a_table_without_the_column(tmp_path, data, header, by, message):
         groups.read_groups(table, by, data)
 
 
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            "path;glasses\nx.jpg;yes\n",
+            "it has 'x.jpg', where the set has '00.jpg'",
+        ),
+        ("subject,glasses\n", "it has 'no rows', where the set has 'P0'"),
+        ("path,glasses\n00.jpg,yes\n00.jpg,no\n", "line 3: '00.jpg' is 'no' here"),
+    ],
+)
+def test_a_table_of_other_images_or_with_two_groups_for_one(
+    tmp_path, data, lines, message
+):
+    table = tmp_path / "other.csv"
+    table.write_text(lines)
+    with pytest.raises(UserError, match=message):
+        groups.read_groups(table, "glasses", data)
+
+
 def test_no_table(tmp_path, data):
     with pytest.raises(UserError, match=r"give --groups=FILE"):
         groups.read_groups(tmp_path / "none.csv", "skin", data)

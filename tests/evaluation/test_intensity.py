@@ -107,6 +107,7 @@ def test_a_table_states_intensities(tmp_path, data, lines, expected):
         (["file,AU01", "0.jpg,1"], "needs the column path, and AUs as AU01"),
         (["path,AU04", "0.jpg,1"], "needs the column path, and AUs as AU01"),
         (["path,AU01", "0.jpg,strong"], "line 2: could not convert string to float"),
+        (["path,AU01", "0.jpg,1", "0.jpg,2"], "line 3: '0.jpg' is in a line above"),
         (["path,AU01", "0.jpg,6"], "an intensity is below 0 or above 5"),
         (["path,AU01", "0.jpg,-1"], "an intensity is below 0 or above 5"),
     ],
