@@ -19,7 +19,7 @@ LICENCES: Mapping[str, str] = {
     "rafau": "its agreement governs the model, too",
     "faces_lab": "rendered by au-jax; free for any use",
     "faces_wild": "rendered by au-jax; free for any use",
-    "reenacted": "photographs that au-jax reenact moved; theirs is the licence",
+    "reenacted": "moved by au-jax reenact; under the licence of the photographs",
 }
 
 USE = (
@@ -94,7 +94,7 @@ def _data(training: Mapping[str, Any]) -> list[str]:
             roles.setdefault(name, []).append(domain)
     return [
         f"- `{name}` ({' and '.join(domains)}): "
-        + LICENCES.get(licensed_as(name) or name, "its licence is that of its pictures")
+        + LICENCES.get(licensed_as(name) or name, "under the licence of its pictures")
         for name, domains in roles.items()
     ]
 
