@@ -101,7 +101,7 @@ def main(argv: list[str]) -> None:
             write_whole(file, page.to_markdown(complete, note))
         else:
             programs.save_onnx(file, model, PATH.value)
-        print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+        print(f"{file}: {file.stat().st_size / 1e3:,.0f} kB")
 
 
 def _load_model() -> "Model":
