@@ -71,6 +71,17 @@ def is_method(text: str) -> TypeGuard[LandmarksBy]:
     return text in get_args(LandmarksBy)
 
 
+def check_method(text: str) -> None:
+    """Check that a text names a method to find landmarks.
+
+    Raises:
+        UserError: it does not.
+    """
+    if not is_method(text):
+        methods = " or ".join(get_args(LandmarksBy))
+        raise UserError(f"landmarks_by={text!r}: give {methods}")
+
+
 def predictor_path(points: int) -> Path:
     """Return the path of dlib's predictor of 5 or 68 points.
 

@@ -12,7 +12,7 @@ import functools
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, UInt8
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.evaluation.metrics import THRESHOLD, decide
-from au_jax.faces.detect import LandmarksBy
+from au_jax.faces.detect import LandmarksBy, check_method
 from au_jax.faces.finder import Face, FaceFinder, whole_face
 from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.model_file import card as cards
@@ -97,8 +97,11 @@ class Detector:
                 the method of the data that the model was trained on.
 
         Raises:
-            UserError: the file is not a model, or the model has no such path.
+            UserError: the file is not a model, the model has no such path, or there is
+                no such method.
         """
+        if landmarks_by is not None:
+            check_method(landmarks_by)
         if not isinstance(model, model_file.Model):
             model = model_file.load(Path(model))
         self.model = model
@@ -149,19 +152,8 @@ class Detector:
             whole: Take each picture for one face that is cut out and aligned already.
         """
         images = list(images)
-        for image in images:
-            if not (
-                isinstance(image, np.ndarray)
-                and image.dtype == np.uint8
-                and image.ndim == 3
-                and image.shape[2] == 3
-                and image.size
-            ):
-                raise UserError(
-                    "Detector takes a list of pictures, each a uint8 array of shape"
-                    " (height, width, 3) in RGB, not empty; for one picture give"
-                    " [picture]"
-                )
+        for number, image in enumerate(images):
+            check_picture(number, image)
         if whole:
             self.check_whole()
         faces = [
@@ -218,3 +210,22 @@ class Detector:
             return np.full(p.shape, np.nan)
         knots, curves = entry["probabilities"], entry["intensities"]
         return metrics.intensities(p, knots, curves)
+
+
+def check_picture(number: int, picture: Any) -> None:
+    """Check that something is a picture as `Detector` takes it.
+
+    Raises:
+        UserError: it is none; the line says what it is.
+    """
+    given = type(picture).__name__
+    if isinstance(picture, np.ndarray):
+        right = picture.ndim == 3 and picture.shape[2] == 3 and picture.size
+        if right and picture.dtype == np.uint8:
+            return
+        given = f"{picture.dtype} of shape {picture.shape}"
+    raise UserError(
+        "Detector takes a list of pictures, each a uint8 array of shape (height, width,"
+        f" 3) in RGB, not empty; for one picture give [picture]. Picture {number} is"
+        f" {given}"
+    )

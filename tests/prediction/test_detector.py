@@ -10,10 +10,12 @@ import pytest
 
 from au_jax import Detector
 from au_jax.errors import UserError
+from au_jax.faces.detect import check_method
 from au_jax.faces.landmarks import eye_distance
 from au_jax.media.images import read_image
 from au_jax.model_file import card as cards
 from au_jax.prediction import run
+from au_jax.prediction.detector import check_picture
 from au_jax.prediction.inputs import expand
 from tests.prediction.models import small_model
 from tests.shared_data import CLIPS, needs_shared_data
@@ -100,3 +102,25 @@ def test_following_a_face_loses_little(detector, tmp_path, clip):
         for k, points in expected.items()
     ]
     assert np.mean(errors) < 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (np.zeros((8, 8), np.uint8), r"Picture 1 is uint8 of shape \(8, 8\)"),
+        (np.zeros((8, 8, 3)), r"Picture 1 is float64 of shape \(8, 8, 3\)"),
+        (np.zeros((0, 8, 3), np.uint8), r"Picture 1 is uint8 of shape \(0, 8, 3\)"),
+    ],
+)
+def test_what_is_no_picture_is_named(wrong, message):
+    picture = np.zeros((8, 8, 3), np.uint8)
+    with pytest.raises(UserError, match=message):
+        Detector()([picture, wrong])
+    with pytest.raises(UserError, match="Picture 0 is NoneType"):
+        check_picture(0, None)  # what cv2.imread returns for a missing file
+
+
+def test_an_unknown_way_to_find_landmarks_is_not_taken_for_ours():
+    with pytest.raises(UserError, match="landmarks_by='dlib': give au_jax or dlib68"):
+        check_method("dlib")
+    assert Detector(landmarks_by="dlib68").landmarks_by == "dlib68"
