@@ -45,6 +45,7 @@ FALSE_ALARMS = flags.DEFINE_float(
     lower_bound=0,
     upper_bound=1,
 )
+flags.register_validator("false_alarms", lambda x: x is None or x == x, "not a number")
 FACES = flags.DEFINE_enum(
     "faces",
     None,

@@ -82,6 +82,11 @@ def main(argv: list[str]) -> None:
         raise UserError(
             "nothing to write: give --out, --stablehlo, --onnx or --card=FILE"
         )
+    if len({file.resolve() for file in outputs.values()}) < len(outputs):
+        raise UserError(
+            f"{' and '.join(f'--{name}' for name in outputs)} name one file twice;"
+            " the second would replace the first"
+        )
     note = _note()
     if PATH.value and not {"stablehlo", "onnx"} & set(outputs):
         raise UserError(

@@ -31,6 +31,7 @@ MOST = flags.DEFINE_float(
     "Leave out faces that are more standard deviations than this from neutral people.",
     lower_bound=0,
 )
+flags.register_validator("most", lambda x: x == x, "not a number")
 SEED = flags.DEFINE_integer("seed", 0, "The seed of what is drawn.", lower_bound=0)
 LANDMARKS_BY = flags.DEFINE_enum(
     "landmarks_by", "au_jax", ["au_jax", "dlib68"], "How landmarks are found."

@@ -39,6 +39,10 @@ def test_program_ends_with_2_and_no_traceback(tmp_path, arguments, message):
         (("--degraded", "--by=skin"), "--by and --degraded do different things"),
         (("--groups=a.csv",), "--groups goes with --by: give both"),
         (("--false_alarms=.1",), "--false_alarms goes with --calibrate: give both"),
+        (
+            ("--calibrate=val", "--false_alarms=nan"),
+            "flag --false_alarms=nan: not a number",
+        ),
     ],
 )
 def test_flags_of_eval_that_do_not_go_together(tmp_path, arguments, message):

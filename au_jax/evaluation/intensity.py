@@ -72,6 +72,7 @@ def evaluate(
         known = read_table(file or data.parts[0].directory / INTENSITIES, data)
         return model.predict(data).probabilities[model.path], known
 
+    p, truth = predict(split)  # first: nothing is written if it cannot be scored
     curves = fit(*predict(fitted_on))
     name, aus = model.config.data.target, tuple(model.config.data.aus)
     if not any(curves):
@@ -79,7 +80,6 @@ def evaluate(
     stage, step = model.loaded.stage, model.loaded.step
     found = Intensities(name, fitted_on, stage, step, model.path, KNOTS, curves)
     written = intensities.write(workdir, found, aus)
-    p, truth = predict(split)
     rows = _rows(aus, p, found, truth)
     title = f"Intensity on {name}, split {split}; fitted on {fitted_on}"
     report = json.dumps({"title": title, "table": rows}, indent=2)

@@ -5,6 +5,7 @@ out, and what a table of a user states.
 """
 
 import json
+import types
 
 import numpy as np
 import pytest
@@ -157,6 +158,30 @@ def test_a_run_keeps_its_curves(run, capsys):
     row = rows["mean error, 5 times the probability"]
     assert float(row[1]) == pytest.approx(error, abs=0.006)
     assert "ICC(3,1)" in capsys.readouterr().out
+
+
+def test_a_split_that_is_absent_leaves_the_stored_curves(run, monkeypatch):
+    workdir, *_ = run
+    intensity.evaluate(workdir, "val", "test", on="moved")
+    before = (workdir / "intensities.json").read_bytes()
+    model = intensity.load_target_model(workdir, None, "moved")
+
+    def open_split(name):
+        if name == "absent":
+            raise UserError("no split 'absent'")
+        return model.open(name)
+
+    other = types.SimpleNamespace(
+        open=open_split,
+        predict=model.predict,
+        path=model.path,
+        config=model.config,
+        loaded=model.loaded,
+    )
+    monkeypatch.setattr(intensity, "load_target_model", lambda *_: other)
+    with pytest.raises(UserError, match="no split 'absent'"):
+        intensity.evaluate(workdir, "train", "absent", on="moved")
+    assert (workdir / "intensities.json").read_bytes() == before
 
 
 def test_a_set_without_intensities_of_the_runs_aus(run):
