@@ -105,14 +105,14 @@ def read_groups(
             two groups for one.
     """
     try:
-        read = csv_file.read_named(table)
+        content = csv_file.read_named(table)
     except OSError as error:
         raise UserError(
             f"{table}: {error.strerror}; --by needs a table of groups: give"
             " --groups=FILE with a column path or subject; for a rendered set of an"
             " older version, render it into another folder"
         ) from None
-    names = read.columns
+    names = content.columns
     key = next((name for name in ("path", "subject") if name in names), None)
     if key is None or by not in names:
         raise UserError(
@@ -120,7 +120,7 @@ def read_groups(
             f" {', '.join(map(repr, names)) or 'none'}"
         )
     of: dict[str, str] = {}
-    for at, row in read.rows:
+    for at, row in content.rows:
         if of.setdefault(row[key], row[by]) != row[by]:
             raise UserError(
                 f"{table}, line {at}: {row[key]!r} is {row[by]!r} here, and"
