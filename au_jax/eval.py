@@ -117,6 +117,12 @@ def main(argv: list[str]) -> None:
 
 def _check_flags() -> None:
     """Raise a `UserError` for flags that do not go together."""
+    for flag in (ON, BY):
+        if "/" in (flag.value or ""):
+            raise UserError(
+                f"--{flag.name}={flag.value}: it becomes part of the names of files,"
+                " so it cannot have a /"
+            )
     if CALIBRATE.value and ON.value:
         raise UserError("--calibrate chooses thresholds on the target: leave out --on")
     kinds = (CALIBRATE, BY, INTENSITY, DEGRADED)

@@ -118,10 +118,10 @@ def _load_model() -> "Model":
     given = [flag for flag in (WORKDIR, MODEL, ADLD) if flag.value]
     if len(given) != 1:
         raise UserError("give one of --workdir=RUN, --model=FILE and --adld=DIR")
-    if MODEL.value:
-        return model_file.load(Path(MODEL.value))
     if (ADLD.value is None) != (CONFIG.value is None):
         raise UserError("--adld=DIR needs --config=configs/adld.py, and vice versa")
+    if MODEL.value:
+        return model_file.load(Path(MODEL.value))
     if ADLD.value:
         check_values(CONFIG.value)
         return from_adld.load(Path(ADLD.value), CONFIG.value)
@@ -137,9 +137,11 @@ def _note() -> str:
     if not CARD.value:
         raise UserError("--note is for the page of --card=FILE")
     try:
-        return Path(NOTE.value).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--note={NOTE.value}: {error}") from None
+        return Path(NOTE.value).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"--note={NOTE.value}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"--note={NOTE.value}: save it as text in UTF-8") from None
 
 
 def _output(flag: flags.FlagHolder[str | None]) -> Path:

@@ -77,7 +77,10 @@ LANDMARKS_BY = flags.DEFINE_string(
     " a file of the landmarks of pictures. By default, as when the model was trained.",
 )
 BASE = flags.DEFINE_enum(
-    "landmarks_base", "0", ["0", "1"], "The number of the first pixel in that file."
+    "landmarks_base",
+    None,
+    ["0", "1"],
+    "The number of the first pixel in that file; 0 by default.",
 )
 LIVE = flags.DEFINE_integer(
     "live",
@@ -110,21 +113,15 @@ def main(argv: Sequence[str]) -> int:
         LIVE.value or 0,
         None if BASELINE.value is None else baseline.parse(BASELINE.value),
     )
-    known, by = None, LANDMARKS_BY.value
-    if by is not None:
-        by = landmark_file.landmarks_by(by, int(BASE.value or 0))
+    known, by = None, landmark_file.landmarks_by(LANDMARKS_BY.value, BASE.value)
     if isinstance(by, landmark_file.LandmarkFile):
         known, by = by, None
     options = run.Options(EVERY.value or 1, FACES.value == "whole", known)
-    if not OUT.value:
-        raise UserError("--out is empty; give a folder for the results")
     out = Path(OUT.value)
     sources = expand(argv[1:], out)
     if os.path.exists(out) and not out.is_dir():
         raise UserError(f"--out={out} is not a folder; give a folder for the results")
     run.check_known(sources, options)
-    if MODEL.value == "":
-        raise UserError("--model is empty; name a model file, or leave the flag out")
     path = Path(MODEL.value) if MODEL.value else model_file.SHIPPED
     detector = Detector(run.open_model(path), PATH.value, by)
     try:

@@ -12,6 +12,7 @@ same folder. To run the check alone:
 Exit code: 0; 1 if the check has a finding that would spoil a training; 2 for bad input.
 """
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -50,7 +51,10 @@ LANDMARKS_BY = flags.DEFINE_string(
     " a file of known landmarks.",
 )
 BASE = flags.DEFINE_enum(
-    "landmarks_base", "0", ["0", "1"], "The number of the first pixel in that file."
+    "landmarks_base",
+    None,
+    ["0", "1"],
+    "The number of the first pixel in that file; 0 by default.",
 )
 THRESHOLD = flags.DEFINE_integer(
     "threshold",
@@ -105,6 +109,8 @@ def _prepare(pause: Callable[[], None]) -> int:
     from au_jax.preparation.run import Options, prepare
     from au_jax.raw.landmark_file import landmarks_by
 
+    known = landmarks_by(LANDMARKS_BY.value, BASE.value)
+    assert known is not None  # the flag has a default
     options = Options(
         dataset=dataset,
         raw=raw,
@@ -113,7 +119,7 @@ def _prepare(pause: Callable[[], None]) -> int:
         workers=WORKERS.value or num_cores(),
         seed=SEED.value or 0,
         split=SPLIT.value,
-        landmarks_by=landmarks_by(LANDMARKS_BY.value or "", int(BASE.value or 0)),
+        landmarks_by=known,
         beam=BEAM.value,
         faces=FACES.value,
         reader=_reader_options(dataset),
@@ -147,7 +153,7 @@ def _required(flag: flags.FlagHolder[str | None], what: str) -> str:
 
 
 if __name__ == "__main__":
-    parse = command_line.parse
+    parse = functools.partial(command_line.parse, may_be_empty=("beam",))
     try:
         run_program(lambda: app.run(main, argv=sys.argv, flags_parser=parse))
     except KeyboardInterrupt:  # while modules are imported

@@ -22,7 +22,7 @@ def test_a_model_file_is_copied_and_converted(tmp_path):
     model_file.save(model, small_model())
     again, program = tmp_path / "again.aujax", tmp_path / "model.stablehlo"
     page, note = tmp_path / "model.md", tmp_path / "note.txt"
-    note.write_text("Credits: nobody.")
+    note.write_text("Credits: nobody.", encoding="utf-8-sig")
     result = export(
         *(f"--model={model}", f"--out={again}", f"--stablehlo={program}"),
         *(f"--card={page}", f"--note={note}"),
@@ -31,6 +31,7 @@ def test_a_model_file_is_copied_and_converted(tmp_path):
     assert again.read_bytes() == model.read_bytes()
     assert program.stat().st_size > 10_000
     assert "Credits: nobody." in page.read_text()
+    assert "\ufeff" not in page.read_text()
     assert f"{program}: " in result.stdout
 
 
@@ -38,6 +39,13 @@ def test_a_model_file_is_copied_and_converted(tmp_path):
     ("arguments", "message"),
     [
         (["--workdir={0}", "--model={0}/m", "--out=x.aujax"], "give one of --workdir"),
+        (["--out={0}/x", "--card={0}/x"], "--out and --card name one file twice"),
+        (
+            ["--model={0}/m", "--out={0}/x", "--config=configs/adld.py"],
+            "--adld=DIR nee",
+        ),
+        (["--card={0}/x", "--note={0}/none"], "--note={0}/none: No such file or dir"),
+        (["--card={0}/x", "--note={0}/page"], "--note={0}/page: save it as text in"),
         (["--workdir={0}", "--out={0}/no/x"], "give a file in a folder that exists"),
         (["--workdir={0}", "--out=/dev/null"], "give a file in a folder that exists"),
         (["--workdir={0}", "--out={0}"], "give a file in a folder that exists"),
@@ -54,7 +62,7 @@ def test_a_model_file_is_copied_and_converted(tmp_path):
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, arguments, message):
-    (tmp_path / "page").write_text("<html>not found</html>")
+    (tmp_path / "page").write_text("<html>not found</html>", encoding="utf-16")
     result = export(*(argument.format(tmp_path) for argument in arguments))
     assert result.returncode == 2
     assert message.format(tmp_path) in result.stderr

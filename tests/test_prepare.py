@@ -67,7 +67,7 @@ def program(*arguments, **options):
         (["--datset=bp4d"], "Did you mean: dataset"),
         (["dataset=bp4d"], "'dataset=bp4d' is not a flag"),
         (["--workers=two"], "two"),
-        (["--check="], "--check=... is missing"),
+        (["--check="], "--check is empty; give a value"),
         (["--seed=-1"], "--seed=-1"),
     ],
 )

@@ -37,6 +37,9 @@ def test_program_ends_with_2_and_no_traceback(tmp_path, arguments, message):
         (("--calibrate=val", "--on=a"), "--calibrate chooses thresholds on the target"),
         (("--intensity=val", "--by=skin"), "--by and --intensity do different things"),
         (("--degraded", "--by=skin"), "--by and --degraded do different things"),
+        (("--by=",), "--by is empty; give a value, or leave it out"),
+        (("--calibrate=",), "--calibrate is empty; give a value, or leave it out"),
+        (("--on=a/b",), "--on=a/b: it becomes part of the names of files"),
         (("--groups=a.csv",), "--groups goes with --by: give both"),
         (("--false_alarms=.1",), "--false_alarms goes with --calibrate: give both"),
         (

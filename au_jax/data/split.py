@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -149,6 +149,11 @@ class FaceSplit:
         part, place = self._find(index)
         return part.read(place)
 
+    def each(self) -> Iterator["FaceSplit"]:
+        """Yield the split of each data set on its own."""
+        for part in self.parts:
+            yield dataclasses.replace(self, parts=(part,))
+
     def _find(self, index: int) -> tuple[Records, int]:
         """Return the data set of an example, and its place in there."""
         if index >= 0:
@@ -172,10 +177,13 @@ def open_split(
 
     Raises:
         NoSuchSplit: a data set lacks the split, or it has no image.
-        UserError: there is no such data set, or it is damaged.
+        UserError: there is no such data set, it is damaged, or is named twice.
     """
     folder = Path(data_dir).expanduser()
-    parts = tuple(_open_records(folder, one, split) for one in name.split(JOINT))
+    names = name.split(JOINT)
+    if not all(names) or len(set(names)) < len(names):
+        raise UserError(f"data set {name!r}: write + between different data sets")
+    parts = tuple(_open_records(folder, one, split) for one in names)
     return FaceSplit(parts, tuple(aus))
 
 

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 from sklearn import metrics as sk
 
-from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.evaluation.inference import SplitPredictions
 from au_jax.evaluation.report import percent
@@ -35,15 +34,11 @@ def calibrate(
         false_alarms: The largest share of inactive faces that may be decided active.
 
     Raises:
-        UserError: both splits are the same, or the run detects no AUs.
+        UserError: the splits have an image both, or the run detects no AUs.
     """
-    if choosing_split == split:
-        raise UserError(
-            f"--calibrate={choosing_split} is the split that is evaluated; thresholds"
-            " chosen there would flatter the model: give another --split"
-        )
     model = load_target_model(workdir, data_dir)
-    choosing = model.predict(model.open(choosing_split))
+    chosen_on, data = model.open_apart(choosing_split, split)
+    choosing = model.predict(chosen_on)
     p = choosing.probabilities[model.path]
     values = tuple(
         best_threshold(p[k, a], choosing.aus[k, a] > 0, false_alarms)
@@ -51,7 +46,6 @@ def calibrate(
     )
     stage, step = model.loaded.stage, model.loaded.step
     chosen = Thresholds(choosing_split, stage, step, model.path, values)
-    data = model.open(split)
     file = thresholds.write(workdir, chosen, data.aus)
     title = f"F1, {model.config.data.target}, {split}"
     Console().print(f1_table(data.aus, chosen, model.predict(data), title))

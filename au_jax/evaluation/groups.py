@@ -6,6 +6,7 @@ column for each grouping, such as skin, sex, age or glasses. Rendered sets bring
 """
 
 import dataclasses
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ def evaluate(
         by: The column of the table that groups the images.
         data_dir: The prepared data; None is the folder that training used.
         on: Another prepared set instead of the target.
-        table: The table; None is `groups.csv` of the data set.
+        table: The table; None is `groups.csv` of each data set.
 
     Raises:
         UserError: the run has no checkpoint, or the data, the table or its column are
@@ -73,7 +74,7 @@ def evaluate(
     """
     model = load_target_model(workdir, data_dir, on)
     data = model.open(split)
-    groups, people = read_groups(table or data.parts[0].directory / FILE, by, data)
+    groups, people = read_groups(table, by, data)
     limits = _thresholds(workdir, model, data.aus)
     scored = _score(model.predict(data), model.path, limits, groups, people)
     small = sorted(set(groups) - {group.name for group in scored} - {""})
@@ -96,14 +97,37 @@ def evaluate(
 
 
 def read_groups(
-    table: Path, by: str, data: FaceSplit
+    table: Path | None, by: str, data: FaceSplit
 ) -> tuple[list[str], Int[np.ndarray, "n"]]:
     """Return the group of each image, "" where the table has none, and its person.
+
+    Args:
+        table: The table; None is `groups.csv` of each data set that has one.
+        by: The column that groups the images.
+        data: The split.
 
     Raises:
         UserError: the table or its columns are absent, it names none of the images, or
             two groups for one.
     """
+    own = [(part.parts[0].directory / FILE, part) for part in data.each()]
+    if table is not None:
+        groups = _of_table(table, by, data)
+    elif not any(file.exists() for file, _ in own):
+        groups = _of_table(own[0][0], by, data)  # says what to do
+    else:
+        found = [
+            _of_table(file, by, part) if file.exists() else [""] * len(part)
+            for file, part in own
+        ]
+        groups = list(itertools.chain(*found))
+    records = [data.record(i) for i in range(len(data))]
+    who = [record["subject"] or record["path"] for record in records]
+    return groups, np.unique(np.array(who), return_inverse=True)[1]
+
+
+def _of_table(table: Path, by: str, data: FaceSplit) -> list[str]:
+    """Return the group that a table states for each image; "" if it names it not."""
     try:
         content = csv_file.read_named(table)
     except OSError as error:
@@ -126,16 +150,13 @@ def read_groups(
                 f"{table}, line {at}: {row[key]!r} is {row[by]!r} here, and"
                 f" {of[row[key]]!r} above"
             )
-    records = [data.record(i) for i in range(len(data))]
-    own = [record[key].decode() for record in records]
+    own = [data.record(i)[key].decode() for i in range(len(data))]
     if own and not any(name in of for name in own):
         raise UserError(
             f"{table}: no {key} of {data} is in it; it has"
             f" {next(iter(of), 'no rows')!r}, where the set has {own[0]!r}"
         )
-    groups = [of.get(name, "") for name in own]
-    who = [record["subject"] or record["path"] for record in records]
-    return groups, np.unique(np.array(who), return_inverse=True)[1]
+    return [of.get(name, "") for name in own]
 
 
 def _thresholds(

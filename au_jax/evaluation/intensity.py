@@ -23,6 +23,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.evaluation.tables import table_of_aus
 from au_jax.evaluation.target_model import load_target_model
+from au_jax.raw.label_table import au_columns, number
 from au_jax.runtime import csv_file
 from au_jax.runtime.files import write_whole
 from au_jax.workdir import intensities
@@ -34,6 +35,8 @@ KNOTS = tuple(round(float(p), 6) for p in expit(np.linspace(-7, 7, 29)))
 
 FEWEST = 20
 """Images with a known intensity that a curve needs."""
+
+_UNKNOWN = ("9", "999", "-1")  # in the tables of BP4D, EmotioNet and others
 
 Values = Float[np.ndarray, "n a"]
 
@@ -57,23 +60,15 @@ def evaluate(
         file: The table of intensities; None is that of the data set.
 
     Raises:
-        UserError: both splits are the same, the run detects no AUs, or no intensity is
-            known.
+        UserError: the splits have an image both, the run detects no AUs, or no
+            intensity is known.
     """
-    if fitted_on == split:
-        raise UserError(
-            f"--intensity={fitted_on} is the split that is evaluated; what is fitted"
-            " there would flatter the model: give another --split"
-        )
     model = load_target_model(workdir, data_dir, on)
-
-    def predict(name: str) -> tuple[Values, Values]:
-        data = model.open(name)
-        known = read_table(file or data.parts[0].directory / INTENSITIES, data)
-        return model.predict(data).probabilities[model.path], known
-
-    p, truth = predict(split)  # first: nothing is written if it cannot be scored
-    curves = fit(*predict(fitted_on))
+    fitting, data = model.open_apart(fitted_on, split)
+    # Both are read and predicted before anything is written.
+    known, truth = read_known(file, fitting), read_known(file, data)
+    p = model.predict(data).probabilities[model.path]
+    curves = fit(model.predict(fitting).probabilities[model.path], known)
     name, aus = model.config.data.target, tuple(model.config.data.aus)
     if not any(curves):
         raise UserError(f"{name}, {fitted_on}: no AU has {FEWEST} known intensities")
@@ -88,15 +83,29 @@ def evaluate(
     print(f"intensities: {written}, used by python -m au_jax.export")
 
 
+def read_known(file: Path | None, data: FaceSplit) -> Values:
+    """Return the intensities of a split's images, by `read_table`.
+
+    Args:
+        file: The table; None is that of each data set.
+        data: The split.
+    """
+    if file is not None:
+        return read_table(file, data)
+    own = [read_table(s.parts[0].directory / INTENSITIES, s) for s in data.each()]
+    return np.concatenate(own)
+
+
 def read_table(file: Path, data: FaceSplit) -> Values:
     """Return the intensities 0..5 of a split's images; NaN where they are not known.
 
-    The table has a column `path` and columns such as AU01 or AU1. Its values are from 0
-    to 5, or from 0 to 1 if there are fractions and none is above 1.
+    The table has a column `path` and columns such as AU01, AU1 or AU 1. Its values are
+    from 0 to 5, or from 0 to 1 if there are fractions and none is above 1. A blank cell
+    and the codes of the label tables, 9, 999 and -1, say that a value is not known.
 
     Raises:
-        UserError: it is absent, or lacks the columns, a value is out of range, or a
-            path is in it twice.
+        UserError: it is absent, or lacks the columns, a value is out of range, a path
+            is in it twice, or it names none of the images.
     """
     try:
         table = csv_file.read_named(file)
@@ -105,30 +114,55 @@ def read_table(file: Path, data: FaceSplit) -> Values:
             f"{file}: {error.strerror}; --intensity needs a table of intensities: give"
             " --on=reenacted, or --intensities=FILE with the columns path, AU01, ..."
         ) from None
-    columns = [_column(au, table.columns) for au in data.aus]
-    if "path" not in table.columns or not any(columns):
-        raise UserError(f"{file}: --intensity needs the column path, and AUs as AU01")
+    columns = _columns(file, table.columns, data.aus)
     of: dict[str, list[float]] = {}
     for at, row in table.rows:
-        path, cells = row["path"], (row[name] if name else "" for name in columns)
-        if path in of:
-            raise UserError(f"{file}, line {at}: {path!r} is in a line above, too")
+        if row["path"] in of:
+            raise UserError(f"{file}, line {at}: {row['path']!r} is in a line above")
         try:
-            of[path] = [float(cell or "nan") for cell in cells]
+            of[row["path"]] = [_value(row[name] if name else "") for name in columns]
         except ValueError as error:
             raise UserError(f"{file}, line {at}: {error}") from None
+    paths = [data.path(i) for i in range(len(data))]
+    if not any(path in of for path in paths):
+        raise UserError(
+            f"{file}: no path of {data} is in it; it has {next(iter(of), 'no rows')!r},"
+            f" where the set has {paths[0]!r}"
+        )
     unknown = [math.nan] * len(columns)
-    found = np.array([of.get(data.path(i), unknown) for i in range(len(data))])
+    found = np.array([of.get(path, unknown) for path in paths])
     stated = [v for row in of.values() for v in row if not math.isnan(v)]
-    largest = max(stated, default=0)
-    if largest > STRONGEST or min(stated, default=0) < 0:
-        raise UserError(f"{file}: an intensity is below 0 or above {STRONGEST:.0f}")
-    is_share = largest <= 1 and any(v % 1 for v in stated)
+    is_share = max(stated, default=0) <= 1 and any(v % 1 for v in stated)
     return found * STRONGEST if is_share else found
 
 
-def _column(au: int, names: Sequence[str]) -> str:
-    return next((name for name in (f"AU{au:02d}", f"AU{au}") if name in names), "")
+def _columns(file: Path, names: Sequence[str], aus: Sequence[int]) -> list[str]:
+    """Return the column of each AU; "" where the table has none."""
+    try:
+        found = {au: names[at] for at, au in au_columns(names).items()}
+    except ValueError as error:
+        raise UserError(f"{file}: {error}") from None
+    columns = [found.get(au, "") for au in aus]
+    if "path" not in names or not any(columns):
+        raise UserError(
+            f"{file}: --intensity needs the column path, and some of"
+            f" {', '.join(f'AU{au:02d}' for au in aus)}; there are {', '.join(names)}"
+        )
+    return columns
+
+
+def _value(cell: str) -> float:
+    """Return the intensity in a cell; NaN where it is not known.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not cell or number(cell) in _UNKNOWN:
+        return math.nan
+    value = float(cell)
+    if not (0 <= value <= STRONGEST or math.isnan(value)):
+        raise ValueError(f"an intensity of {cell}; they are 0 to {STRONGEST:.0f}")
+    return value
 
 
 def fit(p: Values, truth: Values) -> tuple[tuple[float, ...] | None, ...]:

@@ -2,9 +2,11 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from au_jax.data.degradation import Change
-from au_jax.data.split import FaceSplit
+from au_jax.data.reader import not_prepared, open_builder
+from au_jax.data.split import FaceSplit, Records
 from au_jax.errors import UserError
 from au_jax.evaluation.inference import (
     LoadedModel,
@@ -38,6 +40,20 @@ class TargetModel:
         """
         return open_splits(self.config, split, ("target",))["target"]
 
+    def open_apart(self, chosen_on: str, split: str) -> tuple[FaceSplit, FaceSplit]:
+        """Open a split on which something is chosen, and the one that is evaluated.
+
+        Raises:
+            UserError: one is absent, or they have an image both.
+        """
+        choosing, data = self.open(chosen_on), self.open(split)
+        if overlap(choosing, data):
+            raise UserError(
+                f"{chosen_on!r} is to choose on, and {split!r} to evaluate, but they"
+                " have images both, which would flatter the model: give another --split"
+            )
+        return choosing, data
+
     def predict(
         self, data: FaceSplit, change: Change | None = None
     ) -> SplitPredictions:
@@ -70,3 +86,30 @@ def load_target_model(
     if on is not None:
         config.data.target = on
     return TargetModel(config, loaded, path)
+
+
+def overlap(a: FaceSplit, b: FaceSplit) -> bool:
+    """Return whether two splits, such as "val" and "val[:50%]", have an example both.
+
+    Raises:
+        UserError: a data set is damaged.
+    """
+    mine, others = ([s for p in x.parts for s in _stretches(p)] for x in (a, b))
+    return any(
+        file == other and first < other_end and other_first < end
+        for file, first, end in mine
+        for other, other_first, other_end in others
+    )
+
+
+def _stretches(part: Records) -> list[tuple[str, int, int]]:
+    """Return the files of a split, and of each the first example and the one after."""
+    try:
+        splits: Any = open_builder(part.directory).info.splits
+        files = splits[part.split].file_instructions
+        return [
+            (f.filename, f.skip, f.skip + f.take if f.take > 0 else f.examples_in_shard)
+            for f in files
+        ]
+    except Exception as error:  # TFDS raises errors of many types
+        raise not_prepared(part.directory, error) from error

@@ -50,6 +50,15 @@ def eye_distance(landmarks: Float[Points, "*b 49 2"]) -> Float[Points, "*b"]:
     return ((left - right) ** 2).sum(axis=-1) ** 0.5
 
 
+def check_inside(landmarks: Float[Points, "49 2"], height: int, width: int) -> None:
+    """Raise a ValueError if the centre of the points is outside a picture."""
+    x, y = landmarks.mean(axis=0)
+    if not (0 <= x < width and 0 <= y < height):
+        raise ValueError(
+            f"landmarks around {x:.0f}, {y:.0f} in a picture of {width} x {height}"
+        )
+
+
 # The shift of each point in x and y, in units of the ruler (`refine_centres`).
 SHIFT = np.zeros((NUM_LANDMARKS, 2))
 for _points, _share in (

@@ -121,6 +121,11 @@ def load(path: Path) -> Model:
         UserError: the file is absent, damaged, malicious, or not a model file.
     """
     where = str(path)
+    if path.is_dir():
+        raise UserError(
+            f"{where} is a folder; if it is that of a run, make a model file of it:"
+            f" python -m au_jax.export --workdir={where} --out=model.aujax"
+        )
     if not path.is_file():
         hint = "make one with python -m au_jax.export --workdir=RUN --out=model.aujax"
         raise UserError(f"there is no model file {where}; {hint}")

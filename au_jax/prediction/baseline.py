@@ -24,6 +24,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation.metrics import decide
 from au_jax.prediction.inputs import Source
 from au_jax.prediction.rows import columns, to_text
+from au_jax.runtime import csv_file
 from au_jax.runtime.files import replacing, write_whole
 
 LOG = logging.getLogger(__name__)
@@ -238,25 +239,32 @@ def _median_of_file(file: Path, aus: Sequence[int]) -> Float[np.ndarray, "a"]:
     Raises:
         UserError: it lacks an AU, or has no usable row.
     """
-    values = []
     try:
-        with file.open(newline="", encoding="utf-8") as opened:
-            for row in csv.DictReader(opened):
-                if row.get("status", "ok") == "ok":
-                    values.append([float(row[f"AU{au:02d}"]) for au in aus])
-    except KeyError as error:
+        table = csv_file.read_named(file)
+    except OSError as error:
+        raise UserError(f"--baseline={file}: {error.strerror or error}") from None
+    names = [f"AU{au:02d}" for au in aus]
+    if lacking := [name for name in names if name not in table.columns]:
         raise UserError(
-            f"--baseline={file} has no column {error}; give the aus.csv of the same"
-            " model for neutral pictures of the person"
-        ) from None
-    except (OSError, UnicodeDecodeError, ValueError, TypeError, csv.Error):
+            f"--baseline={file} has no column {lacking[0]}; give the aus.csv of the"
+            " same model for neutral pictures of the person"
+        )
+    values = []
+    for at, row in table.rows:
+        if row.get("status", "ok") != "ok":
+            continue
+        try:
+            values.append([float(row[name]) for name in names])
+        except ValueError as error:
+            raise UserError(f"--baseline={file}, line {at}: {error}") from None
+        if not all(0 <= p <= 1 for p in values[-1]):
+            raise UserError(
+                f"--baseline={file}, line {at}: not all AUs are probabilities"
+            )
+    if not values:
         raise UserError(
-            f"--baseline={file} cannot be read as a table; give an aus.csv"
-        ) from None
-    if not values or not all(0 <= p <= 1 for row in values for p in row):
-        raise UserError(
-            f"--baseline={file} has no row with the status ok and probabilities; give"
-            " the aus.csv of neutral pictures of the person"
+            f"--baseline={file} has no row with the status ok; give the aus.csv of"
+            " neutral pictures of the person"
         )
     return np.median(values, axis=0)
 

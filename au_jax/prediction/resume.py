@@ -102,10 +102,12 @@ def resume(
     if path.exists():
         before = _read_own(path, ())
         changed = [key for key in settings if before.get(key) != settings[key]]
-        if changed:
+        if changed and _has_rows(out):
             raise UserError(
                 f"{out} holds results of other {', '.join(changed)}; give another --out"
             )
+        if changed:
+            (out / PROGRESS).unlink(missing_ok=True)
     if not (out / PROGRESS).exists():
         write_whole(path, json.dumps(settings, indent=2) + "\n")
         card = cards.without_arrays(detector.model.card)
@@ -122,6 +124,11 @@ def resume(
         )
         progress.position = Position(len(sources))
     return progress
+
+
+def _has_rows(out: Path) -> bool:
+    """Return whether an earlier run wrote a row before it failed."""
+    return not (out / PROGRESS).exists() or bool(_load(out).counts)
 
 
 def _read_own(path: Path, keys: Iterable[str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from au_jax.prediction.resume import REPORT, resume
 from au_jax.prediction.rows import TABLE
 from au_jax.prediction.search import FrameFaces, Options, Position, Seconds, search
 from au_jax.prediction.views import live, overlay, report_page
+from au_jax.raw.landmark_file import points_of
 from au_jax.runtime import signals
 from au_jax.runtime.files import locked
 
@@ -86,7 +87,10 @@ def open_model(path: Path) -> model_file.Model:
 
 
 def check_known(sources: Sequence[Source], options: Options) -> None:
-    """Raise a `UserError` if known landmarks do not fit the inputs or other options."""
+    """Raise a `UserError` if known landmarks do not fit the inputs or other options.
+
+    A picture that the file does not name has no face; but one of them has to be named.
+    """
     if options.known is None:
         return
     if options.whole:
@@ -97,6 +101,13 @@ def check_known(sources: Sequence[Source], options: Options) -> None:
                 f"--landmarks_by={options.known.file} states landmarks of pictures, and"
                 f" {source.name} is a {source.kind}; predict it on its own"
             )
+    # Every line is read, so that a wrong one does not end the run in the middle.
+    found = [points_of(options.known, source.file) for source in sources]
+    if all(points is None for points in found):
+        raise UserError(
+            f"--landmarks_by={options.known.file} names none of the pictures; it has"
+            f" {next(iter(options.known.offsets))}, and the first is {sources[0].name}"
+        )
 
 
 def write_results(

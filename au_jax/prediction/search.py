@@ -8,8 +8,11 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
+from au_jax.errors import UserError
 from au_jax.faces.finder import Face, whole_face
+from au_jax.faces.landmarks import check_inside
 from au_jax.faces.tracker import Tracker
 from au_jax.prediction.detector import Detector
 from au_jax.prediction.inputs import Frame, Source, read
@@ -153,7 +156,7 @@ def _search(
                     if tracker:
                         faces = tracker.step(frame.image, frame.index)
                     elif options.known:
-                        faces = _known_faces(options.known, source)
+                        faces = _known_faces(options.known, source, frame.image)
                     else:
                         faces = [(0, whole_face(frame.image))]
                     crops = [detector.crop(frame.image, face) for _, face in faces]
@@ -166,11 +169,18 @@ def _search(
                 seconds.landmarks += tracker.seconds["landmarks"]
 
 
-def _known_faces(known: LandmarkFile, source: Source) -> list[tuple[int, Face]]:
+def _known_faces(
+    known: LandmarkFile, source: Source, image: UInt8[np.ndarray, "h w 3"]
+) -> list[tuple[int, Face]]:
     """Return the face whose landmarks the file states, if it names the picture."""
     points = points_of(known, source.file)
     if points is None:
         return []
+    try:
+        check_inside(points, *image.shape[:2])
+    except ValueError as error:
+        text = f"--landmarks_by={known.file}: {source.name}: {error}"
+        raise UserError(text) from None
     left, top = np.floor(points.min(axis=0)).astype(int).tolist()
     right, bottom = np.ceil(points.max(axis=0)).astype(int).tolist()
     return [(0, Face((left, top, right, bottom), 1.0, points))]

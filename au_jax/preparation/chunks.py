@@ -17,6 +17,7 @@ from jaxtyping import Float32, UInt8
 
 from au_jax.faces import align
 from au_jax.faces.detect import METHOD, LandmarkFinder
+from au_jax.faces.landmarks import check_inside
 from au_jax.media.images import UnusableImage
 from au_jax.preparation.image_reader import ImageReader
 from au_jax.raw.row import Row
@@ -83,12 +84,10 @@ def _known(landmarks: bytes) -> LandmarkFinder:
     points = np.frombuffer(landmarks, np.float32).reshape(49, 2)
 
     def find(image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "49 2"]:
-        height, width, _ = image.shape
-        centre = points.mean(axis=0)
-        if not (0 <= centre[0] < width and 0 <= centre[1] < height):
-            place = f"around {centre[0]:.0f}, {centre[1]:.0f}"
-            size = f"{width} x {height}"
-            raise UnusableImage("bad_landmarks", f"{place} in a picture of {size}")
+        try:
+            check_inside(points, *image.shape[:2])
+        except ValueError as error:
+            raise UnusableImage("bad_landmarks", str(error)) from None
         return points
 
     return find

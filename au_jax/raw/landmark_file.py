@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from au_jax.errors import UserError
-from au_jax.faces import detect
+from au_jax.faces import align, detect
 from au_jax.faces.detect import LandmarksBy
 from au_jax.faces.landmarks import FROM_68
 from au_jax.raw.label_table import clean
@@ -28,6 +28,7 @@ from au_jax.runtime.files import open_regular
 
 _CHOSEN = {49: np.arange(49), 66: np.arange(17, 66), 68: FROM_68}
 _MAX_LINE = 1 << 16  # bytes; 68 points take 2 KB
+_FARTHEST = 1e6  # pixels from the corner of a picture
 _BREAK = re.compile(r"[,;\s]+")
 
 
@@ -47,18 +48,28 @@ class LandmarkFile:
     """Pictures that occur several times with different points."""
 
 
-def landmarks_by(text: str, base: int) -> LandmarksBy | LandmarkFile:
+def landmarks_by(
+    text: str | None, base: str | None
+) -> LandmarksBy | LandmarkFile | None:
     """Return what the flag --landmarks_by says: a method, or an indexed file.
 
+    Args:
+        text: Its value; None returns None.
+        base: The value of --landmarks_base, "0" or "1"; None is 0.
+
     Raises:
-        UserError: it is neither; or see `open_landmarks`.
+        UserError: it is neither, or has no use for `base`; or see `open_landmarks`.
     """
-    if detect.is_method(text):
-        return text
-    if not Path(text).exists():
-        known = ", ".join(get_args(LandmarksBy))
-        raise UserError(f"--landmarks_by={text}: give {known}, or a file of landmarks")
-    return open_landmarks(Path(text), base)
+    if text is not None and not detect.is_method(text):
+        if not Path(text).exists():
+            known = ", ".join(get_args(LandmarksBy))
+            raise UserError(
+                f"--landmarks_by={text}: give {known}, or a file of landmarks"
+            )
+        return open_landmarks(Path(text), int(base or 0))
+    if base is not None:
+        raise UserError("--landmarks_base goes with --landmarks_by=FILE: give both")
+    return text
 
 
 def open_landmarks(file: Path, base: int) -> LandmarkFile:
@@ -74,6 +85,10 @@ def open_landmarks(file: Path, base: int) -> LandmarkFile:
                 raise UserError(
                     f"--landmarks_by={file}: its lines do not end in LF; save it as"
                     " text with the line ends of Linux or Windows"
+                )
+            if b"\0" in first:
+                raise UserError(
+                    f"--landmarks_by={file}: not text in UTF-8; save it as that"
                 )
             first = first.decode("utf-8-sig", "replace")
             columns, separator = _header(first, file)
@@ -132,14 +147,27 @@ def attach(
 
 
 def _with_points(row: Row, line: str, known: LandmarkFile) -> Row | Reject:
-    cells = _split(line, known.columns, known.separator)[1]
     try:
-        points = select(np.array(cells, np.float32).reshape(-1, 2)) - known.base
-    except ValueError:
-        count = f"{len(cells)} numbers" if cells else "no numbers"
-        detail = f"{known.file.name}: {count} instead of 49, 66 or 68 points"
-        return Reject(row.path, "bad_landmarks", detail)
-    return dataclasses.replace(row, landmarks=points.astype(np.float32).tobytes())
+        points = _points(_split(line, known.columns, known.separator)[1], known.base)
+    except ValueError as error:
+        return Reject(row.path, "bad_landmarks", f"{known.file.name}: {error}")
+    return dataclasses.replace(row, landmarks=points.tobytes())
+
+
+def _points(cells: Sequence[str], base: int) -> Float32[np.ndarray, "49 2"]:
+    """Return the landmarks that a line states.
+
+    Raises:
+        ValueError: it has another number of points, or they are not those of a face.
+    """
+    count, odd = divmod(len(cells), 2)
+    if odd or count not in _CHOSEN:
+        raise ValueError(f"{len(cells) or 'no'} numbers instead of 49, 66 or 68 points")
+    points = np.array(cells, np.float64).reshape(-1, 2)[_CHOSEN[count]] - base
+    if not (np.abs(points) < _FARTHEST).all():  # nor if one is NaN
+        raise ValueError("a point is not in any picture")
+    align.alignment_matrix(points)
+    return points.astype(np.float32)
 
 
 def points_of(known: LandmarkFile, path: str) -> Float32[np.ndarray, "49 2"] | None:
@@ -148,7 +176,8 @@ def points_of(known: LandmarkFile, path: str) -> Float32[np.ndarray, "49 2"] | N
     The file may name it by the whole path, or by the end of it.
 
     Raises:
-        UserError: the line has other numbers of points, or several lines differ.
+        UserError: the line has other numbers of points or they are not those of a
+            face, or several lines differ.
     """
     parts = PurePosixPath(path.replace("\\", "/")).parts
     names = (str(PurePosixPath(*parts[i:])) for i in range(len(parts)))
@@ -159,17 +188,6 @@ def points_of(known: LandmarkFile, path: str) -> Float32[np.ndarray, "49 2"] | N
     if isinstance(row, Reject):
         raise UserError(f"--landmarks_by={known.file}: {name}: {row.detail}")
     return np.frombuffer(row.landmarks, np.float32).reshape(49, 2)
-
-
-def select(points: Float32[np.ndarray, "n 2"]) -> Float32[np.ndarray, "49 2"]:
-    """Return the 49 landmarks out of 49, 66 or 68 points.
-
-    Raises:
-        ValueError: the number of points is another one, or a point is not finite.
-    """
-    if len(points) not in _CHOSEN or not np.isfinite(points).all():
-        raise ValueError(f"{len(points)} points")
-    return points[_CHOSEN[len(points)]]
 
 
 def _text(line: bytes) -> str:

@@ -20,6 +20,7 @@ def parse(
     required: Sequence[str] = (),
     flag_values: flags.FlagValues = flags.FLAGS,
     inputs: bool = False,
+    may_be_empty: Sequence[str] = (),
 ) -> list[str]:
     """Parse the flags; this is a `flags_parser` for `absl.app.run`.
 
@@ -28,6 +29,7 @@ def parse(
         required: The flags that must be given.
         flag_values: The defined flags.
         inputs: True if arguments without dashes are inputs of the program.
+        may_be_empty: The flags of text that mean something when they are empty.
 
     Returns:
         The name of the program and its inputs.
@@ -56,6 +58,9 @@ def parse(
     for name in required:
         if flag_values[name].value in (None, ""):
             raise UserError(f"--{name}=... is missing: {flag_values[name].help}")
+    for name in set(flag_values) - {*may_be_empty, *_flag_names(keys)}:
+        if flag_values[name].present and flag_values[name].value == "":
+            raise UserError(f"--{name} is empty; give a value, or leave it out")
     return rest
 
 

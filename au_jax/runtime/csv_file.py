@@ -1,12 +1,15 @@
 """Read tables of text as people and spreadsheets save them.
 
 Cells are separated by commas, semicolons or tabs. The text is UTF-8, with or without a
-byte-order mark, or UTF-16 with one; any line end will do.
+byte-order mark, or UTF-16 with one; any line end will do. Blank lines above the header
+do not count, nor does the line `sep=;` that Excel reads.
 """
 
 import csv
 import dataclasses
 import io
+import itertools
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ MAX_BYTES = 1 << 30
 # An unclosed quote makes one cell of many lines. Up to this size that is a bad row.
 csv.field_size_limit(1 << 24)
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_NO_HEADER = re.compile(r"\s*(sep=.)?\s*", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +52,9 @@ def open_table(file: Path) -> io.TextIOWrapper:
 
 
 def rows(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number and the cells of every line, the header included.
+    """Yield the number and the cells of every line, from the header on.
 
-    The separator is the one that gives the first line the most cells.
+    The separator is the one that gives the header the most cells.
 
     Raises:
         ValueError: the file is not text.
@@ -58,17 +62,19 @@ def rows(file: Path) -> Iterator[tuple[int, list[str]]]:
         UserError: a cell is too large.
     """
     with open_table(file) as stream:
-        first = stream.readline()
-        stream.seek(0)
+        above, first = 0, stream.readline()
+        while first and _NO_HEADER.fullmatch(first):
+            above, first = above + 1, stream.readline()
         count = lambda separator: len(
             next(csv.reader([first], delimiter=separator), [])
         )
-        lines = csv.reader(stream, delimiter=max(",;\t", key=count))
+        text = itertools.chain([first] if first else [], stream)
+        lines = csv.reader(text, delimiter=max(",;\t", key=count))
         try:
             for cells in lines:
-                yield lines.line_num, cells
+                yield above + lines.line_num, cells
         except csv.Error as error:
-            at = f"{file} line {lines.line_num}"
+            at = f"{file} line {above + lines.line_num}"
             raise UserError(f"{at}: {error}; is a quote not closed?") from None
 
 

@@ -85,6 +85,7 @@ def test_several_sets_follow_one_another(data_dir: str, tmp_path):
             np.testing.assert_array_equal(both[i][key], face[key])
     with pytest.raises(IndexError):
         both[10]
+    assert [str(split) for split in both.each()] == [str(split) for split in alone]
     for i, found in enumerate(labels(both)):
         of_each = [labels(split)[i] for split in alone]
         np.testing.assert_array_equal(found, np.concatenate(of_each))
@@ -103,6 +104,9 @@ def test_each_of_several_sets_needs_the_split(data_dir: str, tmp_path):
         open_split(tmp_path, "lab+street", "val", AUS)
     with pytest.raises(UserError, match="no data set 'nowhere'"):
         open_split(tmp_path, "lab+nowhere", "train", AUS)
+    for name in ("lab+lab", "lab++street", "lab+", ""):
+        with pytest.raises(UserError, match=r"write \+ between different data sets"):
+            open_split(tmp_path, name, "train", AUS)
 
 
 def test_survives_pickling(data_dir: str):

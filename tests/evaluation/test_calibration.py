@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from au_jax.errors import UserError
-from au_jax.evaluation.calibration import best_threshold, calibrate
+from au_jax.evaluation.calibration import best_threshold
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -40,8 +39,3 @@ def test_where_every_threshold_is_wrong_too_often_none_is_reached():
 
 def test_nothing_active():
     assert best_threshold(np.ones(3, np.float32), np.zeros(3, bool)) == 0.5
-
-
-def test_thresholds_are_not_chosen_where_they_are_tested(tmp_path):
-    with pytest.raises(UserError, match="give another --split"):
-        calibrate(tmp_path, "test", "test", None)

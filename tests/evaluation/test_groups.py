@@ -1,6 +1,7 @@
 """Scores by group. Expected: scikit-learn on the images of each group."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -137,6 +138,20 @@ def test_a_table_of_other_images_or_with_two_groups_for_one(
 def test_no_table(tmp_path, data):
     with pytest.raises(UserError, match=r"give --groups=FILE"):
         groups.read_groups(tmp_path / "none.csv", "skin", data)
+
+
+def test_each_of_several_sets_has_a_table_of_its_own(tmp_path, data):
+    """Expected: the images of a set without one have no group."""
+    parts = [dataclasses.replace(data.parts[0], length=6)]
+    for name in ("second", "third"):
+        (tmp_path / name).mkdir()
+        parts.append(Records(tmp_path / name, "test", AUS, 2))
+    (tmp_path / "third" / groups.FILE).write_text("path,glasses\n01.jpg,goggles\n")
+    both = Split(tuple(parts), AUS)
+    found, _ = groups.read_groups(None, "glasses", both)
+    assert found == ["yes"] * 3 + ["no"] * 3 + ["", "", "", "goggles"]
+    with pytest.raises(UserError, match=r"second.*give --groups=FILE"):
+        groups.read_groups(None, "glasses", Split(tuple(parts[1:2]), AUS))
 
 
 def test_people_may_be_grouped_by_name(tmp_path, data):

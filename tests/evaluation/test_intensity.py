@@ -91,6 +91,7 @@ def test_icc_is_that_of_the_analysis_of_variance():
         # Shares of full strength, of moved photographs; and FACS's A to E.
         (["path,AU01,AU12", "0.jpg,0.2,1", "2.jpg,,0"], [[1, 5], None, [None, 0]]),
         (["AU12,path", "3,0.jpg", "0,1.jpg"], [[None, 3], [None, 0], None]),
+        (["path,AU 1,AU012", "0.jpg,2,9", "1.jpg,-1,999.0"], [[2, None], None, None]),
         (["path,AU1", "1.jpg,5"], [None, [5, None], None]),
         # A set in which nothing is stronger than A.
         (["path,AU1", "0.jpg,1", "1.jpg,0"], [[1, None], [0, None], None]),
@@ -105,12 +106,14 @@ def test_a_table_states_intensities(tmp_path, data, lines, expected):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["file,AU01", "0.jpg,1"], "needs the column path, and AUs as AU01"),
-        (["path,AU04", "0.jpg,1"], "needs the column path, and AUs as AU01"),
+        (["file,AU01", "0.jpg,1"], "path, and some of AU01, AU12; there are file, AU"),
+        (["path,AU04", "0.jpg,1"], "path, and some of AU01, AU12; there are path, AU"),
+        (["path,AU1,AU01", "0.jpg,1,2"], "the header has AU 1 twice"),
+        (["path,AU01", "x.jpg,1"], "no path of .* it has 'x.jpg', where .* '0.jpg'"),
         (["path,AU01", "0.jpg,strong"], "line 2: could not convert string to float"),
         (["path,AU01", "0.jpg,1", "0.jpg,2"], "line 3: '0.jpg' is in a line above"),
-        (["path,AU01", "0.jpg,6"], "an intensity is below 0 or above 5"),
-        (["path,AU01", "0.jpg,-1"], "an intensity is below 0 or above 5"),
+        (["path,AU01", "0.jpg,6"], "line 2: an intensity of 6; they are 0 to 5"),
+        (["path,AU01", "0.jpg,-2"], "line 2: an intensity of -2; they are 0 to 5"),
     ],
 )
 def test_a_table_that_cannot_be_used(tmp_path, data, lines, message):
@@ -166,13 +169,11 @@ def test_a_split_that_is_absent_leaves_the_stored_curves(run, monkeypatch):
     before = (workdir / "intensities.json").read_bytes()
     model = intensity.load_target_model(workdir, None, "moved")
 
-    def open_split(name):
-        if name == "absent":
-            raise UserError("no split 'absent'")
-        return model.open(name)
+    def open_apart(chosen_on, split):
+        raise UserError("no split 'absent'")
 
     other = types.SimpleNamespace(
-        open=open_split,
+        open_apart=open_apart,
         predict=model.predict,
         path=model.path,
         config=model.config,
@@ -186,7 +187,7 @@ def test_a_split_that_is_absent_leaves_the_stored_curves(run, monkeypatch):
 
 def test_a_set_without_intensities_of_the_runs_aus(run):
     workdir, *_ = run
-    table(workdir, "path,AU01", "elsewhere.jpg,1")
+    table(workdir, "path,AU01", "0.jpg,1")
     with pytest.raises(UserError, match="moved, val: no AU has 20 known intensities"):
         intensity.evaluate(
             workdir, "val", "test", on="moved", file=workdir / "table.csv"
@@ -204,6 +205,17 @@ def test_damaged_curves_are_one_line(run):
     assert intensities.read(workdir / "elsewhere", AUS) is None
 
 
-def test_the_split_that_fits_is_not_the_one_that_is_scored(tmp_path):
-    with pytest.raises(UserError, match="would flatter the model"):
-        intensity.evaluate(tmp_path, "val", "val")
+def test_each_of_several_sets_has_a_table_of_its_own(tmp_path):
+    """Expected: shares and A to E are told apart in each; equal paths are no fault."""
+    parts = []
+    for name, values in {"moved": (0.5, 0.2), "disfa": (4, 2)}.items():
+        (tmp_path / name).mkdir()
+        lines = [f"{i}.jpg,{value}" for i, value in enumerate(values)]
+        text = "\n".join(["path,AU01", *lines])
+        (tmp_path / name / INTENSITIES).write_text(text)
+        parts.append(Records(tmp_path / name, "val", AUS, 2))
+    both = Split(tuple(parts), AUS)
+    found = intensity.read_known(None, both)
+    np.testing.assert_allclose(found[:, 0], [2.5, 1, 4, 2])
+    file = tmp_path / "disfa" / INTENSITIES
+    assert len(intensity.read_known(file, both)) == 4

@@ -1,16 +1,19 @@
 """The model that answers for the target. Expected: the arguments, and `best_stage`."""
 
+import shutil
 import types
 
 import pytest
 
+from au_jax.data.split import open_split
 from au_jax.errors import UserError
 from au_jax.evaluation import target_model
 from au_jax.evaluation.inference import LoadedModel, Predictor
-from au_jax.evaluation.target_model import load_target_model
+from au_jax.evaluation.target_model import load_target_model, overlap
 from au_jax.runtime import devices
 from au_jax.types import Prediction, Variables
 from configs import joint
+from tests.synthetic import write_prepared
 
 
 @pytest.fixture
@@ -42,6 +45,39 @@ def test_it_is_tested_on_the_set_that_is_asked_for(chosen, tmp_path):
         found.open("test")
     data = load_target_model(tmp_path).config.data
     assert (data.data_dir, data.target) == ("prepared", "emotionet")
+
+
+def test_what_is_chosen_on_is_not_what_is_evaluated(chosen, tmp_path):
+    write_prepared(str(tmp_path), "photos", {"val": 4, "test": 4}, (1,))
+    model = load_target_model(tmp_path, str(tmp_path), "photos")
+    choosing, data = model.open_apart("val", "test[:50%]")
+    assert (choosing.parts[0].split, len(data)) == ("val", 2)
+    with pytest.raises(UserError, match="flatter the model: give another --split"):
+        model.open_apart("test", "test[:50%]")
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ("val", "val", True),
+        ("val", "train", False),
+        ("val", "val[:50%]", True),
+        ("val[:50%]", "val[50%:]", False),
+        ("val[:6]", "val[5:]", True),
+        ("train+val[:3]", "val[2:4]", True),
+        ("train+val[:3]", "val[3:]", False),
+    ],
+)
+def test_splits_overlap_where_an_example_is_in_both(tmp_path, a, b, expected):
+    """Expected: TFDS's own answer, by the paths of the examples."""
+    write_prepared(str(tmp_path), "lab", {"train": 6, "val": 10}, (1,))
+    splits = [open_split(tmp_path, "lab", name, (1,)) for name in (a, b)]
+    paths = [{s.path(i) for i in range(len(s))} for s in splits]
+    assert bool(paths[0] & paths[1]) == expected
+    assert overlap(*splits) == overlap(*reversed(splits)) == expected
+    shutil.copytree(tmp_path / "lab", tmp_path / "again")
+    elsewhere = open_split(tmp_path, "again", b, (1,))
+    assert not overlap(splits[0], elsewhere)
 
 
 @pytest.mark.parametrize("stage", ["landmarks", "clp", "drit"])

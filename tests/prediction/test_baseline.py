@@ -106,6 +106,17 @@ def test_a_table_of_neutral_pictures_is_everyones_baseline(tmp_path):
         assert (face["AU01"], face["AU12"]) == (0.2, 0.3)
 
 
+def test_a_spreadsheet_may_have_saved_that_table(tmp_path):
+    """As Excel does in countries with decimal commas: semicolons and UTF-16."""
+    neutral = tmp_path / "neutral.csv"
+    neutral.write_bytes("sep=;\nAU12;AU01\n0.3;0.2\n".encode("utf-16"))
+    table = write_table(tmp_path / "aus.csv", ANSWERS)
+    baseline.write(table, tmp_path, baseline.parse(str(neutral)), LEVELS)
+    levels = json.loads((tmp_path / baseline.LEVELS).read_text())
+    for face in levels["level of each face"]:
+        assert (face["AU01"], face["AU12"]) == (0.2, 0.3)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -122,11 +133,12 @@ def test_what_is_no_baseline_is_one_line(text, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a,b\n1,2\n", "has no column 'AU01'"),
-        (b"AU01,AU12\n,\n", "cannot be read as a table"),
-        (b"\xff\xfe\x00", "cannot be read as a table|has no row"),
+        (b"a,b\n1,2\n", "has no column AU01"),
+        (b"AU01,AU12,n\n,,7\n", "line 2: could not convert"),
+        (b"AU01,AU12\n1\n", "line 2: 1 cells, but the header names 2"),
+        (b"\xff\xfe\x00", "has no column AU01"),
         (b"status,AU01,AU12\nno_face,,\n", "has no row with the status ok"),
-        (b"AU01,AU12\n7,nan\n", "has no row with the status ok"),
+        (b"AU01,AU12\n7,nan\n", "line 2: not all AUs are probabilities"),
     ],
 )
 def test_an_unusable_table_of_neutral_faces_is_one_line(tmp_path, content, message):

@@ -7,6 +7,7 @@ and the numbers that a file states.
 import dataclasses
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -19,6 +20,9 @@ from au_jax.prediction.inputs import Source, expand
 from au_jax.raw.landmark_file import open_landmarks
 from au_jax.workdir import start_log
 from tests.prediction.models import small_model
+
+LINE = ",".join(["a.jpg", *map(str, range(98))]) + "\n"
+"""49 points on a line, which no check forbids."""
 
 
 def with_method(model, method):
@@ -88,7 +92,7 @@ def test_known_landmarks_need_no_search(photographs, tmp_path):
 
 def test_known_landmarks_are_of_pictures(tmp_path):
     file = tmp_path / "points.csv"
-    file.write_text("a.jpg" + ",1.0" * 98 + "\n")
+    file.write_text(LINE)
     options = run.Options(known=open_landmarks(file, 0))
     run.check_known([Source("a.jpg", "image")], options)
     with pytest.raises(UserError, match=r"b\.mp4 is a video"):
@@ -96,6 +100,33 @@ def test_known_landmarks_are_of_pictures(tmp_path):
     whole = dataclasses.replace(options, whole=True)
     with pytest.raises(UserError, match="leave out --landmarks_by"):
         run.check_known([], whole)
+
+
+def test_what_a_file_cannot_be_used_for_is_said_before_the_first_picture(tmp_path):
+    file = tmp_path / "points.csv"
+    file.write_text(LINE + "b.jpg" + ",5" * 98 + "\n")
+    options = run.Options(known=open_landmarks(file, 0))
+    sources = [Source(name, "image") for name in ("a.jpg", "c.jpg", "b.jpg")]
+    run.check_known(sources[:2], options)
+    with pytest.raises(UserError, match=r"b\.jpg: .*not those of a face"):
+        run.check_known(sources, options)
+    with pytest.raises(
+        UserError, match=r"names none .* has a\.jpg, .* first is c\.jpg"
+    ):
+        run.check_known(sources[1:2], options)
+
+
+def test_points_outside_a_picture_end_the_run_which_can_begin_anew(tmp_path):
+    """Expected: the folder of a run that wrote no row is free for another one."""
+    picture = tmp_path / "a.png"
+    cv2.imwrite(str(picture), np.full((40, 60, 3), 128, np.uint8))
+    file, out = tmp_path / "points.csv", tmp_path / "out"
+    file.write_text(LINE.replace("a.jpg", "a.png"))
+    detector, sources = Detector(small_model()), expand([str(picture)])
+    with pytest.raises(UserError, match=r"a\.png: .* in a picture of 60 x 40"):
+        run.predict(detector, sources, out, run.Options(known=open_landmarks(file, 0)))
+    summary = run.predict(detector, sources, out, run.Options())
+    assert summary.rows == {"no_face": 1}
 
 
 def _read(path):

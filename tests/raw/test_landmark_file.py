@@ -76,8 +76,10 @@ def test_unusable_lines(tmp_path):
         "no_landmarks",
         "no_image",
     }
-    file.write_text(line(POINTS * np.nan, " ") + "\n")
-    assert rejected(file) == "bad_landmarks"
+    wide = POINTS.astype(np.float64)
+    for points in (wide * np.nan, wide + 1e30, wide * 1e300, wide * 0 + 5):
+        file.write_text(line(points, " ") + "\n")
+        assert rejected(file) == "bad_landmarks"
 
 
 def test_pictures_without_a_line_and_lines_without_a_picture(tmp_path):
@@ -98,6 +100,9 @@ def test_unusable_files(tmp_path):
     (tmp_path / "short.csv").write_text("path,x1,y1,x2,y2\na.jpg,1,2,3,4\n")
     with pytest.raises(UserError, match="49, 66 or 68"):
         open_landmarks(tmp_path / "short.csv", 0)
+    (tmp_path / "wide.txt").write_bytes(line(POINTS, " ").encode("utf-16"))
+    with pytest.raises(UserError, match="not text in UTF-8"):
+        open_landmarks(tmp_path / "wide.txt", 0)
 
 
 @pytest.mark.parametrize(
@@ -150,12 +155,16 @@ def test_a_line_without_points_is_one_line_of_error(tmp_path):
 
 
 def test_the_flag_names_a_method_or_a_file(tmp_path):
-    assert landmarks_by("au_jax", 0) == "au_jax"
-    assert landmarks_by("dlib68", 0) == "dlib68"
+    assert landmarks_by("au_jax", None) == "au_jax"
+    assert landmarks_by("dlib68", None) == "dlib68"
+    assert landmarks_by(None, None) is None
+    for text in ("dlib68", None):
+        with pytest.raises(UserError, match="goes with --landmarks_by=FILE"):
+            landmarks_by(text, "1")
     file = tmp_path / "land.txt"
     file.write_text(line(POINTS, ",") + "\n")
-    known = landmarks_by(str(file), 1)
+    known = landmarks_by(str(file), "1")
     assert isinstance(known, LandmarkFile)
     assert known.base == 1
     with pytest.raises(UserError, match="give au_jax, dlib68, or a file"):
-        landmarks_by("dlib", 0)
+        landmarks_by("dlib", None)

@@ -26,7 +26,8 @@ def parse(*arguments: str) -> Any:  # a ConfigDict, typed for one level only
         "config", None, "The experiment.", flag_values=values, sys_argv=argv
     )
     flags.DEFINE_string("workdir", None, "A folder.", flag_values=values)
-    command_line.parse(argv, required=("config",), flag_values=values)
+    flags.DEFINE_string("beam", None, "Options.", flag_values=values)
+    command_line.parse(argv, ("config",), values, may_be_empty=("beam",))
     return values.config
 
 
@@ -34,6 +35,8 @@ def test_right_flags_are_taken():
     config = parse(
         CONFIG,
         "--workdir=x",
+        "--beam=",
+        "--config.init_from=",
         "--config.optim.task.learning_rate=5e-5",
         "--config.data.aus=1,2",
         "--config.model.remat",
@@ -99,6 +102,10 @@ def test_flag_and_value_may_be_two_arguments():
         (
             "workdir=x",
             "'workdir=x' is not a flag; write flags as --workdir=VALUE",
+        ),
+        (
+            "--workdir=",
+            "--workdir is empty; give a value, or leave it out",
         ),
         (
             "--wrkdir=x",

@@ -27,6 +27,21 @@ SAVED = {
 }
 
 
+@pytest.mark.parametrize(
+    ("above", "lines"), [("\n \n", 2), ("sep=,\n", 1), ("SEP=;\r\n\r\n", 2), ("", 0)]
+)
+def test_lines_above_the_header(tmp_path, above, lines):
+    file = tmp_path / "table.csv"
+    file.write_text(above + PLAIN, newline="")
+    found = read_named(file)
+    assert found.columns == ("path", "skin")
+    assert found.rows == tuple((at + lines, row) for at, row in ROWS)
+    assert not header_problem(file)
+    file.write_text(above + PLAIN + "c.jpg\n", newline="")
+    with pytest.raises(UserError, match=f"line {4 + lines}: 1 cells"):
+        read_named(file)
+
+
 @pytest.mark.parametrize("how", SAVED)
 def test_the_same_rows_however_saved(tmp_path, how):
     file = tmp_path / "table.csv"
