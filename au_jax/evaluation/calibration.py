@@ -34,7 +34,7 @@ def calibrate(
         false_alarms: The largest share of inactive faces that may be decided active.
 
     Raises:
-        UserError: the splits have an image both, or the run detects no AUs.
+        UserError: the splits share an image, or the run detects no AUs.
     """
     model = load_target_model(workdir, data_dir)
     chosen_on, data = model.open_apart(choosing_split, split)

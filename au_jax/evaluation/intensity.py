@@ -60,7 +60,7 @@ def evaluate(
         file: The table of intensities; None is that of the data set.
 
     Raises:
-        UserError: the splits have an image both, the run detects no AUs, or no
+        UserError: the splits share an image, the run detects no AUs, or no
             intensity is known.
     """
     model = load_target_model(workdir, data_dir, on)

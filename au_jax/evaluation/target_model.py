@@ -44,13 +44,13 @@ class TargetModel:
         """Open a split on which something is chosen, and the one that is evaluated.
 
         Raises:
-            UserError: one is absent, or they have an image both.
+            UserError: one is absent, or they share an image.
         """
         choosing, data = self.open(chosen_on), self.open(split)
         if overlap(choosing, data):
             raise UserError(
-                f"{chosen_on!r} is to choose on, and {split!r} to evaluate, but they"
-                " have images both, which would flatter the model: give another --split"
+                f"{chosen_on!r} is to choose on and {split!r} to evaluate, but they"
+                " share images, which would flatter the model: give another --split"
             )
         return choosing, data
 
@@ -89,7 +89,7 @@ def load_target_model(
 
 
 def overlap(a: FaceSplit, b: FaceSplit) -> bool:
-    """Return whether two splits, such as "val" and "val[:50%]", have an example both.
+    """Return whether two splits, such as "val" and "val[:50%]", share an example.
 
     Raises:
         UserError: a data set is damaged.
