@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from au_jax.evaluation import baselines
+from au_jax.evaluation import baselines, metrics
 from au_jax.evaluation.baselines import Faces, Numbers, Probabilities, regress
 
 _PLAIN = {
@@ -127,7 +127,7 @@ def self_trained(
     rule of the stage `mean_teacher`, here in a few rounds.
     """
     detect = regress(x, aus, known)
-    rates = (aus * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    rates = metrics.active_rates(aus, known)
     for _ in range(_ROUNDS):
         p = detect(target)
         upper = [
@@ -163,7 +163,8 @@ def recombined(
     rng = np.random.default_rng(0)
     expressions = _from_means(x, person)
     # What each AU adds to a face, by least squares within people.
-    changes = _from_means(np.where(known, aus, aus.mean(axis=0)), person)
+    rates = metrics.active_rates(aus, known)
+    changes = _from_means(np.where(known, aus, rates), person)
     effects = np.linalg.lstsq(changes, expressions, rcond=None)[0]
     p = regress(x, aus, known)(target)
     neutral = target - (p - p.mean(axis=0)) @ effects

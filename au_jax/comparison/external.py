@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float
 from au_jax.comparison import scores
 from au_jax.comparison.scores import Conditions, Key, Result, SplitLabels
 from au_jax.data.split import FaceSplit
+from au_jax.data.split import labels as read_labels
 from au_jax.errors import UserError
 from au_jax.runtime import csv_file
 from au_jax.types import RULES
@@ -172,13 +173,10 @@ def score(
     """
     chosen_on: dict[str, Answers] = {}
     for domain, split in validation:
-        records = [split[i] for i in range(len(split))]
-        p, answered = answers_for(table, [r["path"] for r in records], split.aus)
+        paths = [split.path(i) for i in range(len(split))]
+        p, answered = answers_for(table, paths, split.aus)
         if answered.any():
-            aus, known = (
-                np.stack([r[k] for r in records]) for k in ("aus", "aus_known")
-            )
-            chosen_on[domain] = Answers({"": np.nan_to_num(p)}, aus, known)
+            chosen_on[domain] = Answers({"": np.nan_to_num(p)}, *read_labels(split))
     found = {}
     for domain, split in test:
         paths = [split.path(i) for i in range(len(split))]

@@ -73,7 +73,7 @@ def score(
         aus: The labels of the source.
         known: False where there is no label.
     """
-    rates = (aus * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    rates = metrics.active_rates(aus, known)
     limits = matching_thresholds(p, rates)
     labels = metrics.decide(p, limits).astype(np.float32)
     detect = baselines.regress(numbers["target"], labels, np.ones_like(labels, bool))

@@ -164,8 +164,7 @@ def choose_thresholds(
     """
     source = validation["source"]
     if domain == "target" and rule == "label_free":
-        count = np.maximum(source.known.sum(axis=0), 1)
-        rates = (source.aus * source.known).sum(axis=0) / count
+        rates = metrics.active_rates(source.aus, source.known)
         return matching_thresholds(validation["target"].probabilities[path], rates)
     chosen_on = validation["target"] if (domain, rule) == ("target",) * 2 else source
     p = chosen_on.probabilities[path]

@@ -25,8 +25,6 @@ from au_jax.types import JOINT, SIDE, Example
 RENDERED = ("faces_lab", "faces_wild")  # these are made without a raw folder
 REENACTED = "reenacted"  # this one is made of photographs
 
-_LABELS = ("aus", "aus_known")
-
 
 class NoSuchSplit(UserError):
     """A data set lacks a split, or the split is empty."""
@@ -218,8 +216,10 @@ def labels(
     """Return AUs of all examples and whether they are known; decode no image."""
     found = []
     for part in split.parts:
-        rows = [part.read(i) for i in range(part.length)]
-        aus, known = (np.stack([row[key] for row in rows]) for key in _LABELS)
+        # The pictures are not kept: those of a large set would fill the memory.
+        rows = (part.read(i) for i in range(part.length))
+        pairs = [(row["aus"], row["aus_known"]) for row in rows]
+        aus, known = map(np.stack, zip(*pairs, strict=True))
         found.append(select_aus(aus, known, part.coded_aus, split.aus))
     aus, known = zip(*found, strict=True)
     return np.concatenate(aus), np.concatenate(known)

@@ -20,6 +20,7 @@ from au_jax.data.split import FaceSplit
 from au_jax.evaluation import metrics
 from au_jax.evaluation.metrics import AuScores
 from au_jax.faces.landmarks import eye_centres
+from au_jax.types import Example
 
 LANDMARKS, HOG = "landmarks alone", "landmarks and HOG"
 PATCHES = "landmarks and patches"
@@ -86,14 +87,15 @@ def score(train: FaceSplit, tests: dict[str, FaceSplit]) -> tuple[BaselineScores
 
 def read(split: FaceSplit, step: int = 1) -> Faces:
     """Return the features of every `step`-th image of a split."""
-    examples = [split[i] for i in range(0, len(split), step)]
-    return Faces(
-        landmarks=np.stack([shape(x["landmarks"]) for x in examples]),
-        hog=np.stack([gradients(x["image"], x["landmarks"]) for x in examples]),
-        patches=np.stack([patches(x["image"], x["landmarks"]) for x in examples]),
-        aus=np.stack([x["aus"] for x in examples]),
-        known=np.stack([x["aus_known"] for x in examples]),
-    )
+    rows = [_features(split[i]) for i in range(0, len(split), step)]
+    return Faces(*map(np.stack, zip(*rows, strict=True)))
+
+
+def _features(example: Example) -> tuple[np.ndarray, ...]:
+    """Return the row of an example in each array of `Faces`."""
+    points, image = example["landmarks"], example["image"]
+    features = shape(points), gradients(image, points), patches(image, points)
+    return *features, example["aus"], example["aus_known"]
 
 
 def shape(points: Float[np.ndarray, "49 2"]) -> Float[np.ndarray, "98"]:

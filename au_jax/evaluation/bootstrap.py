@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from au_jax.evaluation.metrics import THRESHOLD, decide
+
 RESAMPLES = 200
 """For intervals in reports; a comparison states its own number."""
 
@@ -107,9 +109,9 @@ def means(
     columns: dict[str, list[np.ndarray]] = {}
     for a, k in enumerate(known.T):
         w, p, active = weights[:, k], probabilities[k, a], aus[k, a] > 0
-        values = of_decisions(w, p >= 0.5, active)
+        values = of_decisions(w, decide(p, THRESHOLD), active)
         if thresholds is not None:
-            decisions = p >= np.float32(thresholds[a])
+            decisions = decide(p, thresholds[a])
             values["f1_at_thresholds"] = of_decisions(w, decisions, active)["f1"]
         for name, value in (values | of_ranking(w, p, active)).items():
             columns.setdefault(name, []).append(value)

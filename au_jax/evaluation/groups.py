@@ -20,7 +20,7 @@ from rich.console import Console
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics, report, tables
-from au_jax.evaluation.bootstrap import auc_intervals
+from au_jax.evaluation.bootstrap import auc_intervals, people_of
 from au_jax.evaluation.inference import SplitPredictions
 from au_jax.evaluation.metrics import AuScores, decide
 from au_jax.evaluation.report import Cells, percent
@@ -121,9 +121,7 @@ def read_groups(
             for file, part in own
         ]
         groups = list(itertools.chain(*found))
-    records = [data.record(i) for i in range(len(data))]
-    who = [record["subject"] or record["path"] for record in records]
-    return groups, np.unique(np.array(who), return_inverse=True)[1]
+    return groups, people_of((data.record(i) for i in range(len(data))), 1)
 
 
 def _of_table(table: Path, by: str, data: FaceSplit) -> list[str]:

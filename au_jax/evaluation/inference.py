@@ -81,7 +81,10 @@ class Evaluation:
 
 
 def make_predictor(stage: str, config: Config, mesh: jax.sharding.Mesh) -> Predictor:
-    """Compile the prediction of a stage, spread over the devices of a mesh."""
+    """Compile the prediction of a stage, spread over the devices of a mesh.
+
+    A batch is the config's, or as many images more as the devices divide.
+    """
     predict = STAGES[stage].make_predict(config)
 
     def predict_on_bytes(
@@ -92,7 +95,8 @@ def make_predictor(stage: str, config: Config, mesh: jax.sharding.Mesh) -> Predi
         return predict(variables, normalise(image), landmarks)
 
     compiled = jax.jit(predict_on_bytes, out_shardings=devices.replicated(mesh))
-    return Predictor(compiled, mesh, config.data.crop, config.eval.batch_size)
+    size = -(-config.eval.batch_size // mesh.size) * mesh.size
+    return Predictor(compiled, mesh, config.data.crop, size)
 
 
 def load_best(workdir: Path, config: Config, stage: str, rule: str) -> LoadedModel:

@@ -48,6 +48,13 @@ def decide(
     return np.asarray(probabilities >= np.asarray(thresholds, probabilities.dtype))
 
 
+def active_rates(
+    aus: Float[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]
+) -> Float[np.ndarray, "a"]:
+    """Return the share of active labels among each AU's known ones; 0 without any."""
+    return (aus * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+
+
 def score(
     probabilities: Float[np.ndarray, "n a"],
     aus: Float[np.ndarray, "n a"],

@@ -29,6 +29,7 @@ class ContentEncoder(nn.Module):
                 (3, 3),
                 strides=2,
                 padding=1,
+                use_bias=False,
                 dtype=self.dtype,
             )(x)
             x = nn.relu(instance_norm(x))
@@ -46,8 +47,9 @@ class InstanceResidualBlock(nn.Module):
     def __call__(self, x: Float[Array, "b f f c"]) -> Float[Array, "b f f c"]:
         """Apply the block to `x`."""
         channels = x.shape[-1]
-        y = nn.relu(instance_norm(conv3x3(channels, self.dtype)(x)))
-        return x + instance_norm(conv3x3(channels, self.dtype)(y))
+        y = conv3x3(channels, self.dtype, use_bias=False)(x)
+        y = conv3x3(channels, self.dtype, use_bias=False)(nn.relu(instance_norm(y)))
+        return x + instance_norm(y)
 
 
 def instance_norm(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:

@@ -37,6 +37,7 @@ class FaceEmbedder(nn.Module):
                 (4, 4),
                 strides=2,
                 padding=1,
+                use_bias=number == 4,  # the others are before a norm
                 dtype=self.dtype,
             )(x)
             x = mark_saved(x)

@@ -32,7 +32,8 @@ class FlowDecoder(nn.Module):
         """Map concatenated embeddings to values in -1..1."""
         x = embeddings[:, None, None]
         for channels in (256, 256, 256, 128, 64, 32):
-            x = conv3x3(scaled(channels, self.width), self.dtype)(_doubled(nn.relu(x)))
+            conv = conv3x3(scaled(channels, self.width), self.dtype, use_bias=False)
+            x = conv(_doubled(nn.relu(x)))
             x = nn.BatchNorm(
                 use_running_average=not train,
                 momentum=0.9,

@@ -29,6 +29,7 @@ class ImageDiscriminator(nn.Module):
                 (4, 4),
                 strides=2 if number < 3 else 1,
                 padding=1,
+                use_bias=not number,  # before a norm, Adam would amplify its noise
                 dtype=self.dtype,
             )(x)
             if number:

@@ -33,7 +33,7 @@ class ImageTranslator(nn.Module):
     ) -> Float[Array, "b h h 3"]:
         """Map images in -1..1 to images in -1..1."""
         narrow, wide = (scaled(channels, self.width) for channels in (64, 128))
-        x = _convolve(_reflected(image, 3), narrow, 7, self.dtype)
+        x = _convolve(_reflected(image, 3), narrow, 7, self.dtype, use_bias=False)
         x = prelu(_normed(x, train, self.dtype))
         for _ in range(2):
             for _ in range(2):
@@ -62,7 +62,7 @@ class ResidualBlock(nn.Module):
         y = ConvBlock(self.channels, norm="batch", padding=0, dtype=self.dtype)(
             _reflected(x, 1), train
         )
-        y = _convolve(_reflected(y, 1), self.channels, 3, self.dtype)
+        y = _convolve(_reflected(y, 1), self.channels, 3, self.dtype, use_bias=False)
         return prelu(x + _normed(y, train, self.dtype))
 
 
@@ -72,9 +72,15 @@ def _reflected(x: Float[Array, "b h w c"], size: int) -> Array:
 
 
 def _convolve(
-    x: Float[Array, "b h w c"], channels: int, kernel: int, dtype: DTypeLike
+    x: Float[Array, "b h w c"],
+    channels: int,
+    kernel: int,
+    dtype: DTypeLike,
+    use_bias: bool = True,
 ) -> Array:
-    return nn.Conv(channels, (kernel, kernel), padding="VALID", dtype=dtype)(x)
+    return nn.Conv(
+        channels, (kernel, kernel), padding="VALID", use_bias=use_bias, dtype=dtype
+    )(x)
 
 
 def _normed(x: Float[Array, "b h w c"], train: bool, dtype: DTypeLike) -> Array:

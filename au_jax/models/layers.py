@@ -77,12 +77,15 @@ def prelu(x: Float[Array, "*b"]) -> Float[Array, "*b"]:
     return nn.PReLU(negative_slope_init=0.25, name="prelu")(x)
 
 
-def conv3x3(channels: int, dtype: DTypeLike, name: str | None = None) -> nn.Conv:
-    """A 3x3 convolution of stride 1 and padding 1, with a trainable bias."""
+def conv3x3(
+    channels: int, dtype: DTypeLike, name: str | None = None, use_bias: bool = True
+) -> nn.Conv:
+    """A 3x3 convolution of stride 1 and padding 1; before a norm, without a bias."""
     return nn.Conv(
         channels,
         (3, 3),
         padding=1,
+        use_bias=use_bias,
         dtype=dtype,
         conv_general_dilated=convolve,
         name=name,

@@ -65,9 +65,9 @@ def unit(x: Float[Array, "*b e"]) -> Float[Array, "*b e"]:
 def temporal(z: Float[Array, "t b e"], keys: Float[Array, "t b e"]) -> Float[Array, ""]:
     """Return the temporal contrast inside clips: a ranking and an InfoNCE.
 
-    The ranking: of two other frames, the nearer one is more similar, by a margin for
-    each frame that it is nearer. The InfoNCE: a frame's key is told from those of
-    frames at a distance of 2 or more.
+    The ranking: of two frames, of which one may be the frame itself, the nearer one is
+    more similar, by a margin for each frame that it is nearer. The InfoNCE: a frame's
+    key is told from those of frames at a distance of 2 or more.
 
     Args:
         z: Embeddings of length 1.

@@ -4,11 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Float
 
 from au_jax.models import remat
 from au_jax.stages import accumulation
-from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
+from au_jax.stages.state import (
+    Optimizers,
+    TrainState,
+    TrainStep,
+    draw_key,
+    gradient_norms,
+)
 from au_jax.types import Array, Batch, Config, Params, Terms
 
 Loss = Callable[
@@ -18,7 +25,7 @@ Loss = Callable[
 
 The rest is `(statistics, terms)`. The parameters are by group, the statistics are those
 of the group "task". Progress is the share of the stage's steps that are done; the key
-is the step's own, for what is drawn at random.
+is the microbatch's own, for what is drawn at random.
 """
 
 
@@ -31,18 +38,19 @@ def make_train_step(
     )
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
-        key = jax.random.fold_in(jax.random.key(config.seed), state.step)
-
         def on_microbatch(
-            stats: Params, microbatch: Batch
-        ) -> tuple[Params, tuple[Terms, Params]]:
+            carry: tuple[Params, Array], microbatch: Batch
+        ) -> tuple[tuple[Params, Array], tuple[Terms, Params]]:
+            stats, index = carry
+            key = draw_key(config, state.step, index)
             (total, (stats, terms)), gradients = loss_and_gradients(
                 state.params, stats, microbatch, state.step / num_steps, key
             )
-            return stats, ({"total": total, **terms}, gradients)
+            return (stats, index + 1), ({"total": total, **terms}, gradients)
 
-        stats, (terms, gradients) = accumulation.mean_over_microbatches(
-            on_microbatch, state.batch_stats["task"], batch, config.accumulation
+        carry = state.batch_stats["task"], jnp.zeros((), jnp.int32)
+        (stats, _), (terms, gradients) = accumulation.mean_over_microbatches(
+            on_microbatch, carry, batch, config.accumulation
         )
         state = state.apply_gradients(optimizers, gradients)
         state = state.replace(step=state.step + 1, batch_stats={"task": stats})

@@ -188,8 +188,9 @@ def forward(
         "recombined_landmark_logits": recombined_landmarks.logits,
         "background": background,
         "recombined": recombined,
-        "reconstructed": reconstructed,
     }
+    if "cross_cycle" in terms:
+        outputs["reconstructed"] = reconstructed
     if "self_reconstruction" in terms:
         outputs["self_reconstructed"] = generate(
             networks, generator_params, attention, background

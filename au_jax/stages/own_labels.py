@@ -15,7 +15,13 @@ from jaxtyping import Bool, Float
 from au_jax.models import remat
 from au_jax.stages import accumulation, losses
 from au_jax.stages.forward import unfold
-from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
+from au_jax.stages.state import (
+    Optimizers,
+    TrainState,
+    TrainStep,
+    draw_key,
+    gradient_norms,
+)
 from au_jax.types import Array, Batch, Config, Params, Terms
 
 MEMORY = 0.99
@@ -62,17 +68,19 @@ def update_labelling(
     aus: Float[Array, "b a"],
     known: Bool[Array, "b a"],
     share: float,
-    step: Array,
+    before: Array,
 ) -> dict[str, Float[Array, "a"]]:
     """Return running means of the source's rates and of the target's quantiles.
 
     With the rate r of active labels in the source, `share` * r of the target's answers
-    count as active and `share` * (1 - r) as inactive. The means are over all steps at
-    first, later over about the last 100.
+    count as active and `share` * (1 - r) as inactive. The means are over all batches at
+    first, later over about the last 100; `before` is the number of batches so far. A
+    batch without a known label of an AU leaves its rate.
     """
-    memory = jnp.minimum(step / (step + 1), MEMORY)
+    memory = jnp.minimum(before / (before + 1), MEMORY)
     count = known.sum(axis=0)
-    rate = jnp.where(count > 0, (aus * known).sum(axis=0) / jnp.maximum(count, 1), 0)
+    rate = (aus * known).sum(axis=0) / jnp.maximum(count, 1)
+    rate = jnp.where(count > 0, rate, labelling["active"])
 
     def mean(old: Array, new: Array) -> Array:
         return memory * old + (1 - memory) * new
@@ -129,23 +137,32 @@ def make_train_step(
     )
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
-        key = jax.random.fold_in(jax.random.key(config.seed), state.step)
-        task = state.params["task"]
+        task, count = state.params["task"], config.accumulation
 
-        def on_microbatch(stats: Params, microbatch: Batch) -> tuple[Params, Any]:
+        def on_microbatch(
+            carry: tuple[Params, Array], microbatch: Batch
+        ) -> tuple[tuple[Params, Array], Any]:
+            stats, index = carry
             p = teach(task, stats, microbatch)
             aus, known = microbatch["aus"][0], microbatch["aus_known"][0]
             labelling = update_labelling(
-                stats["labelling"], p, aus, known, options.share, state.step
+                stats["labelling"],
+                p,
+                aus,
+                known,
+                options.share,
+                state.step * count + index,
             )
+            key = draw_key(config, state.step, index)
             (total, (stats, terms)), gradients = loss_and_gradients(
                 task, {**stats, "labelling": labelling}, microbatch, p, key
             )
-            return stats, ({"total": total, **terms}, gradients)
+            return (stats, index + 1), ({"total": total, **terms}, gradients)
 
         # The gradients of the teacher are 0: it is no part of the loss.
-        stats, (terms, gradients) = accumulation.mean_over_microbatches(
-            on_microbatch, state.batch_stats["task"], batch, config.accumulation
+        carry = state.batch_stats["task"], jnp.zeros((), jnp.int32)
+        (stats, _), (terms, gradients) = accumulation.mean_over_microbatches(
+            on_microbatch, carry, batch, count
         )
         norms = gradient_norms({"task": {name: gradients[name] for name in students}})
         state = state.apply_gradients(optimizers, {"task": gradients})

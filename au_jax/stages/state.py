@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from au_jax.types import Array, Batch, Params, Terms, Variables
+from au_jax.types import Array, Batch, Config, Params, Terms, Variables
 
 Optimizers = Mapping[str, optax.GradientTransformation]
 """One optimizer per parameter group, by group."""
@@ -52,9 +52,33 @@ class TrainState(flax.struct.PyTreeNode):
         optimizers: Optimizers,
         gradients: Mapping[str, Params],
     ) -> "TrainState":
-        """Do as `apply_gradients` where `due` is true; else leave all unchanged."""
+        """Do as `apply_gradients` where `due` is true; else leave all unchanged.
+
+        But the schedules of the learning rates count every step.
+        """
+
+        def choose(new: Any, old: Any) -> Any:
+            if isinstance(new, optax.ScaleByScheduleState):
+                return new
+            return jax.tree.map(lambda x, y: jnp.where(due, x, y), new, old)
+
+        def is_count(node: Any) -> bool:
+            return isinstance(node, optax.ScaleByScheduleState)
+
         updated = self.apply_gradients(optimizers, gradients)
-        return jax.tree.map(lambda new, old: jnp.where(due, new, old), updated, self)
+        return jax.tree.map(choose, updated, self, is_leaf=is_count)
+
+
+def draw_key(config: Config, step: Array, microbatch: Array) -> jax.Array:
+    """Return the key for what a microbatch of a step draws at random.
+
+    Args:
+        config: The config of the run.
+        step: The number of steps done.
+        microbatch: Its index in the batch (`config.accumulation`).
+    """
+    key = jax.random.fold_in(jax.random.key(config.seed), step)
+    return key if config.accumulation == 1 else jax.random.fold_in(key, microbatch)
 
 
 def create(variables: Variables, optimizers: Optimizers) -> TrainState:

@@ -3,8 +3,18 @@
 import pytest
 
 from au_jax.errors import UserError
-from au_jax.evaluation.inference import load_best
+from au_jax.evaluation.inference import load_best, make_predictor
+from au_jax.runtime import devices
 from configs import supervised as supervised_config
+
+
+def test_batches_are_a_multiple_of_the_devices():
+    """A run of one device, whose batches of 5 two devices do not divide."""
+    config = supervised_config.get_config("tiny")
+    config.eval.batch_size = 5
+    mesh = devices.make_mesh()
+    assert mesh.size == 2
+    assert make_predictor("supervised", config, mesh).batch_size == 6
 
 
 @pytest.mark.parametrize("folder", ["absent", "empty", "other"])

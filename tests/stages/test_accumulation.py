@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from au_jax.stages import accumulation
+from au_jax.stages.state import draw_key
 from tests.stages.small import build, every_stage, make_step, random_batch, small_config
 from tests.trees import assert_trees_close
 
@@ -18,6 +19,16 @@ def test_microbatches_take_every_nth_row():
     np.testing.assert_array_equal(
         cast(Any, actual)["x"], [x[:, p::3] for p in range(3)]
     )
+
+
+def test_microbatches_draw_keys_of_their_own():
+    config = small_config()
+    of = lambda step, i: jax.random.key_data(draw_key(config, jnp.array(step), i))
+    whole = of(3, jnp.array(0))
+    assert np.array_equal(whole, of(3, jnp.array(1)))  # one batch is one microbatch
+    config.accumulation = 2
+    keys = [tuple(of(step, jnp.array(i)).tolist()) for step in (3, 4) for i in (0, 1)]
+    assert len({tuple(whole.tolist()), *keys}) == 5
 
 
 @pytest.mark.parametrize("backend", ["cpu", "gpu"])

@@ -25,7 +25,7 @@ def setting() -> Any:
 def run(setting, players, batch, reading):
     config, state = setting
     stats = state.batch_stats["task"]
-    terms = frozenset({"alignment_background"})
+    terms = frozenset({"alignment_background", "cross_cycle"})
     networks = make_networks(config)
     return separation.forward(networks, players, stats, batch, terms, reading)[0]
 
@@ -75,3 +75,24 @@ def test_true_landmarks_replace_the_detected_ones_in_both_rounds(setting):
     for name, value in expected.items():
         np.testing.assert_array_equal(of_other_encoder[name], value)
         assert np.abs(of_other_cells[name] - value).max() > 1e-3
+
+
+def test_what_no_term_needs_is_not_an_output(setting):
+    """Its zero gradient would cost a pass back through the second round."""
+    config, state = setting
+    players = {group: state.params[group] for group in ("task", "generator")}
+    batch, stats = random_batch(config), state.batch_stats["task"]
+    shapes, _ = jax.eval_shape(
+        lambda players: separation.forward(
+            make_networks(config), players, stats, batch, frozenset({"au"}), Reading()
+        ),
+        players,
+    )
+    assert set(shapes) == {
+        "au_source",
+        "au_recombined",
+        "landmark_logits",
+        "recombined_landmark_logits",
+        "background",
+        "recombined",
+    }

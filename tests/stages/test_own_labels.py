@@ -41,6 +41,15 @@ def test_thresholds_are_means_over_the_steps():
     np.testing.assert_allclose(labelling["upper"], np.mean(upper, axis=0), rtol=1e-4)
 
 
+def test_a_batch_without_a_known_label_leaves_the_rate():
+    """As where one of several sets of the source codes an AU, and is seldom drawn."""
+    labelling = updated(NONE, P, 0)
+    unknown = own_labels.update_labelling(
+        labelling, P, AUS, np.zeros_like(KNOWN), 0.5, jnp.array(1)
+    )
+    np.testing.assert_allclose(unknown["active"], labelling["active"], rtol=1e-6)
+
+
 def test_an_au_without_known_labels_has_a_rate_of_0():
     labelling = own_labels.update_labelling(
         NONE, P, AUS, np.zeros_like(KNOWN), 0.5, jnp.array(0)

@@ -8,7 +8,9 @@ import numpy as np
 import optax
 import pytest
 
+from au_jax.stages.state import create
 from au_jax.training import optimizers as optim
+from au_jax.types import Variables
 from configs import adld, joint
 from tests.trees import assert_trees_close
 
@@ -47,6 +49,23 @@ def test_first_update_of_adam_is_the_learning_rate(stage, group, rate):
     updates: Any
     updates, _ = optimizers[group].update({"w": jnp.full(3, 0.7)}, state, params)
     np.testing.assert_allclose(updates["w"], -rate, rtol=1e-5)
+
+
+def test_a_group_that_learns_every_third_step_has_the_rate_of_the_step():
+    """Expected: Adam's step on a constant gradient is the rate that the log shows."""
+    config, groups = joint.get_config(), ("discriminator",)
+    optimizers = optim.make_optimizers(config, "joint", groups, 12)
+    rates = optim.learning_rates(config, "joint", groups, 12)["discriminator"]
+    params = {"discriminator": {"w": jnp.ones(3)}}
+    state = create(Variables(params, {}), optimizers)
+    gradient = {"discriminator": {"w": jnp.full(3, 0.7)}}
+    for step in range(12):
+        due = jnp.asarray(step % 3 == 0)
+        new = state.apply_gradients_if(due, optimizers, gradient)
+        before, after = (s.params["discriminator"]["w"][0] for s in (state, new))
+        expected = rates(step) if step % 3 == 0 else 0
+        np.testing.assert_allclose(before - after, expected, rtol=2e-3, atol=1e-9)
+        state = new
 
 
 def test_moments_are_one_vector_and_updates_those_of_adam_apart():
