@@ -65,6 +65,12 @@ def main(argv: list[str]) -> int:
         from au_jax.comparison.run import compare, write_tables
         from au_jax.runtime import compilation_cache, console
 
+        others = [external.parse_flag(value) for value in PREDICTIONS.value]
+        if others and (LIST.value or LEVEL.value is not None or not TRAIN.value):
+            raise UserError(
+                "--predictions is scored after the last level: give it without --list,"
+                " --level and --notrain"
+            )
         if LIST.value:
             print(plan.listing(plan.runs(CONFIG.value, workdir)))
             return 0
@@ -74,7 +80,6 @@ def main(argv: list[str]) -> int:
             return 0
         compilation_cache.use()
         try:
-            others = [external.parse_flag(value) for value in PREDICTIONS.value]
             compare(CONFIG.value, workdir, requests, LEVEL.value, TASK.value, others)
         except signals.Stopped as stopped:
             print(

@@ -69,12 +69,6 @@ DOMAIN = flags.DEFINE_enum(
 def main(argv: list[str]) -> None:
     """Write the files that the flags name."""
     del argv
-    from au_jax.model_file import file as model_file
-    from au_jax.model_file import page, programs
-    from au_jax.runtime import console
-    from au_jax.runtime.files import write_whole
-
-    console.set_up_logging()
     outputs = {
         flag.name: _output(flag) for flag in (OUT, STABLEHLO, ONNX, CARD) if flag.value
     }
@@ -92,6 +86,14 @@ def main(argv: list[str]) -> None:
         raise UserError(
             "--path applies to --stablehlo and --onnx; a model file holds all paths"
         )
+    _check_inputs()
+    # Imported late: it takes seconds, for which mistakes need not wait.
+    from au_jax.model_file import file as model_file
+    from au_jax.model_file import page, programs
+    from au_jax.runtime import console
+    from au_jax.runtime.files import write_whole
+
+    console.set_up_logging()
     model = _load_model()
     aus = " ".join(map(str, model.aus))
     step = model.card["training"].get("step", "unknown")
@@ -109,17 +111,21 @@ def main(argv: list[str]) -> None:
         print(f"{file}: {file.stat().st_size / 1e3:,.0f} kB")
 
 
+def _check_inputs() -> None:
+    """Raise a `UserError` unless the flags name one model."""
+    given = [flag for flag in (WORKDIR, MODEL, ADLD) if flag.value]
+    if len(given) != 1:
+        raise UserError("give one of --workdir=RUN, --model=FILE and --adld=DIR")
+    if (ADLD.value is None) != (CONFIG.value is None):
+        raise UserError("--adld=DIR needs --config=configs/adld.py, and vice versa")
+
+
 def _load_model() -> "Model":
     """Load the one model that the flags name."""
     from au_jax.model_file import file as model_file
     from au_jax.model_file import from_adld, from_run
     from au_jax.training.config_checks import check_values
 
-    given = [flag for flag in (WORKDIR, MODEL, ADLD) if flag.value]
-    if len(given) != 1:
-        raise UserError("give one of --workdir=RUN, --model=FILE and --adld=DIR")
-    if (ADLD.value is None) != (CONFIG.value is None):
-        raise UserError("--adld=DIR needs --config=configs/adld.py, and vice versa")
     if MODEL.value:
         return model_file.load(Path(MODEL.value))
     if ADLD.value:

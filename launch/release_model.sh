@@ -5,9 +5,12 @@
 # `val` chooses the checkpoint, and PHOTOS neutral faces, which are moved. Writes
 # prepared/, runs/release, model.aujax and its card, model.md. Its training took 22 minutes
 # of one core. Run it again to resume. PYTHON names the Python that makes a new .venv.
+# The card begins with launch/release_note.md, which describes our pictures: with others,
+# change it. docs/model.md has more scores, by `eval --on=real_smiles`, `--on=faces_wild`,
+# that with `--by=skin` and other groups, and `--degraded`, before the same `export`.
 set -euo pipefail
 if [ $# -lt 3 ]; then
-    sed -n '2,7s/^# //p' "$0" >&2
+    sed -n '2,10s/^# //p' "$0" >&2
     exit 2
 fi
 studio=$(realpath "$1") wild=$(realpath "$2") photos=$(realpath "$3")

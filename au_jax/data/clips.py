@@ -1,7 +1,7 @@
 """Clips: frames of one person in one recording, for training without labels.
 
-A recording is a folder of photographs, as in BP4D: SUBJECT/TASK/FRAME.jpg. Frames are
-in the order of their names.
+A recording is a video, or a folder of photographs, as in BP4D: SUBJECT/TASK/FRAME.jpg.
+Frames are in the order of their names.
 """
 
 import re
@@ -36,7 +36,13 @@ class Clips:
     """
 
     def __init__(self, split: FaceSplit, frames: int):
-        self.recordings = recordings([split.path(i) for i in range(len(split))])
+        self.recordings = recordings(
+            [
+                f"{number}/{part.path(i)}"  # sets may name their people alike
+                for number, part in enumerate(split.each())
+                for i in range(len(part))
+            ]
+        )
         self.frames = frames
         self.places = {
             index: (number, place)
@@ -55,17 +61,23 @@ class Clips:
 
 
 def recordings(paths: list[str]) -> list[tuple[int, ...]]:
-    """Return the indices of each folder's photographs, in the order of their names."""
-    by_folder: dict[str, list[int]] = {}
-    for index, path in enumerate(paths):
-        by_folder.setdefault(str(PurePosixPath(path).parent), []).append(index)
+    """Return the indices of each recording's frames, in the order of their names.
 
-    def name(index: int) -> list[tuple[bool, int, str]]:
+    Args:
+        paths: As records state them; `VIDEO#NUMBER` is a frame of a video.
+    """
+    found: dict[str, list[int]] = {}
+    for index, path in enumerate(paths):
+        frame = re.fullmatch(r"(.+)#\d+", path)
+        name = frame[1] if frame else str(PurePosixPath(path).parent)
+        found.setdefault(name, []).append(index)
+
+    def order(index: int) -> list[tuple[bool, int, str]]:
         # Numbers in the order of their values: frame 9 comes before frame 10.
-        parts = re.findall(r"\d+|\D+", PurePosixPath(paths[index]).stem)
+        parts = re.findall(r"\d+|\D+", PurePosixPath(paths[index]).name)
         return [(not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts]
 
-    return [tuple(sorted(found, key=name)) for found in by_folder.values()]
+    return [tuple(sorted(indices, key=order)) for indices in found.values()]
 
 
 def choose(clip: Clip, rng: np.random.Generator) -> list[int]:

@@ -113,6 +113,7 @@ def check(card: Any, where: str) -> None:
     num_aus = _check_networks(card.get("networks"), require)
     require(card.get("path", AU_PATHS[0]) in AU_PATHS, f"path {card.get('path')!r}")
     require(isinstance(card.get("training"), dict), "its card has no entry `training`")
+    require(isinstance(card.get("versions", {}), dict), "its versions are no object")
     alignment = card.get("alignment")
     require(
         isinstance(alignment, dict)
@@ -163,7 +164,10 @@ def _check_networks(networks: Any, require: Require) -> int:
     projector, pooling = model.get("projector"), model.get("au_pooling")
     attention = model.get("attention")
     require(attention in ("detected", "true"), f"attention {attention!r}")
-    require(projector in PROJECTORS, f"projector {projector!r}")
+    require(
+        isinstance(projector, str) and projector in PROJECTORS,
+        f"projector {projector!r}",
+    )
     require(pooling in get_args(Pooling), f"pooling {pooling!r}")
     resting = model.get("resting_patches")
     require(isinstance(resting, bool), f"resting patches {resting!r}")

@@ -153,6 +153,11 @@ def load(path: Path) -> Model:
         ) from None
 
 
+def _refuse_constant(name: str) -> Any:
+    """Refuse NaN and infinity, which are no JSON, though Python reads them."""
+    raise ValueError(f"its card holds {name}")
+
+
 def _read(archive: zipfile.ZipFile, where: str) -> Model:
     members = {member.filename: member for member in archive.infolist()}
     if set(members) != {CARD, ARRAYS} or len(archive.infolist()) != 2:
@@ -166,9 +171,16 @@ def _read(archive: zipfile.ZipFile, where: str) -> Model:
         raise UserError(f"{where} is not a model of au_jax: it is compressed")
     if members[CARD].file_size > _CARD_LIMIT:
         raise UserError(f"{where} is not a model of au_jax: its card is too large")
-    card = json.loads(archive.read(CARD))
+    card = json.loads(archive.read(CARD), parse_constant=_refuse_constant)
     cards.check(card, where)
-    expected = {name: tuple(x.shape) for name, x in _flatten(_shapes(card)).items()}
+    try:
+        shapes = _shapes(card)
+    except (AttributeError, KeyError, TypeError):
+        raise UserError(
+            f"{where} is not a usable model file: its card does not describe the"
+            " networks"
+        ) from None
+    expected = {name: tuple(x.shape) for name, x in _flatten(shapes).items()}
     index = card.get("arrays")
     if not isinstance(index, dict) or expected != {
         name: tuple(entry["shape"])

@@ -66,7 +66,11 @@ def load(folder: Path, config: Config) -> Model:
     for name, entries in layers.items():
         file = folder / f"{name}_{number}.pth"
         arrays |= _convert(entries, _state_dict(file), shapes, file)
-    assert arrays.keys() == shapes.keys()
+    if other := sorted("/".join(path) for path in arrays.keys() ^ shapes.keys()):
+        raise UserError(
+            f"--config describes other networks than ADLD's, such as {other[0]}; give"
+            " configs/adld.py"
+        )
     card = {
         "format": cards.FORMAT,
         "stage": STAGE,

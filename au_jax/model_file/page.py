@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from au_jax.errors import UserError
 from au_jax.evaluation.report import BOUNDS, METRICS, percent
 from au_jax.evaluation.tables import markdown
 from au_jax.faces.drawing import licensed_as
@@ -50,7 +51,22 @@ def to_markdown(card: Mapping[str, Any], note: str = "") -> str:
         lines += [note.strip(), ""]
     lines += _identity(card)
     lines += ["", "## Training data", "", *_data(training)]
+    try:
+        lines += _evaluations(training)
+    except (AttributeError, KeyError, TypeError, ValueError):  # a stranger wrote them
+        raise UserError(
+            "the evaluations in this model's card are not those of au_jax; export the"
+            " model of the run again"
+        ) from None
+    lines += ["", "## Thresholds", "", *_thresholds(card)]
+    lines += ["", "## Intended use", "", *(f"- {text}" for text in USE)]
+    lines += ["", "## Not for", "", *(f"- {text}" for text in NO_USE)]
+    return "\n".join(lines) + "\n"
+
+
+def _evaluations(training: Mapping[str, Any]) -> list[str]:
     evaluations = {"": training.get("evaluation")} | training.get("evaluations", {})
+    lines = []
     for name, evaluation in evaluations.items():
         if evaluation:
             lines += (
@@ -58,10 +74,7 @@ def to_markdown(card: Mapping[str, Any], note: str = "") -> str:
                 or _table(evaluation)
                 or _scores(name, evaluation)
             )
-    lines += ["", "## Thresholds", "", *_thresholds(card)]
-    lines += ["", "## Intended use", "", *(f"- {text}" for text in USE)]
-    lines += ["", "## Not for", "", *(f"- {text}" for text in NO_USE)]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _identity(card: Mapping[str, Any]) -> list[str]:

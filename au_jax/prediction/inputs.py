@@ -64,11 +64,13 @@ def expand(names: Sequence[str], out: Path | None = None) -> list[Source]:
     Raises:
         UserError: a name matches nothing, or a camera is not the only input.
     """
-    sources: dict[str, Source] = {}
+    sources: dict[tuple[bool, str], Source] = {}
     for name in names:
         for source in _expand_one(name, out):
-            sources.setdefault(source.file, source)
-    cameras = [name for name, source in sources.items() if source.kind == "camera"]
+            camera = source.kind == "camera"
+            place = source.file if camera else os.path.abspath(source.file)
+            sources.setdefault((camera, place), source)
+    cameras = [name for (camera, name) in sources if camera]
     if cameras and len(sources) > 1:
         raise UserError(f"camera {cameras[0]} has no end; give it as the only input")
     return list(sources.values())
@@ -91,11 +93,15 @@ def _expand_one(name: str, out: Path | None) -> list[Source]:
     if glob.has_magic(name):
         paths = (Path(p) for p in sorted(glob.glob(name, recursive=True)))
         hidden = _overlays(out)
-        files = [
-            Source(str(p), _kind(p) or "image")
-            for p in paths
-            if not p.is_dir() and not hidden.intersection(p.resolve().parents)
-        ]
+        files: list[Source] = []
+        for path in paths:
+            real = path.resolve()
+            if hidden.intersection((real, *real.parents)):
+                continue
+            if path.is_dir():
+                files += _inside(path, out)
+            else:
+                files.append(Source(str(path), _kind(path) or "image"))
         if not files:
             raise UserError(f"{name}: no file matches this pattern")
         return files
@@ -107,7 +113,7 @@ def _expand_one(name: str, out: Path | None) -> list[Source]:
 def _inside(folder: Path, out: Path | None) -> list[Source]:
     """List what a folder holds at any depth, and the folders that cannot be read.
 
-    Those, and pipes or broken links with a picture's name, become rows with a reason.
+    Those, and pipes or broken links with a picture's name, become rows without a face.
     """
     found: list[Source] = []
 

@@ -96,6 +96,7 @@ def resume(
     settings = _settings(detector, sources, options)
     path = out / SETTINGS
     ours = (TABLE, CARD, REPORT, OVERLAY, baseline.TABLE, baseline.LEVELS)
+    ours += (rows.PARQUET, rows.OPENFACE)
     foreign = [out / name for name in ours if (out / name).exists()]
     if foreign and not path.exists():
         raise UserError(f"{foreign[0]} was not written by au_jax; give another --out")

@@ -23,6 +23,8 @@ from au_jax.runtime.files import replacing
 
 TABLE = "aus.csv"
 FORMATS = ("csv", "parquet", "openface")
+PARQUET, OPENFACE = "aus.parquet", "openface"
+"""The file, and the folder, of the other two formats."""
 
 Status = Literal["ok", "low_confidence", "no_face", "decode_error"]
 
@@ -95,11 +97,6 @@ def status_of(row: Sequence[str]) -> str:
     return row[_FRAME_COLUMNS.index("status")]
 
 
-def is_of(row: Sequence[str], frame: Frame) -> bool:
-    """Return True if a row belongs to this frame."""
-    return row[:2] == [frame.source.name, str(frame.index)]
-
-
 def to_text(rows: Sequence[Sequence[str]]) -> bytes:
     """Encode rows as lines of a CSV file in UTF-8."""
     text = io.StringIO()
@@ -123,9 +120,9 @@ def write_formats(
 ) -> None:
     """Convert a finished table to the other wanted formats, in the folder `out`."""
     if "parquet" in formats:
-        write_parquet(table, out / "aus.parquet", aus)
+        write_parquet(table, out / PARQUET, aus)
     if "openface" in formats:
-        openface.write(table, out / "openface", aus)
+        openface.write(table, out / OPENFACE, aus)
 
 
 def write_parquet(table: Path, out: Path, aus: Sequence[int]) -> None:

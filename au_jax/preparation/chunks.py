@@ -7,6 +7,7 @@ still valid.
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,19 @@ def encode(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
     return data.tobytes()
 
 
+# What NumPy and zipfile raise for a file that a crash or a full disk left.
+_DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
 def save(file: Path, faces: Faces) -> None:
     """Write the result of a chunk."""
     # Apache Beam may run the same piece of work twice at the same time.
@@ -137,7 +151,7 @@ def stored(file: Path) -> int:
     try:
         with file.open("rb") as stream, np.load(stream) as arrays:
             return len(arrays["lengths"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except _DAMAGED:
         return 0
 
 
@@ -155,5 +169,5 @@ def load(file: Path) -> Faces | None:
                 stored["landmarks"],
                 [(str(reason), str(detail)) for reason, detail in stored["problems"]],
             )
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except _DAMAGED:
         return None

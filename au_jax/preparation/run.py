@@ -23,6 +23,7 @@ from au_jax.preparation.checks.run import check_prepared
 from au_jax.preparation.staging import pausing
 from au_jax.raw import bp4d, disfa, emotionet, folder, lists, rafau, splits
 from au_jax.raw.landmark_file import LandmarkFile, attach
+from au_jax.raw.row import Reject, is_text
 
 READERS = {
     "bp4d": bp4d.read,
@@ -150,9 +151,20 @@ def make_reader(options: Options) -> Callable[[Callable[[], None]], Iterator[Ite
             rows = splits.assign(rows, people)
         if isinstance(options.landmarks_by, LandmarkFile):
             rows = attach(rows, options.landmarks_by)
-        return pausing(rows, pause)
+        return pausing(_with_text_names(rows), pause)
 
     return items
+
+
+def _with_text_names(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield the items; reject files whose names are no text, once each."""
+    wrong = ""
+    for item in items:
+        if isinstance(item, Reject) or is_text(item.path + item.file):
+            yield item
+        elif item.file != wrong:
+            wrong = item.file
+            yield Reject(wrong, "bad_name", "rename it to plain text")
 
 
 def check_options(options: Options) -> None:

@@ -27,7 +27,7 @@ from au_jax.errors import UserError
 from au_jax.raw import adld_lists, emotionet_labels
 from au_jax.raw.emotionet_labels import Codes, Entry, Table, labelled, listed
 from au_jax.raw.name_store import Names
-from au_jax.raw.row import Reject, Row
+from au_jax.raw.row import Reject, Row, is_text
 from au_jax.raw.splits import rank
 from au_jax.raw.tree import Tree, picture_finder, pictures, walk
 from au_jax.runtime.csv_file import header_problem
@@ -192,7 +192,7 @@ def _rows(
             continue
         seen.add(path)
         split = split_of(path)
-        if any("\ud800" <= letter <= "\udfff" for letter in path):  # not text
+        if not is_text(path):
             yield Reject(path, "bad_name", f"{where}: rename it to plain text")
             continue
         if isinstance(aus, str):

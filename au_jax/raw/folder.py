@@ -18,7 +18,7 @@ from au_jax.media.videos import Video
 from au_jax.raw import splits
 from au_jax.raw.folder_table import Entry, entries, path_problem
 from au_jax.raw.name_store import Names
-from au_jax.raw.row import Reject, Row
+from au_jax.raw.row import Reject, Row, is_text
 from au_jax.raw.tree import pictures, walk
 
 _MAX_FRAMES = 10_000_000  # in a video: a hundred hours
@@ -53,7 +53,7 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
                 continue
             if tables:
                 yield Reject(path, "no_label", f"{tables[0]} does not name it")
-            elif not _is_text(path):
+            elif not is_text(path):
                 yield Reject(path, "bad_name", "rename it to plain text")
             else:
                 yield Row(path, splits.by_name(path, seed))
@@ -66,14 +66,19 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
 
 def _frames(raw: Path, video: str, seed: int) -> Iterator[Row | Reject]:
     """Yield the frames of an unlabelled video; all of them are in one split."""
-    if not _is_text(video):
+    if not is_text(video):
         yield Reject(video, "bad_name", "rename it to plain text")
         return
     try:
         with contextlib.closing(Video(raw / video)) as opened:
             count = opened.num_frames
-        if not 0 < count <= _MAX_FRAMES:
-            raise UnusableImage("unreadable", f"it states {count} frames")
+            if count > _MAX_FRAMES:
+                raise UnusableImage("unreadable", f"it states {count} frames")
+            while opened.next < _MAX_FRAMES and opened.advance():
+                pass
+            count = max(count, opened.next)  # some formats state too few, or none
+        if count <= 0:
+            raise UnusableImage("unreadable", "it has no frames")
     except UnusableImage as error:
         yield Reject(video, error.reason, error.detail)
         return
@@ -133,7 +138,3 @@ def _find(raw: Path, path: str) -> str | None:
         if (is_picture(form) or is_video(form)) and (raw / form).is_file():
             return str(PurePosixPath(form))
     return None
-
-
-def _is_text(path: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in path)

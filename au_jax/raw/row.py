@@ -35,6 +35,11 @@ class Row:
         return self.video or self.path
 
 
+def is_text(path: str) -> bool:
+    """Return whether a path is text; names of files may be any bytes."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in path)
+
+
 @dataclass(frozen=True)
 class Reject:
     """A file or label row that cannot be used, and why."""

@@ -16,6 +16,16 @@ def test_recordings_are_folders_with_frames_in_order_of_their_numbers():
     assert clips.recordings(paths) == [(2, 0, 3), (1,)]
 
 
+def test_a_video_is_a_recording_and_sets_stay_apart(tmp_path):
+    paths = ["d/L1.avi#0010", "d/L2.avi#0001", "d/L1.avi#0009", "d/a#1.jpg"]
+    assert clips.recordings(paths) == [(2, 0), (1,), (3,)]
+    for name in ("one", "two"):
+        write_prepared(str(tmp_path), name, {"train": 3}, (1,))
+    both = clips.Clips(open_split(tmp_path, "one+two", "train", (1,)), 2)
+    of = [set(recording) for recording in both.recordings]
+    assert all(indices <= {0, 1, 2} or indices <= {3, 4, 5} for indices in of)
+
+
 def test_a_pair_is_the_image_and_another_of_its_recording():
     rng = np.random.default_rng(0)
     drawn = {tuple(clips.choose(Clip((4, 7, 9), 1, 2), rng)) for _ in range(50)}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import pickle
 import zipfile
@@ -88,6 +89,9 @@ def _set(*keys_and_value):
         (_set("networks", "model", "resting_patches", 1), "resting patches 1"),
         (_set("training", None), "no entry `training`"),
         (_set("training", {"step": "\x1b[2J"}), "control characters"),
+        (_set("training", {"step": math.nan}), "holds NaN"),
+        (_set("versions", 1), "versions are no object"),
+        (_set("networks", "model", "projector", []), "projector"),
         (lambda card: card["networks"]["model"].pop("projector"), "no projector"),
         (_set("arrays", {}), "arrays do not match"),
     ],

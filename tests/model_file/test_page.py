@@ -2,6 +2,9 @@
 
 import dataclasses
 
+import pytest
+
+from au_jax.errors import UserError
 from au_jax.model_file import file as model_file
 from au_jax.model_file import page
 from tests.prediction.models import small_model
@@ -92,6 +95,14 @@ def test_aus_that_a_set_does_not_know_are_left_out():
     smiles = text[text.index("## Scores on smiles") :]
     assert smiles.split("\n")[2] == f"| % | AU{described().aus[-1]:02d} | mean |"
     assert "| AUC, from | - | 90.0 |" in smiles
+
+
+@pytest.mark.parametrize("evaluations", [[], {"a": 3}, {"a": [1]}])
+def test_evaluations_of_a_stranger_are_one_line(evaluations):
+    card = model_file.with_digest(small_model()).card
+    card = {**card, "training": {**card["training"], "evaluations": evaluations}}
+    with pytest.raises(UserError, match="evaluations in this model's card"):
+        page.to_markdown(card)
 
 
 def test_a_model_without_scores_has_a_page():

@@ -35,6 +35,15 @@ def test_results_inside_the_input_are_not_predicted(tmp_path):
         assert source.file.endswith("b.jpg")
 
 
+def test_a_picture_is_listed_once_and_a_pattern_searches_folders(tmp_path, monkeypatch):
+    (tmp_path / "in/sub").mkdir(parents=True)
+    for name in ("in/a.jpg", "in/sub/b.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    for names in (["in/*"], ["in/a.jpg", "./in/a.jpg", "in", f"{tmp_path}/in/a.jpg"]):
+        assert [s.file for s in expand(names)] == ["in/a.jpg", "in/sub/b.jpg"]
+
+
 @pytest.mark.parametrize("name", ["", "9" * 20, "²", "x" * 300, "a\0b"])
 def test_an_impossible_name_is_one_line(name):
     with pytest.raises(UserError):

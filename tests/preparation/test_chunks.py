@@ -9,6 +9,7 @@ import pytest
 from au_jax.faces.align import align_landmarks, alignment_matrix
 from au_jax.media.images import UnusableImage
 from au_jax.preparation import chunks
+from au_jax.preparation.chunks import Faces
 from au_jax.preparation.image_reader import ImageReader
 from au_jax.raw.row import Row
 from tests.raw_trees import FACE, make_finder, write_picture
@@ -63,6 +64,20 @@ def test_saved_and_loaded(raw, tmp_path):
     file.write_bytes(file.read_bytes()[:-100])
     assert chunks.load(file) is None
     assert chunks.load(tmp_path / "absent.npz") is None
+
+
+def test_any_damage_to_a_stored_chunk_is_noticed_or_harmless(tmp_path):
+    file = tmp_path / "chunk.npz"
+    chunks.save(file, Faces([b"jpeg"], np.ones((1, 49, 2), np.float32), [("", "")]))
+    data = file.read_bytes()
+    damaged = [data[:size] for size in range(0, len(data), 101)]
+    for at in range(0, len(data), 3):
+        changed = bytearray(data)
+        changed[at] ^= 1 << at % 8
+        damaged.append(bytes(changed))
+    for content in damaged:
+        file.write_bytes(content)
+        assert chunks.load(file) is None or chunks.stored(file) == 1
 
 
 def test_no_images(tmp_path):

@@ -13,6 +13,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation import intensity
 from au_jax.preparation import run
 from au_jax.preparation.run import Options
+from au_jax.raw.row import Reject, Row
 from tests.preparation import painted_trees
 from tests.prepared_sets import open_builder, read_examples
 from tests.raw_trees import make_finder, write_bp4d, write_emotionet, write_picture
@@ -217,3 +218,19 @@ def test_a_full_disk(raw, out, monkeypatch):
     monkeypatch.setattr("au_jax.preparation.chunks.save", full)
     with pytest.raises(UserError, match="somewhere: No space left"):
         prepare(raw, out)
+
+
+def test_names_that_are_no_text_are_rejected_once():
+    odd = "caf\udce9"
+    items = [
+        Row(f"{odd}/a.jpg", "train"),
+        *(Row(f"v.avi#{i}", "train", video=f"{odd}/v.avi") for i in range(3)),
+        Row("good.jpg", "train"),
+        Reject(odd, "no_image"),
+    ]
+    found = list(run._with_text_names(items))
+    assert found[2:] == items[-2:]
+    detail = "rename it to plain text"
+    assert found[:2] == [
+        Reject(f"{odd}/{name}", "bad_name", detail) for name in ("a.jpg", "v.avi")
+    ]

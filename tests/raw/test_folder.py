@@ -200,6 +200,14 @@ def test_videos_without_a_table(tmp_path):
     assert rejects(tmp_path) == {"bad.mp4": "unreadable"}
 
 
+@pytest.mark.parametrize("stated", [3, 0, -1])
+def test_frames_beyond_the_stated_number_are_read(tmp_path, monkeypatch, stated):
+    """As in an MPEG program stream, whose number is estimated from its duration."""
+    write_video(tmp_path / "one.avi")
+    monkeypatch.setattr(folder.Video, "num_frames", stated)
+    assert list(rows(tmp_path)) == [f"one.avi#{frame:04d}" for frame in range(1, 5)]
+
+
 def test_a_video_that_states_endless_frames_is_one_reason(raw, monkeypatch):
     (raw / "clip.avi").write_bytes(b"x")
 

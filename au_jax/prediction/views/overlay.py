@@ -6,6 +6,7 @@ cannot leave a half-written video.
 
 import contextlib
 import csv
+import hashlib
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,7 @@ _PANEL = 340  # width of a column of bars beside the picture
 _LINE = 22  # height of a line of text
 _LONGEST = 4096  # side of an annotated picture; it bounds the memory
 _COLUMNS = 8  # at most; further faces have only a box and a number
+_MADE_FROM = ".table.sha256"
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARK, _RAIL, _WHITE = (30, 30, 30), (225, 225, 225), (255, 255, 255)
 
@@ -54,8 +56,18 @@ def write(
     aus: Sequence[int],
     pause: Callable[[], None],
 ) -> None:
-    """Write `folder/0000_NAME.jpg` or `.mp4` for each input except cameras."""
+    """Write `folder/0000_NAME.jpg` or `.mp4` for each input except cameras.
+
+    A video of an earlier run stays if it was made from the same table.
+    """
     folder.mkdir(exist_ok=True)
+    with table.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    made_from = folder / _MADE_FROM
+    if not made_from.is_file() or made_from.read_text() != digest:
+        for video in folder.glob("*.mp4"):
+            video.unlink()
+        write_whole(made_from, digest)
     kinds = {source.name: source for source in sources}
     most = {
         name: max(len(rows) for _, rows in frames) for name, frames in tables(table)

@@ -56,7 +56,7 @@ def _subjects(splits: Mapping[str, SplitStatistics]) -> Iterator[Finding]:
         )
     if "train" not in splits:
         yield Finding(True, "there is no split train, so nothing can be trained")
-    for name in {"val", "test"} - set(splits):
+    for name in (n for n in ("val", "test") if n not in splits):
         yield Finding(False, f"there is no split {name}, so nothing can be measured")
 
 
@@ -87,17 +87,18 @@ def _copies(
             f"several splits contain the same pixels: {text}; remove the copies",
             between[:20],
         )
+    least = "at least " if copies.num_groups > len(copies.groups) else ""
     if within:
         yield Finding(
             False,
-            f"{len(within)} images occur in one split under several names",
+            f"{least}{len(within)} images occur in one split under several names",
             within[:20],
         )
     if other_labels:
         yield Finding(
             False,
-            f"{len(other_labels)} images occur in one split under several names with"
-            " different labels; find out which is right",
+            f"{least}{len(other_labels)} images occur in one split under several names"
+            " with different labels; find out which is right",
             other_labels[:20],
         )
 

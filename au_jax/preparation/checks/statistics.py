@@ -99,7 +99,7 @@ def count(
             record = split.record(index)
         except UserError as error:
             statistics.note("damaged records", str(error))
-            statistics.pixels.append(index)  # keeps the order
+            statistics.pixels.append(pixel_hash(str(error).encode()))  # like no other
             continue
         statistics.add(record)
     return statistics

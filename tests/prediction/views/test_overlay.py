@@ -45,6 +45,24 @@ def test_a_disk_that_fills_up_leaves_no_video(tmp_path):
     video.close()
 
 
+def test_videos_of_another_table_are_made_anew(tmp_path):
+    """As when the same command gets a baseline, which changes the answers shown."""
+    clip, table, folder = (tmp_path / name for name in ("a.avi", "aus.csv", "overlay"))
+    write_clip(clip, [np.zeros((64, 64, 3), np.uint8)] * 3, "FFV1")
+    header = "file,frame,face_id,status\n"
+    lines = "".join(f"{clip},{frame},,no_face\n" for frame in range(3))
+    table.write_text(header + lines)
+
+    def written() -> int:
+        overlay.write(table, folder, [Source(str(clip), "video")], [1], lambda: None)
+        return (folder / "0000_a.mp4").stat().st_mtime_ns
+
+    first = written()
+    assert written() == first
+    table.write_text(header + lines.replace("no_face", "low_confidence"))
+    assert written() != first
+
+
 @pytest.mark.parametrize("shape", [(100_000, 1), (1, 100_000), (8, 65_600)])
 def test_a_long_picture_is_reduced(shape):
     image = np.zeros((*shape, 3), np.uint8)

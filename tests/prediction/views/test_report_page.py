@@ -76,7 +76,7 @@ def test_the_page(results, tmp_path):
 def test_annotated_files(results, tmp_path):
     table, sources = results
     overlay.write(table, tmp_path / "overlay", sources, AUS, lambda: None)
-    made = sorted(path.name for path in (tmp_path / "overlay").iterdir())
+    made = sorted(path.name for path in (tmp_path / "overlay").glob("[!.]*"))
     assert made == ["0000_a <b>.mp4", "0001_c.jpg"]
     capture = cv2.VideoCapture(str(tmp_path / "overlay" / made[0]))
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 10

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 from au_jax.preparation import writer as records
 from au_jax.preparation.checks import run
@@ -164,6 +165,24 @@ def test_damaged_records(tmp_path, capsys):
     file.write_bytes(data)
     assert run.check(folder) == 1
     assert "records are damaged" in capsys.readouterr().out
+
+
+def test_records_that_are_damaged_alike_are_no_copies(tmp_path, capsys, monkeypatch):
+    """Expected: what the check says of good splits, and the damage of each."""
+    folder = write(tmp_path, good())
+    read = FaceSplit.record
+
+    def record(self, index):
+        if index == 0:
+            raise UserError(f"record 0 of split {self.parts[0].split} is damaged")
+        return read(self, index)
+
+    monkeypatch.setattr(FaceSplit, "record", record)
+    assert run.check(folder) == 1
+    printed = capsys.readouterr().out
+    for split in ("train", "val", "test"):
+        assert f"record 0 of split {split} is damaged" in printed
+    assert "contain the same pixels" not in printed
 
 
 def test_nothing_to_check(tmp_path):
