@@ -172,6 +172,7 @@ def test_step_compiles_once_and_moves_every_network(small):
     np.testing.assert_allclose(terms["total"], total, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_discriminators_learn_in_every_second_step_if_asked():
     config = small_config()
     config.discriminators.every = 2

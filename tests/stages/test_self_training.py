@@ -45,6 +45,7 @@ def test_student_and_teacher_start_as_equals(config):
         assert_trees_equal(group[DETECTOR], group[TEACHER])
 
 
+@pytest.mark.slow
 def test_the_student_learns_what_the_teacher_is_sure_of(config, start):
     state, step = start
     batch = random_batch(config, batch_size=16)

@@ -205,6 +205,7 @@ def test_a_checkpoint_of_another_version_is_one_line(
         train(config, tmp_path)
 
 
+@pytest.mark.slow
 def test_supervised_learns_from_the_chosen_domain(data_dir, tmp_path):
     config = tiny(data_dir, supervised_config.get_config, "target,tiny")
     train(config, tmp_path)
