@@ -70,7 +70,7 @@ class Batch(TypedDict):
     """1 for an active AU, 0 for an inactive or unknown one."""
     aus_known: Bool[Array, "d b a"]
     person: Int[Array, "d b"]
-    """A number of the subject; it differs between the people of a set. Where a set has
+    """A number of the subject, whose name several sets may share. Where a set has
     no subjects, each image counts as a person."""
 
 

@@ -1,6 +1,7 @@
 """Decoding and face search, in a thread that works ahead of the network."""
 
 import dataclasses
+import logging
 import queue
 import threading
 import time
@@ -17,6 +18,8 @@ from au_jax.faces.tracker import Tracker
 from au_jax.prediction.detector import Detector
 from au_jax.prediction.inputs import Frame, Source, read
 from au_jax.raw.landmark_file import LandmarkFile, points_of
+
+LOG = logging.getLogger(__name__)
 
 _QUEUED = 8  # frames that may wait for the network, which bounds the memory
 
@@ -148,10 +151,14 @@ def _search(
         every = 1 if source.kind == "image" else options.every
         find = not (options.whole or options.known)
         tracker = Tracker(detector.finder, every, state) if find else None
+        error = ""
         try:
             for frame in _timed(read(source, first), seconds):
                 faces: list[tuple[int, Face]] = []
                 crops = []
+                if frame.error and not error:  # later ones follow from the first
+                    error = frame.error
+                    LOG.warning("%s, frame %d: %s", source.name, frame.index, error)
                 if frame.image is not None:
                     if tracker:
                         faces = tracker.step(frame.image, frame.index)

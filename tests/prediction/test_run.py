@@ -245,10 +245,10 @@ def test_results_among_the_inputs_resume_after_ctrl_c(tmp_path, out, monkeypatch
         patch.setattr(overlay, "annotate", interrupted)
         with pytest.raises(KeyboardInterrupt):
             write()
-    files = [path.name for path in (tmp_path / out / "overlay").iterdir()]
+    files = [path.name for path in (tmp_path / out / "overlay").glob("*.jpg")]
     assert files == ["0000_a.jpg"]
     write()
-    files = [path.name for path in (tmp_path / out / "overlay").iterdir()]
+    files = [path.name for path in (tmp_path / out / "overlay").glob("*.jpg")]
     assert sorted(files) == ["0000_a.jpg", "0001_b.jpg"]
 
 
