@@ -65,7 +65,7 @@ def write(
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     made_from = folder / _MADE_FROM
     if not made_from.is_file() or made_from.read_text() != digest:
-        for video in folder.glob("*.mp4"):
+        for video in folder.glob("[0-9]*_*.mp4"):
             video.unlink()
         write_whole(made_from, digest)
     kinds = {source.name: source for source in sources}
