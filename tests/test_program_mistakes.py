@@ -56,3 +56,27 @@ def test_flags_of_eval_that_do_not_go_together(tmp_path, arguments, message):
     assert result.returncode == 2, result.stderr
     assert result.stderr.startswith(f"error: {message}")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--notrain", "--predictions=nonsense"), "write NAME:FILE.csv"),
+        (("--notrain", "--predictions=A:{table}"), "without --list, --level and --no"),
+        (("--level=0", "--predictions=A:{table}"), "without --list, --level and --no"),
+    ],
+)
+def test_tables_of_other_tools_are_not_ignored(tmp_path, arguments, message):
+    table = tmp_path / "a.csv"
+    table.write_text("file,AU01\na.jpg,1\n")
+    program = [sys.executable, "-m", "au_jax.compare", f"--workdir={tmp_path}"]
+    arguments = [argument.format(table=table) for argument in arguments]
+    result = subprocess.run(
+        [*program, "--config=compare:demo", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2, result.stderr
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -16,6 +16,7 @@ from au_jax.model_file import from_adld
 from au_jax.stages import joint
 from au_jax.workdir.best_networks import network_shapes
 from configs import adld as adld_config
+from configs import joint as joint_config
 from tests import reference_models as reference
 from tests.references import reference_files
 
@@ -118,3 +119,11 @@ def test_other_networks_are_refused(snapshot):
     dicts["feat_gen_7.pth"][name] = array * np.nan
     with pytest.raises(UserError, match=r"feat_gen_7.pth: entry .* not finite"):
         from_adld.load(folder, config_of(case))
+
+
+def test_a_config_of_other_networks_is_refused(snapshot):
+    folder, case, *_ = snapshot
+    config = joint_config.get_config()
+    config.data.crop = case.crop
+    with pytest.raises(UserError, match=r"other networks than ADLD's.*configs/adld"):
+        from_adld.load(folder, config)
