@@ -125,7 +125,7 @@ def read_groups(
 
 
 def _of_table(table: Path, by: str, data: FaceSplit) -> list[str]:
-    """Return the group that a table states for each image; "" if it names it not."""
+    """Return the group that a table states for each image; "" where it has none."""
     try:
         content = csv_file.read_named(table)
     except OSError as error:

@@ -83,7 +83,7 @@ class Evaluation:
 def make_predictor(stage: str, config: Config, mesh: jax.sharding.Mesh) -> Predictor:
     """Compile the prediction of a stage, spread over the devices of a mesh.
 
-    A batch is the config's, or as many images more as the devices divide.
+    The batch size is the config's, rounded up to a multiple of the devices.
     """
     predict = STAGES[stage].make_predict(config)
 

@@ -103,7 +103,7 @@ def overlap(a: FaceSplit, b: FaceSplit) -> bool:
 
 
 def _stretches(part: Records) -> list[tuple[str, int, int]]:
-    """Return the files of a split, and of each the first example and the one after."""
+    """Return each file of a split, its first example, and the one after its last."""
     try:
         splits: Any = open_builder(part.directory).info.splits
         files = splits[part.split].file_instructions

@@ -128,7 +128,7 @@ def resume(
 
 
 def _has_rows(out: Path) -> bool:
-    """Return whether an earlier run wrote a row before it failed."""
+    """Return whether an earlier run wrote a row, or may have: its progress is gone."""
     return not (out / PROGRESS).exists() or bool(_load(out).counts)
 
 

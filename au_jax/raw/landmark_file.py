@@ -88,7 +88,7 @@ def open_landmarks(file: Path, base: int) -> LandmarkFile:
                 )
             if b"\0" in first:
                 raise UserError(
-                    f"--landmarks_by={file}: not text in UTF-8; save it as that"
+                    f"--landmarks_by={file}: not text in UTF-8; save it as UTF-8"
                 )
             first = first.decode("utf-8-sig", "replace")
             columns, separator = _header(first, file)

@@ -58,7 +58,7 @@ def parse(
     for name in required:
         if flag_values[name].value in (None, ""):
             raise UserError(f"--{name}=... is missing: {flag_values[name].help}")
-    for name in set(flag_values) - {*may_be_empty, *_flag_names(keys)}:
+    for name in sorted({*flag_values} - {*may_be_empty, *_flag_names(keys)}):
         if flag_values[name].present and flag_values[name].value == "":
             raise UserError(f"--{name} is empty; give a value, or leave it out")
     return rest

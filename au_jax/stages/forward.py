@@ -165,9 +165,9 @@ def forward(
     background = extract_background(networks, background_params, sg(features))
 
     # 3. Recombined features X: the other domain's landmarks, this domain's background.
-    make = functools.partial(generate, networks, generator["feature_generator"])
+    combine = functools.partial(generate, networks, generator["feature_generator"])
     attention = attention_to_give(landmarks, batch, reading)
-    recombined = make(attention[::-1], background)
+    recombined = combine(attention[::-1], background)
 
     # 4. Second round, with E_l frozen (E_l*): A', B' and F'.
     recombined_landmarks, recombined_background, reconstructed = second_round(
@@ -193,7 +193,7 @@ def forward(
     if "cross_cycle" in terms:
         outputs["reconstructed"] = reconstructed
     if "self_reconstruction" in terms:
-        outputs["self_reconstructed"] = make(attention, background)
+        outputs["self_reconstructed"] = combine(attention, background)
     if "landmark_regression" in terms:
         outputs["landmarks"] = apply_in_training("landmark_detector", task, features[0])
 

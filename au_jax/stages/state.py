@@ -57,13 +57,11 @@ class TrainState(flax.struct.PyTreeNode):
         But the schedules of the learning rates count every step.
         """
 
-        def choose(new: Any, old: Any) -> Any:
-            if isinstance(new, optax.ScaleByScheduleState):
-                return new
-            return jax.tree.map(lambda x, y: jnp.where(due, x, y), new, old)
-
         def is_count(node: Any) -> bool:
             return isinstance(node, optax.ScaleByScheduleState)
+
+        def choose(new: Any, old: Any) -> Any:
+            return new if is_count(new) else jnp.where(due, new, old)
 
         updated = self.apply_gradients(optimizers, gradients)
         return jax.tree.map(choose, updated, self, is_leaf=is_count)

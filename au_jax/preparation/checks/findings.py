@@ -56,8 +56,10 @@ def _subjects(splits: Mapping[str, SplitStatistics]) -> Iterator[Finding]:
         )
     if "train" not in splits:
         yield Finding(True, "there is no split train, so nothing can be trained")
-    for name in (n for n in ("val", "test") if n not in splits):
-        yield Finding(False, f"there is no split {name}, so nothing can be measured")
+    for name in ("val", "test"):
+        if name not in splits:
+            text = f"there is no split {name}, so nothing can be measured"
+            yield Finding(False, text)
 
 
 def _copies(
