@@ -65,6 +65,12 @@ THRESHOLD = flags.DEFINE_integer(
 )
 AUS = flags.DEFINE_list("aus", None, "lists: the AUs of the label columns, in order.")
 SPLIT = flags.DEFINE_string("split", None, "A published split, such as bp4d-fold1.")
+SUBJECTS = flags.DEFINE_string(
+    "subjects",
+    None,
+    "A table of who is seen in which picture (columns path, subject), for sets that do"
+    " not say so.",
+)
 LISTS = flags.DEFINE_string(
     "lists", None, "emotionet: a folder of ADLD's lists, which state the splits."
 )
@@ -107,6 +113,7 @@ def _prepare(pause: Callable[[], None]) -> int:
     data_dir = Path(_required(DATA_DIR, "a folder for prepared sets"))
     # Imported here, because workers import this module too and need no TFDS.
     from au_jax.preparation.run import Options, prepare
+    from au_jax.raw import subject_file
     from au_jax.raw.landmark_file import landmarks_by
 
     known = landmarks_by(LANDMARKS_BY.value, BASE.value)
@@ -119,6 +126,7 @@ def _prepare(pause: Callable[[], None]) -> int:
         workers=WORKERS.value or num_cores(),
         seed=SEED.value or 0,
         split=SPLIT.value,
+        subjects=subject_file.read(Path(SUBJECTS.value)) if SUBJECTS.value else None,
         landmarks_by=known,
         beam=BEAM.value,
         faces=FACES.value,

@@ -49,9 +49,6 @@ def get_config(variant: str = "") -> joint.Config:
     config.mean_of_paths = False
     # One more row for the answers without each person's own level (`centred`).
     config.centred = False
-    # Where images have no subject, so many successive numbers of a file name are one
-    # person, and resampled together.
-    config.images_per_person = 1
 
     # What every run shares: the keys of configs/joint.py.
     config.run = joint.get_config(variant if variant in ("demo", "tiny") else "")

@@ -99,5 +99,5 @@ def _read_split(
     split = open_part(config.run, domain, name)
     step = -(-len(split) // most) if most else 1
     records = (split.record(i) for i in range(0, len(split), step))
-    person = people_of(records, config.images_per_person)
+    person = people_of(records)
     return classical.Split(baselines.read(split, step), person)

@@ -182,6 +182,5 @@ def _check(config: Config) -> None:
     seeds = config.seeds
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise UserError(f"config.seeds={seeds} must be different numbers, from 0 on")
-    for key, least in (("bootstrap", 2), ("images_per_person", 1)):
-        if config[key] < least:
-            raise UserError(f"config.{key}={config[key]} must be at least {least}")
+    if config.bootstrap < 2:
+        raise UserError(f"config.bootstrap={config.bootstrap} must be at least 2")

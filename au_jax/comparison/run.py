@@ -158,7 +158,7 @@ def read_labels(config: Config) -> dict[str, SplitLabels]:
     found = {}
     for domain in DOMAINS:
         split = open_part(config.run, domain, config.split)
-        person = people_of(_records(split), config.images_per_person)
+        person = people_of(_records(split))
         weights = resamples(person, config.bootstrap)
         found[domain] = SplitLabels(*labels(split), weights)
     return found
@@ -215,7 +215,7 @@ def score_run(
     @functools.cache  # once for all checkpoints, and not at all without `centred`
     def person(domain: str, is_test: bool) -> Int[np.ndarray, "n"]:
         split = (tested if is_test else validated)[domain]
-        return people_of(_records(split), conditions.images_per_person)
+        return people_of(_records(split))
 
     def complete_paths(by_domain: ByDomain, is_test: bool) -> ByDomain:
         return {

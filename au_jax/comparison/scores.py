@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import expit, logit
 
+from au_jax.comparison import classical
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.evaluation.bootstrap import Weights, means
@@ -64,7 +65,6 @@ class Conditions(NamedTuple):
 
     split: str
     resamples: int
-    images_per_person: int
     mean_of_paths: bool = False
     centred: bool = False
 
@@ -74,7 +74,6 @@ def conditions(config: Config) -> Conditions:
     return Conditions(
         config.split,
         config.bootstrap,
-        config.images_per_person,
         config.mean_of_paths,
         config.centred,
     )
@@ -139,18 +138,15 @@ def with_more_paths(
 def centred(
     p: Float[np.ndarray, "n a"], person: Int[np.ndarray, "n"]
 ) -> Float[np.ndarray, "n a"]:
-    """Return probabilities without each person's mean logit.
+    """Return probabilities without each person's mean logit (`classical.centred`).
 
-    The mean over all people takes its place, so that the answers keep their level. This
-    needs no labels, but several images of each person.
+    The mean over all images takes its place, so that the answers keep their level. This
+    needs no labels, but several images of each person; the answers for a person with
+    few images stay as they are.
     """
     logits = logit(np.clip(p.astype(np.float64), 1e-6, 1 - 1e-6))
-    count = np.bincount(person)[:, None]
-    sums = np.zeros((len(count), p.shape[1]))
-    np.add.at(sums, person, logits)
-    means = sums / np.maximum(count, 1)
-    common = means[count[:, 0] > 0].mean(axis=0)
-    return expit(logits - means[person] + common).astype(np.float32)
+    level = logits.mean(axis=0)
+    return expit(classical.centred(logits, person) + level).astype(np.float32)
 
 
 def choose_thresholds(

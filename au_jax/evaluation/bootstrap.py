@@ -4,9 +4,7 @@ A resample gives each image a weight, how often its person was drawn. All resamp
 scored at once, because thousands of calls of scikit-learn would take minutes.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -23,38 +21,14 @@ Weights = Float[np.ndarray, "r n"]
 """A row per resample: how often it has each image."""
 
 
-def people(
-    subjects: Sequence[str], paths: Sequence[str], images_per_person: int
-) -> Int[np.ndarray, "n"]:
-    """Return the person of each image, numbered from 0.
+def people_of(records: Iterable[Mapping[str, Any]]) -> Int[np.ndarray, "n"]:
+    """Return the person of each stored image, numbered from 0.
 
-    Args:
-        subjects: The subject of each image; "" where the set has none.
-        paths: Its file. Without subjects, so many successive numbers at the end of the
-            file names, counted from 1, are one person.
-        images_per_person: See `paths`; 1 takes each image as a person.
+    An image without a subject counts as a person of its own.
     """
-    names = []
-    for index, (subject, path) in enumerate(zip(subjects, paths, strict=True)):
-        stem = PurePosixPath(path).stem
-        number = re.search(r"(\d+)$", stem)
-        if subject:
-            names.append(subject)
-        elif images_per_person > 1 and number:
-            base = (int(number[1]) - 1) // images_per_person
-            names.append(f"{path[: -len(PurePosixPath(path).name)]}{base}")
-        else:
-            names.append(str(index))
+    subjects = [record["subject"].decode() for record in records]
+    names = [name or f"\0{index}" for index, name in enumerate(subjects)]
     return np.unique(names, return_inverse=True)[1]
-
-
-def people_of(
-    records: Iterable[Mapping[str, Any]], images_per_person: int
-) -> Int[np.ndarray, "n"]:
-    """Return the person of each stored image; see `people`."""
-    names = [(r["subject"].decode(), r["path"].decode()) for r in records]
-    subjects, paths = zip(*names, strict=True)
-    return people(subjects, paths, images_per_person)
 
 
 def resamples(person: Int[np.ndarray, "n"], count: int, seed: int = 0) -> Weights:

@@ -116,15 +116,19 @@ def matching_thresholds(
 ) -> tuple[float, ...]:
     """Return thresholds at which the target's share of active answers is given.
 
+    Equal answers stay together: the share is then the nearest one that there is.
+
     Args:
         p: The probabilities of the target's images.
         rates: The wanted share of active answers of each AU, such as the source's.
     """
-    wanted = np.rint(rates * len(p)).astype(int)
     ordered = np.sort(p.astype(np.float64), axis=0)[::-1]
     limits = []
-    for column, count in zip(ordered.T, wanted, strict=True):
-        above = column[count - 1] if count else 1.0
+    for column, rate in zip(ordered.T, rates, strict=True):
+        # Active are so many of the first answers that the next one is lower.
+        counts = np.flatnonzero(np.r_[True, column[1:] < column[:-1], True])
+        count = counts[np.abs(counts - np.rint(rate * len(p))).argmin()]
+        above = column[count - 1] if count else max(1.0, column[0] + 1e-6)
         below = column[count] if count < len(column) else 0.0
         limits.append(float(above + below) / 2)
     return tuple(limits)

@@ -21,9 +21,19 @@ from au_jax.preparation import assemble, counts, find_faces, staging, writer
 from au_jax.preparation.assemble import Item
 from au_jax.preparation.checks.run import check_prepared
 from au_jax.preparation.staging import pausing
-from au_jax.raw import bp4d, disfa, emotionet, folder, lists, rafau, splits
+from au_jax.raw import (
+    bp4d,
+    disfa,
+    emotionet,
+    folder,
+    lists,
+    rafau,
+    splits,
+    subject_file,
+)
 from au_jax.raw.landmark_file import LandmarkFile, attach
 from au_jax.raw.row import Reject, is_text
+from au_jax.raw.subject_file import SubjectFile
 
 READERS = {
     "bp4d": bp4d.read,
@@ -54,6 +64,8 @@ class Options:
     """The seed of splits and draws."""
     split: str | None = None
     """The name of a published split, instead of the reader's own."""
+    subjects: SubjectFile | None = None
+    """Who is seen in which picture, for a set that does not say so."""
     landmarks_by: LandmarksBy | LandmarkFile = detect.DEFAULT
     """The method to find landmarks, or a file of known ones."""
     beam: str | None = None
@@ -147,6 +159,8 @@ def make_reader(options: Options) -> Callable[[Callable[[], None]], Iterator[Ite
 
     def items(pause: Callable[[], None]) -> Iterator[Item]:
         rows: Iterable[Item] = read()
+        if options.subjects is not None:
+            rows = subject_file.attach(rows, options.subjects)
         if people is not None:
             rows = splits.assign(rows, people)
         if isinstance(options.landmarks_by, LandmarkFile):

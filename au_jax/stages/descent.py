@@ -13,8 +13,8 @@ from au_jax.stages.state import (
     Optimizers,
     TrainState,
     TrainStep,
-    draw_key,
     gradient_norms,
+    microbatch_key,
 )
 from au_jax.types import Array, Batch, Config, Params, Terms
 
@@ -42,7 +42,7 @@ def make_train_step(
             carry: tuple[Params, Array], microbatch: Batch
         ) -> tuple[tuple[Params, Array], tuple[Terms, Params]]:
             stats, index = carry
-            key = draw_key(config, state.step, index)
+            key = microbatch_key(config, state.step, index)
             (total, (stats, terms)), gradients = loss_and_gradients(
                 state.params, stats, microbatch, state.step / num_steps, key
             )

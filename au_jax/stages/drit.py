@@ -28,7 +28,7 @@ from au_jax.stages.dann import domain as domain_bce
 from au_jax.stages.embedding import make_predict
 from au_jax.stages.forward import fold, unfold
 from au_jax.stages.networks import apply, init_network
-from au_jax.stages.state import Optimizers, TrainStep
+from au_jax.stages.state import Optimizers, TrainStep, draw_key
 from au_jax.types import DOMAINS, Array, Batch, Config, Params, Terms, Variables
 
 __all__ = ["domains", "init", "make_predict", "make_train_step"]
@@ -155,7 +155,7 @@ class Drit:
         """Translate both domains into each other, and back."""
         image = losses.f32(batch["image"])
         translate = Translator(self.players, players["generator"])
-        key = jax.random.fold_in(jax.random.key(self.seed), step)
+        key = draw_key(self.seed, step)
         for_content, for_sample, for_drawn = jax.random.split(key, 3)
         content = translate.content(image)
         noisy = content + jax.random.normal(for_content, content.shape, content.dtype)

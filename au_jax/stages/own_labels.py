@@ -19,8 +19,8 @@ from au_jax.stages.state import (
     Optimizers,
     TrainState,
     TrainStep,
-    draw_key,
     gradient_norms,
+    microbatch_key,
 )
 from au_jax.types import Array, Batch, Config, Params, Terms
 
@@ -153,7 +153,7 @@ def make_train_step(
                 options.share,
                 state.step * count + index,
             )
-            key = draw_key(config, state.step, index)
+            key = microbatch_key(config, state.step, index)
             (total, (stats, terms)), gradients = loss_and_gradients(
                 task, {**stats, "labelling": labelling}, microbatch, p, key
             )

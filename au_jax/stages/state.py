@@ -14,6 +14,9 @@ from au_jax.types import Array, Batch, Config, Params, Terms, Variables
 Optimizers = Mapping[str, optax.GradientTransformation]
 """One optimizer per parameter group, by group."""
 
+_DRAWS = 2**32 - 1
+"""Beyond the number of any stage, which is folded into the seed for its networks."""
+
 
 class TrainState(flax.struct.PyTreeNode):
     """Everything that a training step reads and updates.
@@ -67,7 +70,15 @@ class TrainState(flax.struct.PyTreeNode):
         return jax.tree.map(choose, updated, self, is_leaf=is_count)
 
 
-def draw_key(config: Config, step: Array, microbatch: Array) -> jax.Array:
+def draw_key(seed: int, step: Array) -> jax.Array:
+    """Return the key for what a step draws at random, after `step` steps.
+
+    It is none of the keys with which the seed draws initial networks.
+    """
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), _DRAWS), step)
+
+
+def microbatch_key(config: Config, step: Array, microbatch: Array) -> jax.Array:
     """Return the key for what a microbatch of a step draws at random.
 
     Args:
@@ -75,7 +86,7 @@ def draw_key(config: Config, step: Array, microbatch: Array) -> jax.Array:
         step: The number of steps done.
         microbatch: Its index in the batch (`config.accumulation`).
     """
-    key = jax.random.fold_in(jax.random.key(config.seed), step)
+    key = draw_key(config.seed, step)
     return key if config.accumulation == 1 else jax.random.fold_in(key, microbatch)
 
 

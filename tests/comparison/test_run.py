@@ -151,7 +151,6 @@ def test_every_row_at_its_smallest(data_dir, tmp_path):
 def test_rows_for_answers_that_are_made_from_others(data_dir, tmp_path):
     config = short(data_dir, "a")
     config.mean_of_paths = config.centred = True
-    config.images_per_person = 3
     comparison.compare(config, tmp_path, Requests())
     rows = json.loads((tmp_path / "compare.json").read_text())["rows"]
     both, one = ["source", "target"], ["target"]

@@ -5,13 +5,13 @@ import numpy as np
 from au_jax.comparison import scores
 from au_jax.comparison.scores import Conditions
 
-PERSON = np.array([0, 0, 1, 1, 2])
+PERSON = np.array([0, 0, 1, 0, 1, 0, 1, 1, 2])  # of the last there is one image
 
 
 def test_the_mean_of_two_paths_is_a_path():
-    direct, reconstructed = np.random.default_rng(0).random((2, 5, 3))
+    direct, reconstructed = np.random.default_rng(0).random((2, 9, 3))
     both = {"direct": direct, "reconstructed": reconstructed}
-    wanted = Conditions("test", 30, 1, mean_of_paths=True)
+    wanted = Conditions("test", 30, mean_of_paths=True)
     found = scores.with_more_paths(both, wanted, lambda: PERSON)
     assert list(found) == ["direct", "reconstructed", scores.MEAN]
     np.testing.assert_allclose(found[scores.MEAN], (direct + reconstructed) / 2)
@@ -21,13 +21,15 @@ def test_the_mean_of_two_paths_is_a_path():
 
 def test_centred_answers_have_no_level_of_the_person():
     rng = np.random.default_rng(0)
-    logits = rng.normal(0, 1, (5, 2)) + rng.normal(0, 3, (3, 2))[PERSON]
+    logits = rng.normal(0, 1, (9, 2)) + rng.normal(0, 3, (3, 2))[PERSON]
     p = 1 / (1 + np.exp(-logits))
     found = scores.with_more_paths(
-        {"direct": p}, Conditions("test", 30, 1, centred=True), lambda: PERSON
+        {"direct": p}, Conditions("test", 30, centred=True), lambda: PERSON
     )[scores.CENTRED]
     actual = np.log(found / (1 - found))
-    means = np.stack([logits[i == PERSON].mean(axis=0) for i in range(3)])
-    np.testing.assert_allclose(
-        actual, logits - means[PERSON] + means.mean(axis=0), atol=1e-4
-    )
+    level = logits.mean(axis=0)
+    for one in (0, 1):
+        own = logits[one == PERSON]
+        expected = own - own.mean(axis=0) + level
+        np.testing.assert_allclose(actual[one == PERSON], expected, atol=1e-4)
+    np.testing.assert_allclose(actual[-1], logits[-1], atol=1e-4)

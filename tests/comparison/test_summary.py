@@ -16,7 +16,7 @@ from au_jax.types import RULES
 from au_jax.workdir.validations import Answers
 from configs import compare as compare_config
 
-CONDITIONS = scores.Conditions("test", 30, 1)
+CONDITIONS = scores.Conditions("test", 30)
 
 
 @pytest.fixture(scope="module")

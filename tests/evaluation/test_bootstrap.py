@@ -70,14 +70,11 @@ def test_a_resample_takes_people_whole(answers):
     assert len(np.unique(weights, axis=0)) > 40
 
 
-def test_people_come_from_subjects_or_from_numbers_of_files():
-    paths = ["a/x_00001.jpg", "a/x_00008.jpg", "a/x_00009.jpg", "b/x_00001.jpg"]
-    none = [""] * 4
-    assert bootstrap.people(["f", "f", "m", "f"], paths, 8).tolist() == [0, 0, 1, 0]
-    assert len(set(bootstrap.people(none, paths, 1))) == 4
-    groups = bootstrap.people(none, paths, 8).tolist()
-    assert groups[0] == groups[1]
-    assert len(set(groups)) == 3
+def test_images_without_a_subject_are_people_of_their_own():
+    records = [{"subject": name} for name in (b"f", b"", b"m", b"f", b"", b"0")]
+    one, none, other, same, second, third = bootstrap.people_of(records)
+    assert one == same
+    assert sorted({one, none, other, second, third}) == list(range(5))
 
 
 def test_an_au_that_a_resample_lacks_drops_out():

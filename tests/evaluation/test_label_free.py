@@ -6,6 +6,7 @@ from scipy.special import softmax
 from scipy.stats import entropy as scipy_entropy
 
 from au_jax.evaluation import label_free
+from au_jax.evaluation.metrics import decide
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +70,20 @@ def test_thresholds_match_the_wanted_rates(p):
     limits = label_free.matching_thresholds(p, rates)
     found = (p >= np.array(limits, p.dtype)).mean(axis=0)
     np.testing.assert_allclose(found, rates)
+
+
+@pytest.mark.parametrize(
+    ("column", "rate", "active"),
+    [
+        ([0.5] * 10, 0.2, 0),  # all or none: none is nearer
+        ([0.5] * 10, 0.8, 10),
+        ([0.0] * 10, 0.8, 10),
+        ([1.0] * 10, 0.2, 0),
+        ([0, 0, 0, 0, 0, 0, 1, 1, 1, 1], 0.3, 4),
+        ([0, 0, 0, 0, 0, 0, 1, 1, 1, 1], 0.1, 0),
+    ],
+)
+def test_equal_answers_stay_together(column, rate, active):
+    p = np.array(column, np.float32)[:, None]
+    (limit,) = label_free.matching_thresholds(p, np.array([rate]))
+    assert decide(p, [limit]).sum() == active

@@ -13,14 +13,15 @@ from au_jax.errors import UserError
 from au_jax.evaluation import intensity
 from au_jax.preparation import run
 from au_jax.preparation.run import Options
+from au_jax.raw import subject_file
 from au_jax.raw.row import Reject, Row
 from tests.preparation import painted_trees
 from tests.prepared_sets import open_builder, read_examples
 from tests.raw_trees import make_finder, write_bp4d, write_emotionet, write_picture
 
 
-def prepare(raw, out, dataset="bp4d", workers=1, seed=0, finder=make_finder):
-    options = Options(dataset, raw, out, workers=workers, seed=seed)
+def prepare(raw, out, dataset="bp4d", workers=1, seed=0, finder=make_finder, **more):
+    options = Options(dataset, raw, out, workers=workers, seed=seed, **more)
     return run.prepare(options, finder)
 
 
@@ -162,6 +163,24 @@ def test_emotionet(tmp_path, out):
     assert rejected(out, "emotionet") == {
         "N_0000000001/N_0000000001_00010.jpg": "no_image"
     }
+
+
+def test_emotionet_with_known_subjects(tmp_path, out, capsys):
+    """The check then finds who is in two splits."""
+    raw = write_emotionet(tmp_path / "raw")
+    paths = [str(p.relative_to(raw)) for p in sorted(raw.rglob("*.jpg"))]
+    table = tmp_path / "subjects.csv"
+    lines = [f"{path},p{number // 3}" for number, path in enumerate(paths[:9])]
+    table.write_text("\n".join(["path,subject", *lines]))
+    prepare(raw, out, "emotionet", subjects=subject_file.read(table))
+    found = {
+        example["path"].decode(): example["subject"].decode()
+        for split in ("train", "val", "test")
+        for example in read_examples(out, "emotionet", split)
+    }
+    expected = dict(line.split(",") for line in lines)
+    assert found == {path: expected.get(path, "") for path in paths}
+    assert "subjects are in more than one split" in capsys.readouterr().out
 
 
 def test_only_unlabelled_pictures(tmp_path, out):

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from au_jax.stages import accumulation, descent, own_labels
-from au_jax.stages.state import draw_key
+from au_jax.stages import STAGES, accumulation, descent, own_labels
+from au_jax.stages.state import draw_key, microbatch_key
 from tests.stages.small import build, every_stage, make_step, random_batch, small_config
 from tests.trees import assert_trees_close
 
@@ -23,12 +23,20 @@ def test_microbatches_take_every_nth_row():
 
 def test_microbatches_draw_keys_of_their_own():
     config = small_config()
-    of = lambda step, i: jax.random.key_data(draw_key(config, jnp.array(step), i))
+    of = lambda step, i: jax.random.key_data(microbatch_key(config, jnp.array(step), i))
     whole = of(3, jnp.array(0))
     assert np.array_equal(whole, of(3, jnp.array(1)))  # one batch is one microbatch
     config.accumulation = 2
     keys = [tuple(of(step, jnp.array(i)).tolist()) for step in (3, 4) for i in (0, 1)]
     assert len({tuple(whole.tolist()), *keys}) == 5
+
+
+def test_steps_draw_keys_that_no_initial_network_has():
+    data = lambda key: tuple(jax.random.key_data(key).tolist())
+    initial = {data(jax.random.fold_in(jax.random.key(7), i)) for i in range(99)}
+    draws = {data(draw_key(7, jnp.array(step))) for step in range(99)}
+    assert len(STAGES) < 99
+    assert len(initial | draws) == 198
 
 
 @pytest.mark.parametrize("backend", ["cpu", "gpu"])
@@ -67,7 +75,7 @@ def test_two_equal_microbatches_step_like_one(stage, monkeypatch):
     if stage == "clp":
         pytest.skip("the second part compares with what the first left in the memory")
     for module in (descent, own_labels):
-        monkeypatch.setattr(module, "draw_key", lambda *_: jax.random.key(0))
+        monkeypatch.setattr(module, "microbatch_key", lambda *_: jax.random.key(0))
     config, joint = small_config(), stage == "joint"
     batch = random_batch(config, batch_size=2)
     state, optimizers = build(stage, config)
