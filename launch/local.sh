@@ -19,9 +19,13 @@ if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501)); then
     exit 2
 fi
 port=${PORT:-$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')}
-gpus=$(nvidia-smi --list-gpus 2>/dev/null | wc -l || true)
-if [ "$gpus" -gt 0 ] && [ "$count" -gt "$gpus" ]; then
-    echo "error: N is $count, but this machine has only $gpus GPUs" >&2
+if [ -n "${CUDA_VISIBLE_DEVICES+set}" ]; then # the GPUs that a scheduler or you chose
+    IFS=, read -ra gpus <<<"$CUDA_VISIBLE_DEVICES"
+else
+    mapfile -t gpus < <(nvidia-smi --list-gpus 2>/dev/null | sed -n 's/^GPU \([0-9]*\):.*/\1/p')
+fi
+if [ "${#gpus[@]}" -gt 0 ] && [ "$count" -gt "${#gpus[@]}" ]; then
+    echo "error: N is $count, but there are only ${#gpus[@]} GPUs" >&2
     exit 2
 fi
 
@@ -30,8 +34,8 @@ stopping=
 stop() { kill -TERM "${pids[@]}" 2>/dev/null || true; }
 trap 'stopping=1; stop' INT TERM
 for ((index = 0; index < count; index++)); do
-    if [ "$gpus" -gt 0 ]; then
-        export CUDA_VISIBLE_DEVICES=$index
+    if [ "${#gpus[@]}" -gt 0 ]; then
+        export CUDA_VISIBLE_DEVICES=${gpus[index]}
     fi
     "$python" -m au_jax.main --coordinator="127.0.0.1:$port" \
         --process_count="$count" --process_index="$index" "$@" &

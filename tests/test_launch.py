@@ -55,6 +55,41 @@ def test_bash_can_read_it(name):
     subprocess.run(["bash", "-n", LAUNCH / name], check=True)
 
 
+@pytest.mark.parametrize(
+    ("visible", "code", "expected"),
+    [
+        (None, 0, ["GPU 0", "GPU 1"]),
+        ("6,7", 0, ["GPU 6", "GPU 7"]),
+        ("", 0, ["GPU ", "GPU "]),  # somebody wants the CPU
+        ("3", 2, ["error: N is 2, but there are only 1 GPUs"]),
+    ],
+)
+def test_local_processes_take_the_gpus_that_were_chosen(
+    tmp_path, visible, code, expected
+):
+    (tmp_path / "nvidia-smi").write_text(
+        '#!/bin/sh\nfor i in 0 1 2; do echo "GPU $i: NVIDIA H100 (UUID: x)"; done\n'
+    )
+    (tmp_path / "python").write_text('#!/bin/sh\necho "GPU $CUDA_VISIBLE_DEVICES"\n')
+    for name in ("nvidia-smi", "python"):
+        (tmp_path / name).chmod(stat.S_IRWXU)
+    env = os.environ | {
+        "PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]]),
+        "PORT": "1",
+    }
+    env.pop("CUDA_VISIBLE_DEVICES", None)
+    run = subprocess.run(
+        ["bash", LAUNCH / "local.sh", "2"],
+        env=env if visible is None else env | {"CUDA_VISIBLE_DEVICES": visible},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == code, run.stdout
+    assert sorted(run.stdout.splitlines()) == expected
+
+
 def start_batch_script(folder, *arguments):
     """Start launch/train.slurm as a job's shell does, with two processes."""
     for name, text in STAND_INS.items():

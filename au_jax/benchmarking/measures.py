@@ -48,7 +48,7 @@ def measure_train_step(stage: str, config: Config, repeats: int) -> dict[str, An
         "stage": stage,
         "batch_size": config[stage].batch_size,
         "compile_seconds": compile_seconds,
-        **_rates(run_step, repeats, images, operation_count),
+        **_rates(run_step, repeats, images, operation_count, config.model.dtype),
         **_xla_figures(compiled),
     }
 
@@ -56,20 +56,22 @@ def measure_train_step(stage: str, config: Config, repeats: int) -> dict[str, An
 def measure_prediction(stage: str, config: Config, repeats: int) -> dict[str, Any]:
     """Measure a stage's inference on random images, as `eval` and `predict` run it."""
     module, mesh = STAGES[stage], devices.make_mesh()
-    variables = module.init(config, jax.random.key(config.seed))
-    size, crop = config.eval.batch_size, config.data.crop
+    predictor = inference.make_predictor(stage, config, mesh)
+    variables = devices.place_replicated(
+        mesh, module.init(config, jax.random.key(config.seed))
+    )
+    size, crop = predictor.batch_size, config.data.crop
     shape = (size, crop, crop, 3)
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     points = np.full((size, NUM_LANDMARKS, 2), 0.5, np.float32)
     faces = devices.divide(mesh, pixels), devices.divide(mesh, points)
-    function = inference.make_predictor(stage, config, mesh).predict
-    operation_count = operations.count(function, variables, *faces)
+    operation_count = operations.count(predictor.predict, variables, *faces)
 
     def run_batch() -> Any:
-        return function(variables, *faces)
+        return predictor.predict(variables, *faces)
 
     first = timing.time_call(run_batch)
-    rates = _rates(run_batch, repeats, size, operation_count)
+    rates = _rates(run_batch, repeats, size, operation_count, config.model.dtype)
     return {"batch_size": size, "first_batch_seconds": first, **rates}
 
 
@@ -108,7 +110,11 @@ def measure_data(
 
 
 def _rates(
-    function: Callable[[], Any], repeats: int, images: int, operation_count: int
+    function: Callable[[], Any],
+    repeats: int,
+    images: int,
+    operation_count: int,
+    dtype: str,
 ) -> dict[str, Any]:
     """Time `function` and matrix products in turn, so that both see the same load.
 
@@ -117,21 +123,21 @@ def _rates(
         repeats: The number of timed runs, after one that is not timed.
         images: Images per run.
         operation_count: Floating-point operations per run.
+        dtype: The type of most of them.
     """
     side = MATRIX_SIDE.get(jax.default_backend(), MATRIX_SIDE["gpu"])
     products = {
-        dtype: timing.make_matrix_product(dtype, side)
-        for dtype in ("float32", "bfloat16")
+        name: timing.make_matrix_product(name, side) for name in ("float32", "bfloat16")
     }
     jax.block_until_ready(function())
     seconds: list[float] = []
-    rates: dict[str, list[float]] = {dtype: [] for dtype in products}
+    rates: dict[str, list[float]] = {name: [] for name in products}
     for _ in range(repeats):
         seconds.append(timing.time_call(function))
-        for dtype, product in products.items():
-            rates[dtype].append(product())
+        for name, product in products.items():
+            rates[name].append(product())
     times = timing.summarise(seconds)
-    medians = {dtype: statistics.median(values) for dtype, values in rates.items()}
+    medians = {name: statistics.median(values) for name, values in rates.items()}
     rate = operation_count / times.median
     return {
         "seconds": dataclasses.asdict(times),
@@ -139,7 +145,7 @@ def _rates(
         "operations": operation_count,
         "operations_per_second": rate,
         "matrix_product_operations_per_second": medians,
-        "fraction_of_matrix_product_rate": rate / medians["float32"],
+        "fraction_of_matrix_product_rate": rate / medians[dtype],
     }
 
 

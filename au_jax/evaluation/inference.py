@@ -1,8 +1,9 @@
 """A model on a whole split: probabilities by path, scores, landmark error."""
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
@@ -17,7 +18,14 @@ from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.runtime import devices
 from au_jax.stages import STAGES
-from au_jax.types import Array, Config, PredictFn, Prediction, Variables
+from au_jax.types import (
+    Array,
+    Config,
+    EvalBatch,
+    PredictFn,
+    Prediction,
+    Variables,
+)
 from au_jax.workdir.best_networks import best_networks
 from au_jax.workdir.target_path import BEST, best_path, rank
 from au_jax.workdir.thresholds import Thresholds
@@ -118,8 +126,18 @@ def predict_images(
     landmarks: Float[np.ndarray, "b 49 2"],
 ) -> Prediction:
     """Predict one batch of images and their landmarks; the results are on the host."""
+    return jax.device_get(_begin(predictor, variables, image, landmarks))
+
+
+def _begin(
+    predictor: Predictor,
+    variables: Variables,
+    image: UInt8[np.ndarray, "b h w 3"],
+    landmarks: Float[np.ndarray, "b 49 2"],
+) -> Prediction:
+    """Do as `predict_images`, but return at once; the results are on their way."""
     placed = (devices.divide(predictor.mesh, x) for x in (image, landmarks))
-    return jax.device_get(predictor.predict(variables, *placed))
+    return predictor.predict(variables, *placed)
 
 
 def predict_split(
@@ -141,15 +159,21 @@ def predict_split(
     Raises:
         UserError: an answer is not finite.
     """
+    batches = pipeline.make_eval(
+        split, crop=predictor.crop, batch_size=predictor.batch_size, change=change
+    )
+
+    def begun() -> Iterator[tuple[EvalBatch, Prediction]]:
+        for batch in batches:
+            pause()
+            faces = np.asarray(batch["image"]), np.asarray(batch["landmarks"])
+            yield batch, _begin(predictor, variables, *faces)
+
     probabilities: dict[str, list[np.ndarray]] = {}
     errors, aus, known = [], [], []
-    for batch in pipeline.make_eval(
-        split, crop=predictor.crop, batch_size=predictor.batch_size, change=change
-    ):
-        pause()
-        faces = np.asarray(batch["image"]), np.asarray(batch["landmarks"])
-        prediction = predict_images(predictor, variables, *faces)
-        valid = batch["valid"]
+    # Each batch is fetched when the next one has begun, so that no device waits.
+    for (batch, waiting), _ in itertools.pairwise(itertools.chain(begun(), [None])):
+        prediction, valid = jax.device_get(waiting), batch["valid"]
         check_finite(prediction, split)
         for path, of_batch in prediction.aus.items():
             probabilities.setdefault(path, []).append(np.asarray(of_batch)[valid])

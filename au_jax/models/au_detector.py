@@ -61,7 +61,7 @@ class AuBranch(nn.Module):
             x = jnp.concatenate(
                 [patches.reshape(x.shape[0], -1), SHAPE_SHARE * points], axis=-1
             )
-        return nn.Dense(1, dtype=self.dtype)(x)[:, 0]
+        return nn.Dense(1, dtype=jnp.float32)(x)[:, 0]
 
 
 class AuDetector(nn.Module):

@@ -12,6 +12,7 @@ from au_jax.models.layers import (
     prelu,
     scaled,
 )
+from au_jax.models.remat import mark_saved
 from au_jax.types import Array
 
 RESIDUAL_BLOCKS = 7
@@ -78,9 +79,11 @@ def _convolve(
     dtype: DTypeLike,
     use_bias: bool = True,
 ) -> Array:
-    return nn.Conv(
-        channels, (kernel, kernel), padding="VALID", use_bias=use_bias, dtype=dtype
-    )(x)
+    return mark_saved(
+        nn.Conv(
+            channels, (kernel, kernel), padding="VALID", use_bias=use_bias, dtype=dtype
+        )(x)
+    )
 
 
 def _normed(x: Float[Array, "b h w c"], train: bool, dtype: DTypeLike) -> Array:

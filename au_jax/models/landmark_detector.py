@@ -38,5 +38,5 @@ class LandmarkDetector(nn.Module):
         x = x.reshape(x.shape[0], -1)
         # No activation between the two dense layers (method.md section 2).
         x = nn.Dense(scaled(512, self.width), dtype=self.dtype)(x)
-        x = nn.Dense(2 * NUM_LANDMARKS, dtype=self.dtype)(x)
+        x = nn.Dense(2 * NUM_LANDMARKS, dtype=jnp.float32)(x)  # coordinates
         return x.reshape(-1, NUM_LANDMARKS, 2)

@@ -9,6 +9,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from au_jax.models.convolution import convolve
+from au_jax.models.remat import mark_saved
 from au_jax.types import Array
 
 
@@ -52,6 +53,7 @@ class ConvBlock(nn.Module):
             conv_general_dilated=convolve if is_plain_3x3 else None,
             name="conv",
         )(x)
+        x = x if is_plain_3x3 else mark_saved(x)  # `convolve` does it itself
         bias = self.param("bias", nn.initializers.zeros, (self.channels,))
         x = x + jax.lax.stop_gradient(bias).astype(x.dtype)[None, None, None]
         if self.norm == "batch":

@@ -25,4 +25,4 @@ class LinearProbe(nn.Module):
             epsilon=1e-5,
             dtype=self.dtype,
         )(embedding)
-        return nn.Dense(self.num_aus, dtype=self.dtype)(x)
+        return nn.Dense(self.num_aus, dtype=jnp.float32)(x)

@@ -78,7 +78,7 @@ class PatchDetector(nn.Module):
         x = nn.relu(x + bias.astype(self.dtype)[None]).reshape(x.shape[0], -1)
         points = shape_norm(train, self.dtype)(shape(landmarks))
         x = jnp.concatenate([x, SHAPE_SHARE * points], axis=-1)
-        return nn.Dense(self.num_aus, dtype=self.dtype)(x)
+        return nn.Dense(self.num_aus, dtype=jnp.float32)(x)
 
 
 def drop_patches(key: jax.Array, batch: int, share: float) -> Float[Array, "b 49"]:

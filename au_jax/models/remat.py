@@ -2,7 +2,8 @@
 
 The backward pass needs several maps of each block (convolution, norm, PReLU). All of
 them follow from the result of the convolution by cheap arithmetic. Only that result is
-saved; the backward pass recomputes the rest. No 3x3 convolution runs twice.
+saved; the backward pass recomputes the rest. No 3x3 convolution of stride 1 runs
+twice.
 """
 
 from collections.abc import Callable

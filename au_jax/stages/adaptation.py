@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from au_jax.models.layers import scaled
 from au_jax.stages import descent, losses, single_branch
-from au_jax.stages.forward import fold, unfold
+from au_jax.stages.folding import fold, unfold
 from au_jax.stages.networks import (
     apply_and_update_stats,
     init_network,

@@ -12,11 +12,20 @@ import jax.numpy as jnp
 
 from au_jax.models import remat
 from au_jax.stages import accumulation, losses
-from au_jax.stages.state import Optimizers, TrainState, TrainStep, gradient_norms
+from au_jax.stages.state import (
+    Optimizers,
+    TrainState,
+    TrainStep,
+    gradient_norms,
+    microbatch_key,
+)
 from au_jax.types import Array, Batch, Config, Params, Terms
 
 Outputs = Any
 """A pytree of what the players compute; gradients flow through all of it."""
+
+Carry = tuple[dict[str, Params], Array]
+"""What passes from one microbatch to the next: running statistics, and its index."""
 
 
 @runtime_checkable  # for the types that tests check
@@ -28,9 +37,12 @@ class Game(Protocol):
         players: dict[str, Params],
         stats: dict[str, Params],
         batch: Batch,
-        step: Array,
+        key: jax.Array,
     ) -> tuple[Outputs, dict[str, Params]]:
-        """Return the outputs of the players, and their new running statistics."""
+        """Return the outputs of the players, and their new running statistics.
+
+        The key is for what they draw at random.
+        """
         ...
 
     def discriminator_terms(
@@ -76,40 +88,49 @@ def make_train_step(
         total = losses.total(terms, weights)
         return total, {"total": total, **terms}
 
-    def run_players(state: TrainState, stats: Params, batch: Batch) -> Any:
+    def run_players(
+        state: TrainState, stats: Params, batch: Batch, index: Array
+    ) -> Any:
+        key = microbatch_key(config, state.step, index)
         run = remat.rematerialise(
-            lambda players: game.run(players, stats, batch, state.step),
-            config.model.remat,
+            lambda players: game.run(players, stats, batch, key), config.model.remat
         )
         groups = {g: p for g, p in state.params.items() if g != "discriminator"}
         return jax.vjp(run, groups, has_aux=True)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
-        old, count, stats = state, config.accumulation, state.batch_stats
-        shared_pass = run_players(old, stats, batch) if count == 1 else None
+        old, count = state, config.accumulation
+        start: Carry = old.batch_stats, jnp.zeros((), jnp.int32)
+        shared_pass = (
+            run_players(old, start[0], batch, start[1]) if count == 1 else None
+        )
 
-        def discriminator_side(stats: Params, microbatch: Batch) -> tuple[Params, Any]:
-            outputs, _, _ = shared_pass or run_players(old, stats, microbatch)
-            return stats, jax.grad(of_discriminators, has_aux=True)(
+        def discriminator_side(carry: Carry, microbatch: Batch) -> tuple[Carry, Any]:
+            stats, index = carry
+            outputs, _, _ = shared_pass or run_players(old, stats, microbatch, index)
+            return (stats, index + 1), jax.grad(of_discriminators, has_aux=True)(
                 old.params["discriminator"], outputs, microbatch
             )
 
         _, (discriminators, their_terms) = accumulation.mean_over_microbatches(
-            discriminator_side, stats, batch, count
+            discriminator_side, start, batch, count
         )
         state = old.apply_gradients_if(
             due(old.step), optimizers, {"discriminator": discriminators}
         )
 
-        def player_side(stats: Params, microbatch: Batch) -> tuple[Params, Any]:
-            outputs, pull_back, new = shared_pass or run_players(old, stats, microbatch)
+        def player_side(carry: Carry, microbatch: Batch) -> tuple[Carry, Any]:
+            stats, index = carry
+            outputs, pull_back, new = shared_pass or run_players(
+                old, stats, microbatch, index
+            )
             cotangents, terms = jax.grad(of_players, has_aux=True)(
                 outputs, state.params["discriminator"], microbatch
             )
-            return new, (pull_back(cotangents)[0], terms)
+            return (new, index + 1), (pull_back(cotangents)[0], terms)
 
-        stats, (players, terms) = accumulation.mean_over_microbatches(
-            player_side, stats, batch, count
+        (stats, _), (players, terms) = accumulation.mean_over_microbatches(
+            player_side, start, batch, count
         )
         state = state.apply_gradients(optimizers, players)
         state = state.replace(step=state.step + 1, batch_stats=stats)

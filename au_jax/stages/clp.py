@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from au_jax.models.layers import scaled
 from au_jax.stages import descent, embedding, losses
 from au_jax.stages.embedding import FRAME, Players, make_predict
+from au_jax.stages.folding import fold, unfold
 from au_jax.stages.mean_teacher import vary
 from au_jax.stages.state import Optimizers, TrainState, TrainStep
 from au_jax.types import Array, Batch, Config, Params, Terms, Variables
@@ -149,14 +150,12 @@ def make_train_step(
         key: jax.Array,
     ) -> tuple[Array, tuple[Params, Terms]]:
         players = Players(modules, params["task"], stats)
-        image = batch["image"]
-        frames, clips, *shape = image.shape
-        flat = image.reshape(frames * clips, *shape)
+        frames, flat = len(batch["image"]), fold(batch["image"])
 
         def embed(names: tuple[str, ...], x: Array) -> Array:
             encoder, embedder = names
             embedded = players(embedder, players(encoder, x))
-            return unit(embedded).reshape(frames, clips, -1)
+            return unfold(unit(embedded), frames)
 
         z = embed(LEARNER, flat)
         keys = sg(embed(FOLLOWER, vary(key, flat)))
@@ -166,7 +165,7 @@ def make_train_step(
             "temporal": temporal(z, keys),
             "cross_identity": cross_identity(z, keys, person, memory),
         }
-        flat_keys = keys.reshape(frames * clips, -1)
+        flat_keys = keys.reshape(-1, keys.shape[-1])
         new = remember(memory, flat_keys, jnp.tile(person, frames))
         total = losses.total(terms, dict.fromkeys(terms, 1.0))
         return total, (players.stats | {"memory": new}, terms)

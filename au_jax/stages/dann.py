@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from au_jax.stages import adaptation, losses
 from au_jax.stages.adaptation import Outputs, domains, make_predict
-from au_jax.stages.forward import fold, unfold
+from au_jax.stages.folding import fold, unfold
 from au_jax.stages.networks import apply, make_networks
 from au_jax.stages.state import Optimizers, TrainStep
 from au_jax.types import Array, Config, Params, Terms, Variables

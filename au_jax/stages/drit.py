@@ -26,9 +26,9 @@ from au_jax.stages import adversarial, losses
 from au_jax.stages.adaptation import domains
 from au_jax.stages.dann import domain as domain_bce
 from au_jax.stages.embedding import make_predict
-from au_jax.stages.forward import fold, unfold
+from au_jax.stages.folding import fold, unfold
 from au_jax.stages.networks import apply, init_network
-from au_jax.stages.state import Optimizers, TrainStep, draw_key
+from au_jax.stages.state import Optimizers, TrainStep
 from au_jax.types import DOMAINS, Array, Batch, Config, Params, Terms, Variables
 
 __all__ = ["domains", "init", "make_predict", "make_train_step"]
@@ -143,19 +143,17 @@ class Drit:
 
     players: dict[str, nn.Module]
     discriminators: dict[str, nn.Module]
-    seed: int
 
     def run(
         self,
         players: dict[str, Params],
         stats: dict[str, Params],
         batch: Batch,
-        step: Array,
+        key: jax.Array,
     ) -> tuple[Outputs, dict[str, Params]]:
         """Translate both domains into each other, and back."""
         image = losses.f32(batch["image"])
         translate = Translator(self.players, players["generator"])
-        key = draw_key(self.seed, step)
         for_content, for_sample, for_drawn = jax.random.split(key, 3)
         content = translate.content(image)
         noisy = content + jax.random.normal(for_content, content.shape, content.dtype)
@@ -250,6 +248,6 @@ def make_train_step(
 
     It does not use `au_weight`.
     """
-    game = Drit(make_players(config), make_discriminators(config), config.seed)
+    game = Drit(make_players(config), make_discriminators(config))
     weights = config.drit.loss.to_dict()
     return adversarial.make_train_step(config, optimizers, game, weights)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from au_jax.models.flow_decoder import FlowDecoder
 from au_jax.stages import descent, embedding, losses
 from au_jax.stages.embedding import FRAME, Modules, Players, make_predict
-from au_jax.stages.forward import fold, unfold
+from au_jax.stages.folding import fold, unfold
 from au_jax.stages.state import Optimizers, TrainStep
 from au_jax.stages.warp import curriculum, warp
 from au_jax.types import Array, Batch, Config, Params, Terms, Variables

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from au_jax.models.landmark_encoder import LandmarkEncoding
 from au_jax.models.landmark_maps import one_hot_maps
 from au_jax.models.projector import OrthonormalProjector
+from au_jax.stages.folding import fold, unfold
 from au_jax.stages.networks import Networks, apply, apply_and_update_stats
 from au_jax.types import Array, Batch, Params
 
@@ -77,20 +78,6 @@ class Constants(NamedTuple):
     """sg B."""
     batch_stats: Params
     """Running statistics of the task group after the pass."""
-
-
-def fold(x: Float[Array, "d b *rest"]) -> Float[Array, "db *rest"]:
-    """Merge both domains into one batch, for networks without running statistics.
-
-    The batch stays the major axis, so that a batch that is sharded over devices folds
-    without communication.
-    """
-    return x.swapaxes(0, 1).reshape(-1, *x.shape[2:])
-
-
-def unfold(x: Float[Array, "db *rest"]) -> Float[Array, "2 b *rest"]:
-    """Split a folded batch by domain: the inverse of `fold`."""
-    return x.reshape(-1, 2, *x.shape[1:]).swapaxes(0, 1)
 
 
 def enlarge(x: Float[Array, "b f f c"], factor: int) -> Float[Array, "b g g c"]:

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from au_jax.stages import losses
-from au_jax.stages.forward import Constants, Outputs, enlarge, fold, unfold
+from au_jax.stages.folding import fold, unfold
+from au_jax.stages.forward import Constants, Outputs, enlarge
 from au_jax.stages.networks import Networks, apply
 from au_jax.types import DOMAINS, Array, Batch, Params, Terms
 

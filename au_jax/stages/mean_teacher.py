@@ -14,7 +14,7 @@ from jaxtyping import Float
 from au_jax.stages import losses, own_labels
 from au_jax.stages.adaptation import BRANCH, domains, make_predict
 from au_jax.stages.adaptation import init as init_teacher
-from au_jax.stages.forward import fold
+from au_jax.stages.folding import fold
 from au_jax.stages.networks import (
     apply_and_update_stats,
     infer,

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 
 from au_jax.models import remat
 from au_jax.stages import accumulation, losses
-from au_jax.stages.forward import unfold
+from au_jax.stages.folding import unfold
 from au_jax.stages.state import (
     Optimizers,
     TrainState,

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from au_jax.models.patch_detector import drop_patches
 from au_jax.stages import gradient_patches, losses, own_labels
-from au_jax.stages.forward import fold
+from au_jax.stages.folding import fold
 from au_jax.stages.gradient_patches import DETECTOR, make_detector, make_predict
 from au_jax.stages.networks import apply_and_update_stats, infer
 from au_jax.stages.state import Optimizers, TrainStep

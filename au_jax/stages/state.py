@@ -60,14 +60,22 @@ class TrainState(flax.struct.PyTreeNode):
         But the schedules of the learning rates count every step.
         """
 
-        def is_count(node: Any) -> bool:
-            return isinstance(node, optax.ScaleByScheduleState)
+        return select(due, self.apply_gradients(optimizers, gradients), self)
 
-        def choose(new: Any, old: Any) -> Any:
-            return new if is_count(new) else jnp.where(due, new, old)
 
-        updated = self.apply_gradients(optimizers, gradients)
-        return jax.tree.map(choose, updated, self, is_leaf=is_count)
+def select(due: Array, new: TrainState, old: TrainState) -> TrainState:
+    """Return `new` where `due` is true, else `old` with the schedules' counts of `new`.
+
+    So the learning rates follow the steps, whether these change the networks or not.
+    """
+
+    def is_count(node: Any) -> bool:
+        return isinstance(node, optax.ScaleByScheduleState)
+
+    def choose(new: Any, old: Any) -> Any:
+        return new if is_count(new) else jnp.where(due, new, old)
+
+    return jax.tree.map(choose, new, old, is_leaf=is_count)
 
 
 def draw_key(seed: int, step: Array) -> jax.Array:

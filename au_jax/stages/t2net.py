@@ -19,7 +19,7 @@ from au_jax.models.image_translator import ImageTranslator
 from au_jax.stages import adversarial, losses
 from au_jax.stages.adaptation import BRANCH, domains, init_discriminator, make_predict
 from au_jax.stages.adaptation import init as init_detector
-from au_jax.stages.forward import fold, unfold
+from au_jax.stages.folding import fold, unfold
 from au_jax.stages.networks import (
     Networks,
     apply,
@@ -82,7 +82,7 @@ class T2Net:
         players: dict[str, Params],
         stats: dict[str, Params],
         batch: Batch,
-        step: Array,
+        key: jax.Array,
     ) -> tuple[Outputs, dict[str, Params]]:
         """Translate both domains; find features and, of the source, AUs."""
         task, generator = dict(stats["task"]), dict(stats["generator"])

@@ -16,7 +16,7 @@ from au_jax.models.flow_decoder import FlowDecoder
 from au_jax.stages import descent, embedding, losses
 from au_jax.stages.embedding import Modules, Players, make_predict
 from au_jax.stages.fab_net import domains
-from au_jax.stages.forward import fold, unfold
+from au_jax.stages.folding import fold, unfold
 from au_jax.stages.state import Optimizers, TrainStep
 from au_jax.stages.warp import curriculum, warp
 from au_jax.types import Array, Batch, Config, Params, Terms, Variables
@@ -93,10 +93,10 @@ def _terms(
     pose_flow = flow("pose_decoder", pose_i, pose_j)
     j_a, j_p = (warp(sg(i), changed[..., :2]) for changed in (au_flow, pose_flow))
     j_o = warp(sg(i), merge(au_flow, pose_flow))
-    again = players("feature_encoder", jnp.concatenate([j_a, j_p, j_o]))
-    aus_ja, aus_jp, aus_jo = jnp.split(losses.f32(players("embedder", again)), 3)
-    poses = jnp.split(losses.f32(players("pose_embedder", again)), 3)
-    pose_ja, pose_jp, pose_jo = poses
+    again = players("feature_encoder", fold(jnp.stack([j_a, j_p, j_o])))
+    aus_ja, aus_jp, aus_jo = unfold(losses.f32(players("embedder", again)), 3)
+    poses = losses.f32(players("pose_embedder", again))
+    pose_ja, pose_jp, pose_jo = unfold(poses, 3)
 
     def mean(errors: Array) -> Array:
         return curriculum(errors.mean(axis=tuple(range(1, errors.ndim))), progress)

@@ -101,7 +101,7 @@ def open_data(config: Config) -> RunData:
                 f" does not code; it codes {', '.join(map(str, coded))}"
             )
     if config.eval.at_end:  # a typo must not be found after days of training
-        for name, _ in names.values():
+        for name in (data.source, data.target):
             open_split(data.data_dir, name, config.eval.at_end, tuple(data.aus))
     for stage in config.stages:
         for domain in STAGES[stage].domains(config)[:1]:
@@ -127,7 +127,9 @@ def landmark_origins(data: RunData) -> dict[str, str]:
 
 
 def check_batch_sizes(config: Config) -> None:
-    """Check that every batch can be spread over the devices.
+    """Check that every training batch can be spread over the devices.
+
+    Those of evaluation are rounded up to a multiple of them.
 
     Raises:
         UserError: a batch size is not divisible.
@@ -136,4 +138,3 @@ def check_batch_sizes(config: Config) -> None:
         devices.check_batch_size(
             f"{name}.batch_size", config[name].batch_size, config.accumulation
         )
-    devices.check_batch_size("eval.batch_size", config.eval.batch_size)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from au_jax.data.transforms import normalise
 from au_jax.runtime import devices
 from au_jax.stages import STAGES
-from au_jax.stages.state import Optimizers, TrainState, TrainStep
+from au_jax.stages.state import Optimizers, TrainState, TrainStep, select
 from au_jax.types import Array, Batch, Config, Terms
 
 
@@ -50,7 +50,7 @@ def normalise_images(train_step: TrainStep) -> TrainStep:
 
 
 def skip_if_not_finite(train_step: TrainStep) -> TrainStep:
-    """Make a step change nothing but the step count if one of its terms is not finite.
+    """Make a step change nothing but its counts if one of its terms is not finite.
 
     The terms include the norms of all gradients, so one bad gradient is enough.
     """
@@ -61,7 +61,6 @@ def skip_if_not_finite(train_step: TrainStep) -> TrainStep:
         # The lowest of them, by a sort: XLA:CPU would repeat the reduction of `all` in
         # the selection of each of hundreds of arrays, and compile for 4 s longer.
         finite = jnp.sort(finite)[0]
-        kept = jax.tree.map(lambda x, old: jnp.where(finite, x, old), new, state)
-        return kept.replace(step=new.step), terms
+        return select(finite, new, state).replace(step=new.step), terms
 
     return step

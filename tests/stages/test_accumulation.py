@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from au_jax.stages import STAGES, accumulation, descent, own_labels
+from au_jax.stages import STAGES, accumulation, adversarial, descent, own_labels
 from au_jax.stages.state import draw_key, microbatch_key
 from tests.stages.small import build, every_stage, make_step, random_batch, small_config
 from tests.trees import assert_trees_close
@@ -74,7 +74,7 @@ def test_two_equal_microbatches_step_like_one(stage, monkeypatch):
     """
     if stage == "clp":
         pytest.skip("the second part compares with what the first left in the memory")
-    for module in (descent, own_labels):
+    for module in (adversarial, descent, own_labels):
         monkeypatch.setattr(module, "microbatch_key", lambda *_: jax.random.key(0))
     config, joint = small_config(), stage == "joint"
     batch = random_batch(config, batch_size=2)

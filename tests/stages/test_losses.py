@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from au_jax.stages import losses
-from au_jax.stages.forward import unfold
+from au_jax.stages.folding import unfold
 
 RNG = np.random.default_rng(0)
 

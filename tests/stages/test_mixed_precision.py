@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from jax.extend import core
 
+from au_jax.stages import STAGES
 from tests.stages.small import build, every_stage, make_step, random_batch, small_config
 
 JAXPRS = (core.ClosedJaxpr, core.Jaxpr)  # pyright: ignore[reportPrivateImportUsage]
@@ -52,6 +53,23 @@ def test_every_convolution_is_in_bfloat16_and_channels_last(stage):
     # Only kernels may be transposed: square, and smaller than any feature map.
     four = {shape for shape in transposed if len(shape) == 4}
     assert all(shape[0] == shape[1] <= 7 for shape in four), four
+
+
+@pytest.mark.parametrize("stage", ["joint", "gradient_patches", "linear_probe"])
+def test_answers_are_float32(stage):
+    """bfloat16 would round a landmark by a third of a pixel, and make ties of AUs."""
+    config = small_config()
+    config.model.dtype = "bfloat16"
+    state, _ = build(stage, config)
+    batch = random_batch(config, batch_size=1)
+    predict = STAGES[stage].make_predict(config)
+    faces = batch["image"][0], batch["landmarks"][0]
+    found = jax.eval_shape(predict, state.variables, *faces)
+    dtypes = {x.dtype for x in jax.tree.leaves(found)}
+    assert dtypes == {jnp.dtype("float32")}
+    seen = jax.make_jaxpr(predict)(state.variables, *faces)
+    last = [e for e in equations(seen.jaxpr) if e.primitive.name == "dot_general"][-1]
+    assert last.outvars[0].aval.dtype == jnp.dtype("float32")
 
 
 @every_stage

@@ -1,9 +1,9 @@
-"""Expected: a step whose loss is NaN changes nothing but the step count."""
+"""Expected: a step whose loss is NaN changes nothing but its counts."""
 
 import contextlib
 import logging
 import pathlib
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -52,6 +52,19 @@ def test_a_bad_step_changes_only_the_step_count():
     assert np.isnan(terms["total"])
     assert int(after.step) == 2
     assert_trees_equal(after.replace(step=good.step), good)
+
+
+def test_a_bad_step_counts_for_the_learning_rates():
+    """Expected: the second rate. The gradient is 2 (p - 1), and p is 0."""
+    rates = jnp.array([0.5, 0.25])
+    optimizers = {"task": optax.sgd(lambda step: rates[step])}
+    stats = {"task": {"mean": jnp.zeros(())}}
+    params = {"task": {"p": jnp.zeros(1)}}
+    state = train_state.create(Variables(params, stats), optimizers)
+    step = skip_if_not_finite(toy_step(optimizers))
+    for image in (np.nan, 1.0):
+        state, _ = step(state, cast(Any, {"image": jnp.array([image])}))
+    np.testing.assert_allclose(state.params["task"]["p"], 0.5)
 
 
 def test_answers_that_are_not_finite_are_not_scored():
