@@ -1,7 +1,6 @@
 """A model on a whole split: probabilities by path, scores, landmark error."""
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -164,15 +163,21 @@ def predict_split(
     )
 
     def begun() -> Iterator[tuple[EvalBatch, Prediction]]:
+        """Yield each batch when the next one has begun, so that no device waits."""
+        last = None
         for batch in batches:
             pause()
             faces = np.asarray(batch["image"]), np.asarray(batch["landmarks"])
-            yield batch, _begin(predictor, variables, *faces)
+            new = batch, _begin(predictor, variables, *faces)
+            if last is not None:
+                yield last
+            last = new
+        if last is not None:
+            yield last
 
     probabilities: dict[str, list[np.ndarray]] = {}
     errors, aus, known = [], [], []
-    # Each batch is fetched when the next one has begun, so that no device waits.
-    for (batch, waiting), _ in itertools.pairwise(itertools.chain(begun(), [None])):
+    for batch, waiting in begun():
         prediction, valid = jax.device_get(waiting), batch["valid"]
         check_finite(prediction, split)
         for path, of_batch in prediction.aus.items():
