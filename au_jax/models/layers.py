@@ -43,7 +43,7 @@ class ConvBlock(nn.Module):
         running statistics; without it, batch norm uses the running statistics.
         """
         is_plain_3x3 = (self.kernel, self.stride, self.padding) == (3, 1, 1)
-        x = nn.Conv(
+        y = nn.Conv(
             self.channels,
             (self.kernel, self.kernel),
             strides=self.stride,
@@ -53,7 +53,7 @@ class ConvBlock(nn.Module):
             conv_general_dilated=convolve if is_plain_3x3 else None,
             name="conv",
         )(x)
-        x = x if is_plain_3x3 else mark_saved(x)  # `convolve` does it itself
+        x = y if is_plain_3x3 else mark_saved(y)  # `convolve` does it itself
         bias = self.param("bias", nn.initializers.zeros, (self.channels,))
         x = x + jax.lax.stop_gradient(bias).astype(x.dtype)[None, None, None]
         if self.norm == "batch":

@@ -12,15 +12,13 @@ from typing import TypeVar
 import jax
 from jax.ad_checkpoint import checkpoint_name
 
-from au_jax.types import Array
-
 Result = TypeVar("Result")
 
 SAVED = "convolution"
 """The name under which `jax.checkpoint` knows the arrays that are saved."""
 
 
-def mark_saved(x: Array) -> Array:
+def mark_saved(x: jax.Array) -> jax.Array:
     """Mark an array that the backward pass must not recompute."""
     return checkpoint_name(x, SAVED)
 
