@@ -68,6 +68,19 @@ def test_recombined_faces_have_an_expression_of_the_source_on_a_face_of_the_targ
     assert np.isin(np.round(own, 3), np.round(other, 3)).mean() > 0.9
 
 
+def test_what_an_au_adds_is_learned_from_known_labels_alone():
+    """Unknown labels read as 0, and here half of the active ones are unknown."""
+    rng = np.random.default_rng(0)
+    person = np.arange(400) // 8
+    aus = (rng.random((400, 1)) < 0.5).astype(np.float32)
+    x = np.stack([3 * aus[:, 0], rng.normal(size=50)[person]], axis=1)
+    known = (aus == 0) | (rng.random((400, 1)) < 0.5)
+    target = np.stack([3 * (rng.random(300) < 0.5), rng.normal(size=300)], axis=1)
+    complete = classical.recombined(x, aus, known, person, target)
+    hidden = classical.recombined(x, aus * known, known, person, target)
+    np.testing.assert_allclose(hidden[0], complete[0])
+
+
 def test_reverse_validation_prefers_right_answers(shifted):
     x, aus, known = shifted
     numbers = {"source": x, "target": x + 0.1}

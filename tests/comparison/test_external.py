@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from au_jax.comparison import external
+from au_jax.comparison import external, scores
+from au_jax.comparison.scores import Conditions, Key, SplitLabels
+from au_jax.data.split import FaceSplit, Records
 from au_jax.errors import UserError
+from au_jax.evaluation.bootstrap import resamples
 
 
 def table(tmp_path, text: str) -> external.Table:
@@ -64,6 +67,29 @@ def test_an_ambiguous_path_is_one_line():
     answers = external.Table("tool", (1,), {"1.jpg": np.ones(1)})
     with pytest.raises(UserError, match="write more of the path"):
         external.answers_for(answers, ["F001/1.jpg", "F002/1.jpg"], (1,))
+
+
+class Split(FaceSplit):
+    """A split without records, whose pictures are numbered."""
+
+    def path(self, index):
+        return f"{index}.jpg"
+
+
+def test_an_au_that_the_tool_lacks_has_no_score(tmp_path):
+    aus = (np.arange(6)[:, None] % 2 == [0, 1]).astype(np.float32)
+    weights = resamples(np.arange(6), 30)
+    labels = {"target": SplitLabels(aus, np.ones_like(aus, bool), weights)}
+    test = [("target", Split((Records(tmp_path, "test", (1, 12), 6),), (1, 12)))]
+    answers = {f"{i}.jpg": aus[i, :1] for i in range(6)}
+    tool, wanted = external.Table("tool", (1,), answers), Conditions("test", 30)
+    folder = tmp_path / external.FOLDER / "tool"
+    folder.mkdir(parents=True)
+    external.score(tool, test, [], labels, tmp_path, wanted)
+    found = scores.read(folder, wanted)
+    assert found is not None
+    values = found.scores[Key("target", "target", "")].values
+    np.testing.assert_array_equal(values["f1"], [1.0, np.nan])
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,15 @@
 import csv
 import io
 import json
+import math
 
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
 from au_jax.comparison import scores, summary, tables
-from au_jax.comparison.plan import Row
-from au_jax.comparison.scores import Key, Result, SplitLabels
+from au_jax.comparison.plan import Row, Run
+from au_jax.comparison.scores import Key, Result, Scores, SplitLabels
 from au_jax.errors import UserError
 from au_jax.evaluation.bootstrap import resamples
 from au_jax.types import RULES
@@ -87,6 +89,38 @@ def test_means_spreads_and_differences(by_row, entries):
     assert expected[1] > 0
     assert "minus_source_only" not in entries[0]["scores"]["target"]["target"]["auc"]
     assert entries[1]["seeds"] == [0, 1, 2]
+
+
+def test_a_run_costs_what_it_starts_from_too(tmp_path):
+    start = None
+    for name, seconds in (("stage_1", 5.0), ("source_only", 3.0)):
+        start = Run(Row(name), 0, ConfigDict(), tmp_path / name, start)
+        cost = {"steps": 1.0, "seconds": seconds}
+        scores.write(start.folder, Result(CONDITIONS, cost, {}, {}))
+    run = Run(Row("dann"), 0, ConfigDict(), tmp_path / "dann", start)
+    own = Result(CONDITIONS, {"steps": 2.0, "seconds": 1.0}, {}, {})
+    found = summary._with_cost_of_starts(run, own)
+    assert found.cost == {"steps": 2.0, "seconds": 9.0}
+    assert own.cost["seconds"] == 1.0
+    (tmp_path / "stage_1" / scores.FILE).unlink()
+    assert math.isnan(summary._with_cost_of_starts(run, own).cost["seconds"])
+
+
+def with_two_paths(level: float) -> Result:
+    """Return a result whose path "reconstructed" is .25 better than "direct"."""
+    found = {}
+    for domain in ("source", "target"):
+        for path, more in (("direct", 0.0), ("reconstructed", 0.25)):
+            values = {m: np.array([level + more]) for m in scores.METRICS}
+            found[Key("target", domain, path)] = Scores(1, (0.5,), values, values)
+    return Result(CONDITIONS, {}, found, {})
+
+
+def test_adld_is_compared_by_its_reconstructed_path_on_the_target_alone():
+    ours, adld = {0: with_two_paths(0.6)}, {"adld": {0: with_two_paths(0.5)}}
+    found = summary._scores("direct", ours, adld, True)["target"]
+    assert found["source"]["auc"]["minus_adld"] == pytest.approx([0.1] * 3)
+    assert found["target"]["auc"]["minus_adld"] == pytest.approx([-0.15] * 3)
 
 
 @pytest.fixture(scope="module")

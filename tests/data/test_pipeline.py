@@ -89,6 +89,17 @@ def test_each_domain_has_its_own_epochs(splits):
         assert len({tuple(epoch) for epoch in epochs}) == len(epochs)  # reshuffled
 
 
+def test_equal_splits_of_two_domains_have_orders_of_their_own(splits):
+    same = [splits[0], splits[0]]
+    labels = {face["path"]: face["aus"] for face in splits[0]}
+    paths = pipeline.batch_paths(same, batch_size=6, seed=3, step=0)
+    assert paths[0] != paths[1]
+    found = make_train(same)[0]["aus"]
+    for domain in range(2):
+        expected = [labels[path] for path in paths[domain]]
+        np.testing.assert_array_equal(found[domain], expected)
+
+
 def test_seed_and_step_determine_a_batch(splits):
     one, two = (make_train(splits) for _ in range(2))
     assert_equal(one[4], two[4])

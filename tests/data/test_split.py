@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from au_jax.data import reader
 from au_jax.data.reader import forget_open_files
-from au_jax.data.split import labels, open_split
+from au_jax.data.split import Records, labels, open_split
 from au_jax.errors import UserError
 from au_jax.preparation.checks.dataset import open_prepared
 from tests.mistakes import attempt
@@ -62,6 +62,17 @@ def test_labels_of_a_whole_split(data_dir: str):
     np.testing.assert_array_equal(known, [face["aus_known"] for face in split])
     assert 0 < known[:, 0].sum() < 10
     assert not known[:, 1].any()
+
+
+def test_a_person_is_a_subject_or_without_one_a_path(data_dir: str, monkeypatch):
+    split = open_split(data_dir, "lab", "train", AUS)
+    read, subjects = Records.read, (b"F001", b"F001", b"M001", b"", b"")
+    monkeypatch.setattr(
+        Records, "read", lambda self, i: read(self, i) | {"subject": subjects[i]}
+    )
+    one, same, other, path, other_path = (split[i]["person"] for i in range(5))
+    assert one == same
+    assert len({int(p) for p in (one, other, path, other_path)}) == 4
 
 
 def test_part_of_a_split(data_dir: str):

@@ -36,6 +36,15 @@ def test_place_and_size_of_a_face_do_not_matter():
         assert np.corrcoef(other, expected)[0, 1] < 0.5
 
 
+def test_pictures_are_seen_in_grey_with_their_channels_in_order():
+    grey = cv2.cvtColor(PICTURE, cv2.COLOR_RGB2GRAY)
+    same = np.repeat(grey[..., None], 3, axis=2)
+    for features in (baselines.gradients, baselines.patches):
+        np.testing.assert_allclose(
+            features(PICTURE, POINTS), features(same, POINTS), atol=1e-5
+        )
+
+
 def test_a_patch_sums_gradients_by_cell_and_orientation():
     """Expected: a loop over the pixels of a patch, with 49 pixels between the eyes."""
     points = np.zeros((49, 2), np.float32)

@@ -12,6 +12,8 @@ from au_jax.data.split import FaceSplit, Records
 from au_jax.errors import UserError
 from au_jax.evaluation import groups
 from au_jax.evaluation.inference import SplitPredictions
+from au_jax.workdir import thresholds
+from au_jax.workdir.thresholds import Thresholds
 from tests.rendered import photo
 from tests.target_models import load_answers
 
@@ -80,6 +82,21 @@ def test_each_group_has_its_own_scores(tmp_path, data, answers, capsys):
     assert stored["yes"]["auc"]["1"] == pytest.approx(scored["yes"].scores.auc[0])
     assert "AU12" in text
     assert "false" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("step", "false_alarms"), [(3, 0.0), (4, 1.0)])
+def test_thresholds_count_for_their_own_checkpoint_alone(
+    tmp_path, monkeypatch, data, answers, step, false_alarms
+):
+    """Inactive faces get .6: more than the usual .5, less than the chosen .8."""
+    aus, known = answers[1:3]
+    p = np.where(aus > 0, 0.9, 0.6).astype(np.float32)
+    found = SplitPredictions({"direct": p}, aus, known, None)
+    monkeypatch.setattr(groups, "load_target_model", load_answers(data, found))
+    chosen = Thresholds("val", "gradient_patches", step, "direct", (0.8, 0.8))
+    thresholds.write(tmp_path, chosen, AUS)
+    for group in groups.evaluate(tmp_path, "test", "glasses"):
+        np.testing.assert_allclose(group.false_alarms, false_alarms)
 
 
 def test_a_group_without_active_labels_has_no_interval(tmp_path, data, answers):

@@ -65,6 +65,12 @@ def test_all_scores_are_finite_for_extreme_answers():
         assert np.isfinite(list(found.values())).all()
 
 
+def test_of_many_images_equally_spaced_ones_count(p, monkeypatch):
+    monkeypatch.setattr(label_free, "MOST_IMAGES", 15)
+    found = label_free.scores(p, p.round(), p > -1)
+    assert found["snd"] == label_free.snd(p[::3])
+
+
 def test_thresholds_match_the_wanted_rates(p):
     rates = np.array([0.0, 0.3, 1.0])
     limits = label_free.matching_thresholds(p, rates)

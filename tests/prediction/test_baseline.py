@@ -106,6 +106,21 @@ def test_a_table_of_neutral_pictures_is_everyones_baseline(tmp_path):
         assert (face["AU01"], face["AU12"]) == (0.2, 0.3)
 
 
+@pytest.mark.parametrize("in_table", [False, True])
+def test_doubtful_faces_do_not_count_beside_sure_ones(tmp_path, in_table):
+    """Whether the level is that of the clip itself, or of a table of neutral ones."""
+    sure = write_table(tmp_path / "sure.csv", {"0": np.full((1, 2), 0.2)})
+    doubtful = {"0": np.full((5, 2), 0.8)}
+    more = write_table(tmp_path / "more.csv", doubtful, status="low_confidence")
+    with sure.open("a") as file:
+        file.writelines(more.read_text().splitlines(keepends=True)[1:])
+    table = write_table(tmp_path / "aus.csv", ANSWERS) if in_table else sure
+    method = baseline.parse(str(sure) if in_table else "median")
+    baseline.write(table, tmp_path, method, LEVELS)
+    levels = json.loads((tmp_path / baseline.LEVELS).read_text())
+    assert {face["AU01"] for face in levels["level of each face"]} == {0.2}
+
+
 def test_a_spreadsheet_may_have_saved_that_table(tmp_path):
     """As Excel does in countries with decimal commas: semicolons and UTF-16."""
     neutral = tmp_path / "neutral.csv"

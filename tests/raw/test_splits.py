@@ -1,5 +1,6 @@
 """Expected: method.md section 7, and the properties of a split by subject."""
 
+import collections
 import json
 from pathlib import Path
 
@@ -62,6 +63,13 @@ def test_ranks_look_uniform():
     ranks = [splits.rank(f"name {i}", seed=0) / 2**64 for i in range(4000)]
     assert sum(ranks) / 4000 == pytest.approx(0.5, abs=0.02)
     assert splits.rank("a", 0) != splits.rank("a", 1)
+
+
+def test_names_are_drawn_in_the_shares_of_the_paper():
+    found = collections.Counter(splits.by_name(f"{i}.jpg", 0) for i in range(10_000))
+    assert abs(found["train"] - 7000) < 200
+    assert abs(found["val"] - 1000) < 150
+    assert abs(found["test"] - 2000) < 200
 
 
 @pytest.mark.parametrize("name", splits.NAMED)

@@ -1,6 +1,7 @@
 """MMD. Expected: the kernels of scikit-learn."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 
@@ -35,3 +36,21 @@ def test_it_grows_with_the_distance_and_is_0_for_equal_features():
 def test_equal_images_have_a_finite_gradient():
     same = np.ones((4, 3), np.float32)
     assert np.isfinite(jax.grad(mmd)(same, same)).all()
+
+
+def test_the_unit_of_the_bandwidths_is_a_constant():
+    """Else, features of another scale would have the same MMD, and no gradient."""
+    source, target = features(0), features(1, shift=0.5)
+    unit = (euclidean_distances(np.concatenate([source, target])) ** 2).mean()
+
+    def with_constant(source, target):
+        x = jnp.concatenate([source, target])
+        squares = ((x[:, None] - x[None]) ** 2).sum(axis=-1)
+        k = jnp.mean(
+            jnp.stack([jnp.exp(-squares / (2 * f * unit)) for f in BANDWIDTHS]), axis=0
+        )
+        return k[:6, :6].mean() + k[6:, 6:].mean() - 2 * k[:6, 6:].mean()
+
+    expected = jax.grad(with_constant)(source, target)
+    actual = jax.grad(mmd)(source, target)
+    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-6)

@@ -57,3 +57,25 @@ def test_an_au_without_known_labels_has_a_rate_of_0():
     np.testing.assert_array_equal(labelling["active"], 0)
     labels, counts = own_labels.choose_labels(P, labelling)
     assert (labels * counts).mean() < 0.03  # the greatest alone
+
+
+def test_the_thresholds_themselves_count():
+    labelling = {"upper": jnp.array([0.75]), "lower": jnp.array([0.25])}
+    p = jnp.array([[0.25], [0.5], [0.75]])
+    labels, counts = own_labels.choose_labels(p, labelling)
+    np.testing.assert_array_equal(labels[:, 0], [0, 0, 1])
+    np.testing.assert_array_equal(counts[:, 0], [True, False, True])
+
+
+def test_an_answer_that_would_be_both_does_not_count():
+    """As where the teacher answers alike for all images: both quantiles are equal."""
+    labelling = {"upper": jnp.array([0.5]), "lower": jnp.array([0.5])}
+    _, counts = own_labels.choose_labels(jnp.full((4, 1), 0.5), labelling)
+    assert not counts.any()
+
+
+def test_later_means_are_over_about_a_hundred_batches():
+    old = {name: jnp.full(3, 0.5) for name in ("active", "upper", "lower")}
+    new = updated(old, P, 10_000)
+    rate = np.array([AUS[KNOWN[:, a], a].mean() for a in range(3)])
+    np.testing.assert_allclose(new["active"], 0.99 * 0.5 + 0.01 * rate, rtol=1e-5)
