@@ -1,6 +1,7 @@
 """The stage `gradient_patches`. Expected: it learns labels, and all of it learns."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -57,3 +58,16 @@ def test_unknown_labels_teach_nothing(config, start):
     hidden = {**batch, "aus_known": np.zeros_like(batch["aus_known"])}
     _, terms = step(state, hidden)
     assert terms["au"] == 0
+
+
+def test_each_step_leaves_out_other_patches(config):
+    config = config.copy_and_resolve_references()
+    config.gradient_patches.dropout = 0.5
+    state, optimizers = build("gradient_patches", config)
+    step = jax.jit(make_step("gradient_patches", config, optimizers))
+    batch = random_batch(config, batch_size=4, num_domains=1)
+    losses = []
+    for number in (0, 1, 0):
+        _, terms = step(state.replace(step=jnp.int32(number)), batch)
+        losses.append(float(terms["au"]))
+    assert losses[0] == losses[2] != losses[1]

@@ -47,6 +47,12 @@ def test_a_score_that_does_not_exist_ranks_last(tmp_path):
         assert checkpoints.best_step(manager, "target") == (2, 0.0)
 
 
+def test_of_equal_scores_the_latest_wins(tmp_path):
+    save_all(tmp_path, [(0.5, 0.1), (0.5, 0.5)])
+    with checkpoints.open_manager(tmp_path, DOMAINS) as manager:
+        assert checkpoints.best_step(manager, "source") == (2, 0.5)
+
+
 def test_restores_the_saved_state(tmp_path):
     save_all(tmp_path, [(0.0, 0.0), (0.0, 0.0)])
     shapes = train_state.checkpoint_items(make_state(0.0, 0))
