@@ -20,8 +20,87 @@ def test_divergence_from_the_unit_gaussian():
     np.testing.assert_allclose(actual, each.sum(axis=-1).mean(), rtol=1e-5)
 
 
-@pytest.mark.slow
-def test_images_go_where_the_names_say():
+@pytest.fixture
+def game(monkeypatch):
+    """Return a game whose discriminators answer the mean of a map times a number."""
+
+    def judge(module, params, x):
+        return params * x.mean(axis=(1, 2, 3))
+
+    monkeypatch.setattr(drit, "apply", judge)
+    config = small_config()
+    names = drit.make_discriminators(config)
+    judges = {name: float(n) for n, name in enumerate(names, start=1)}
+    return drit.Drit({}, names, config.seed), judges
+
+
+@pytest.fixture
+def outputs():
+    rng = np.random.default_rng(0)
+    draw = lambda *shape: rng.normal(size=shape).astype(np.float32)
+    image = lambda: draw(2, 3, 8, 8, 3)
+    return drit.Outputs(
+        content=draw(2, 3, 4, 4, 5),
+        attributes=draw(2, 3, 2, 8),
+        swapped=image(),
+        own=image(),
+        random=image(),
+        cycled=image(),
+        drawn=draw(2, 3, 8),
+        found=draw(2, 3, 8),
+    )
+
+
+def bce(logits, label):
+    p = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
+    return -(label * np.log(p) + (1 - label) * np.log(1 - p)).mean()
+
+
+def judged(judges, kind, images):
+    means = np.asarray(images).mean(axis=(2, 3, 4))
+    numbers = [judges[f"{kind}_{domain}"] for domain in ("source", "target")]
+    return means * np.array(numbers)[:, None]
+
+
+def test_players_pass_for_their_domain_and_return_what_they_got(game, outputs):
+    game, judges = game
+    image = outputs.own[::-1] * 2
+    found = game.player_terms(outputs, judges, cast(Any, {"image": image}))
+    content = judges["content"] * outputs.content.mean(axis=(2, 3, 4))
+    expected = {
+        "swapped_adversarial": bce(judged(judges, "swapped", outputs.swapped), 1),
+        "random_adversarial": bce(judged(judges, "random", outputs.random), 1),
+        "content_adversarial": bce(content, 0.5),
+        "cross_cycle": np.abs(outputs.cycled - image).mean(),
+        "self_reconstruction": np.abs(outputs.own - image).mean(),
+        "attribute_regression": np.abs(outputs.found - outputs.drawn).mean(),
+        "attribute_divergence": drit.divergence(
+            outputs.attributes[:, :, 0], outputs.attributes[:, :, 1]
+        ),
+        "content_size": (outputs.content**2).mean(),
+    }
+    assert set(found) == set(expected) == set(small_config().drit.loss)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-4, err_msg=name)
+
+
+def test_discriminators_tell_own_images_and_the_content_of_the_source(game, outputs):
+    game, judges = game
+    image = outputs.own[::-1] * 2
+    found = game.discriminator_terms(judges, outputs, cast(Any, {"image": image}))
+    source, target = judges["content"] * outputs.content.mean(axis=(2, 3, 4))
+    expected = {"content_discriminator": bce(source, 1) + bce(target, 0)}
+    for kind, made in (("swapped", outputs.swapped), ("random", outputs.random)):
+        own = bce(judged(judges, kind, image), 1)
+        value = own + bce(judged(judges, kind, made), 0)
+        expected[f"{kind}_discriminator"] = value
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("noise", [0, 4])
+def test_images_go_where_the_names_say(noise):
     """Networks that do nothing but carry a number per domain through the game."""
 
     class Carried(drit.Translator):
@@ -29,7 +108,9 @@ def test_images_go_where_the_names_say():
             return images[..., :1]
 
         def attributes(self, images):
-            return images.mean(axis=(2, 3))[:, :, None, 1:2].repeat(2, axis=2)
+            mean = images.mean(axis=(2, 3))[:, :, None, 1:2]
+            log_variance = np.full_like(mean, np.log(0.25))
+            return jax.numpy.concatenate([mean, log_variance], axis=2)
 
         def images(self, content, z):
             attribute = np.broadcast_to(z[:, :, None, None], content.shape)
@@ -42,9 +123,11 @@ def test_images_go_where_the_names_say():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drit, "Translator", Carried)
-        # No noise: what is left is where things go.
+        # The noise is a constant: what is left is where things go.
         patch.setattr(
-            jax.random, "normal", lambda key, shape, dtype=np.float32: np.zeros(shape)
+            jax.random,
+            "normal",
+            lambda key, shape, dtype=np.float32: np.full(shape, noise, dtype),
         )
         batch = cast(Any, {"image": image})
         outputs, _ = game.run({"generator": {}}, {}, batch, jax.random.key(0))
@@ -53,10 +136,12 @@ def test_images_go_where_the_names_say():
         name: [(x[0, 0, 0], x[0, 0, 1]) for x in of[name][:, :, 0]]
         for name in ("swapped", "own", "cycled", "random")
     }
-    assert pairs["swapped"] == [(2, 30), (1, 40)]
-    assert pairs["own"] == [(1, 30), (2, 40)]
-    assert pairs["cycled"] == [(1, 30), (2, 40)]
-    assert pairs["random"] == [(2, 0), (1, 0)]
+    # The content has a deviation of 1, the attributes one of .5.
+    one, two, thirty, forty = 1 + noise, 2 + noise, 30 + noise / 2, 40 + noise / 2
+    assert pairs["swapped"] == [(two, thirty), (one, forty)]
+    assert pairs["own"] == [(one, thirty), (two, forty)]
+    assert pairs["cycled"] == [(one, thirty), (two, forty)]
+    assert pairs["random"] == [(two, noise), (one, noise)]
 
 
 @pytest.mark.slow

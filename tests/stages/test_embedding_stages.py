@@ -7,8 +7,17 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from au_jax.stages import clp, linear_probe, tae
-from tests.stages.small import build, make_step, random_batch, small_config
+from au_jax.stages import clp, descent, fab_net, linear_probe, tae
+from au_jax.stages.embedding import Players
+from au_jax.stages.warp import warp
+from tests.stages.small import (
+    AU_WEIGHT,
+    NUM_STEPS,
+    build,
+    make_step,
+    random_batch,
+    small_config,
+)
 from tests.trees import assert_trees_equal
 
 
@@ -97,6 +106,97 @@ def test_the_memory_replaces_its_oldest():
     assert new["person"][np.array([-1, 0])].tolist() == [7, 8]
     assert int(new["place"]) == 1
     np.testing.assert_array_equal(new["embedding"][1:-1], memory["embedding"][1:-1])
+
+
+def take_loss(stage: Any, answer: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the loss of a stage; its networks answer by `answer(name, x)`."""
+    losses = []
+
+    def take(*args):
+        losses.append(args[-1])
+        return args[-1]
+
+    monkeypatch.setattr(stage, "Players", lambda *_: Answers(answer))
+    monkeypatch.setattr(descent, "make_train_step", take)
+    stage.make_train_step(small_config(), {}, AU_WEIGHT, NUM_STEPS)
+    return losses[0]
+
+
+class Answers(Players):
+    """Networks that answer by `answer(name, x)`."""
+
+    def __init__(self, answer: Any):
+        self.answer, self.stats = answer, {}
+
+    def __call__(self, name, x):
+        return self.answer(name, x)
+
+
+ZERO, KEY = np.zeros((), np.float32), jax.random.key(0)
+
+
+def test_fab_net_turns_the_first_frame_into_the_second(monkeypatch):
+    """Expected: no error for the flow that leads there; frames embed as 0 and .5."""
+    image = np.random.default_rng(0).uniform(-1, 1, (2, 3, 8, 8, 3)).astype("f4")
+    flow = np.zeros((3, 8, 8, 2), np.float32) + np.array([0.5, 0], np.float32)
+    image[1] = warp(image[0], flow)
+
+    def answer(name, x):
+        if name == "feature_encoder":
+            return x
+        if name == "embedder":
+            return np.repeat([[0.0], [0.5]], 3, axis=0)[[0, 3, 1, 4, 2, 5]]
+        change = x[:, 1] - x[:, 0]  # of two embeddings, one after the other
+        return np.asarray(change)[:, None, None, None] * flow / 0.5
+
+    loss = take_loss(fab_net, answer, monkeypatch)
+    value, _ = loss({"task": {}}, {}, {"image": image}, ZERO, KEY)
+    np.testing.assert_allclose(value, 0, atol=1e-5)
+
+
+def test_without_a_flow_tae_keeps_what_the_first_frame_shows(monkeypatch):
+    """Then every changed frame is the first one: expected by hand."""
+    image = np.random.default_rng(0).uniform(-1, 1, (2, 3, 8, 8, 3)).astype("f4")
+    of = {"embedder": lambda x: x[:, 0, 0], "pose_embedder": lambda x: x[:, 4, 4]}
+
+    def answer(name, x):
+        if name.endswith("decoder"):
+            return np.zeros((len(x), 8, 8, 3), np.float32)
+        return of.get(name, lambda x: x)(x)
+
+    terms = tae._terms(Answers(answer), image, ZERO)
+    # The curriculum begins with the easier half: 1 of 3 frames.
+    easy = lambda errors: np.sort(errors.reshape(3, -1).mean(axis=1))[:1].mean()
+    aus, poses = (
+        easy((each(image[0]) - each(image[1])) ** 2)
+        for each in (of["embedder"], of["pose_embedder"])
+    )
+    expected = {
+        "reconstruction": easy(np.abs(image[0] - image[1])),
+        "pose_kept": 2 * poses,
+        "aus_kept": 2 * aus,
+        "cycle": 0,
+        "sparsity": 0,
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(terms[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_clp_remembers_varied_faces_and_whose_they_are(monkeypatch):
+    config = small_config()
+    batch: Any = random_batch(config, num_domains=clp.FRAMES, batch_size=3)
+    batch["person"][:] = [7, 8, 9]
+    monkeypatch.setattr(clp, "vary", lambda key, x: -x)
+    for term in ("temporal", "cross_identity"):
+        monkeypatch.setattr(clp, term, lambda *_: ZERO)
+    answer = lambda name, x: x[:, 0, 0] if "embed" in name else x
+    loss = take_loss(clp, answer, monkeypatch)
+    memory = memory_of(np.zeros((0, 3), np.float32), np.zeros(0))
+    _, (stats, _) = loss({"task": {}}, {"memory": memory}, batch, ZERO, KEY)
+    seen = -batch["image"][:, :, 0, 0].reshape(-1, 3)
+    expected = seen / np.linalg.norm(seen, axis=-1, keepdims=True)
+    np.testing.assert_allclose(stats["memory"]["embedding"][:15], expected, rtol=1e-5)
+    assert stats["memory"]["person"][:15].tolist() == [7, 8, 9] * clp.FRAMES
 
 
 def stepped(stage: str, **options: Any):

@@ -4,9 +4,17 @@ import jax
 import numpy as np
 import pytest
 
-from au_jax.stages import mean_teacher
+from au_jax.stages import mean_teacher, own_labels
+from au_jax.stages.forward import unfold
 from au_jax.stages.mean_teacher import STUDENT, TEACHER
-from tests.stages.small import build, make_step, random_batch, small_config
+from tests.stages.small import (
+    AU_WEIGHT,
+    NUM_STEPS,
+    build,
+    make_step,
+    random_batch,
+    small_config,
+)
 from tests.trees import assert_trees_close, assert_trees_equal
 
 RANDOM = np.random.default_rng(0)
@@ -57,6 +65,53 @@ def test_images_vary_in_contrast_and_brightness_alone():
         assert 0.6 <= slope <= 1.4
         assert -0.3 <= offset <= 0.3
         np.testing.assert_allclose(after, slope * before + offset, atol=1e-5)
+
+
+def take_both_sides(config, monkeypatch):
+    """Return the functions by which the teacher labels and the student answers."""
+    taken = []
+
+    def take(*args):
+        taken.extend(args[4:6])
+
+    monkeypatch.setattr(own_labels, "make_train_step", take)
+    mean_teacher.make_train_step(config, {}, AU_WEIGHT, NUM_STEPS)
+    return taken
+
+
+def test_the_teacher_labels_the_target(monkeypatch):
+    """Networks that add their number; those of the teacher have 1 and 2."""
+    config, places = small_config(), []
+
+    def add_number(module, params, stats, name, x, landmarks=None):
+        places.append(landmarks)
+        return x + params[name]
+
+    monkeypatch.setattr(mean_teacher, "infer", add_number)
+    teach, _ = take_both_sides(config, monkeypatch)
+    batch = random_batch(config)
+    params = dict(zip((*TEACHER, *STUDENT), (1, 2, 40, 80), strict=True))
+    expected = jax.nn.sigmoid(batch["image"][1] + 3)
+    np.testing.assert_allclose(teach(params, {}, batch), expected, rtol=1e-5)
+    np.testing.assert_array_equal(places[1], batch["landmarks"][1])
+
+
+def test_the_student_sees_varied_images_of_the_target_alone(monkeypatch):
+    config, seen = small_config(), []
+
+    def carry(module, params, stats, name, x, landmarks=None):
+        seen.append(landmarks)
+        return x
+
+    monkeypatch.setattr(mean_teacher, "apply_and_update_stats", carry)
+    _, study = take_both_sides(config, monkeypatch)
+    batch, key = random_batch(config), jax.random.key(7)
+    logits, _ = study(dict.fromkeys(STUDENT), {}, batch, key)
+    source, target = unfold(logits)
+    np.testing.assert_array_equal(source, batch["image"][0])
+    varied = mean_teacher.vary(key, batch["image"][1])
+    np.testing.assert_allclose(target, varied, atol=1e-6)
+    np.testing.assert_array_equal(unfold(seen[1]), batch["landmarks"])
 
 
 def test_teacher_and_student_are_equal_at_first():

@@ -51,9 +51,37 @@ def test_terms_are_those_of_the_paper(game, outputs):
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-5)
     theirs = game.discriminator_terms({"image": {}, "domain": {}}, outputs, batch)
-    own = np.asarray(batch["image"])[1].mean(axis=(1, 2, 3))
-    value = ((own - 1) ** 2).mean() / 2 + (image**2).mean() / 2
-    np.testing.assert_allclose(theirs["image_discriminator"], value, rtol=1e-5)
+    pairs = {
+        "image": (np.asarray(batch["image"])[1], image),
+        "domain": (outputs.features[1], features),
+    }
+    for name, (targets, translated) in pairs.items():
+        own = targets.mean(axis=(1, 2, 3))
+        value = ((own - 1) ** 2).mean() / 2 + (translated**2).mean() / 2
+        np.testing.assert_allclose(theirs[f"{name}_discriminator"], value, rtol=1e-5)
+
+
+def test_aus_are_learned_from_translated_images_of_the_source(monkeypatch):
+    """Networks that do nothing, but for a translator that adds 10."""
+    config, places = small_config(), []
+
+    def carry(module, params, stats, name, x, landmarks=None):
+        places.append(landmarks)
+        return x + 10 if name == "translator" else x
+
+    monkeypatch.setattr(t2net, "apply_and_update_stats", carry)
+    networks = t2net.make_networks(config)
+    game = t2net.T2Net(networks, *t2net._modules(config), AU_WEIGHT)
+    names = {"task": ["feature_encoder", "au_detector"], "generator": ["translator"]}
+    players = {group: {n: {} for n in some} for group, some in names.items()}
+    batch = random_batch(config)
+    found, _ = game.run(players, players, batch, np.zeros((), np.int32))
+    image = np.asarray(batch["image"])
+    np.testing.assert_allclose(found.translated, image + 10, rtol=1e-6)
+    np.testing.assert_allclose(found.features[0], image[0] + 10, rtol=1e-6)
+    np.testing.assert_array_equal(found.features[1], image[1])
+    np.testing.assert_allclose(found.logits, image[0] + 10, rtol=1e-6)
+    np.testing.assert_array_equal(places[-1], batch["landmarks"][0])
 
 
 @pytest.mark.slow
