@@ -44,6 +44,14 @@ def test_a_model_that_knows_intensities_states_them():
     assert np.isnan(Detector(small_model()).intensities(p)).all()
 
 
+def test_thresholds_count_for_the_path_on_which_they_were_chosen():
+    card = json.loads(json.dumps(small_model().card))
+    card |= {"thresholds": [0.25, 0.75], "thresholds_path": "reconstructed"}
+    model = dataclasses.replace(small_model(), card=card)
+    assert Detector(model, path="reconstructed").thresholds.tolist() == [0.25, 0.75]
+    assert Detector(model, path="direct").thresholds.tolist() == [0.5, 0.5]
+
+
 @pytest.mark.parametrize(
     "entry",
     [

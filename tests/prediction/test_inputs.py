@@ -2,9 +2,11 @@
 
 import os
 
+import numpy as np
 import pytest
 
 from au_jax.errors import UserError
+from au_jax.prediction import inputs
 from au_jax.prediction.inputs import expand, read
 
 
@@ -48,3 +50,74 @@ def test_a_picture_is_listed_once_and_a_pattern_searches_folders(tmp_path, monke
 def test_an_impossible_name_is_one_line(name):
     with pytest.raises(UserError):
         expand([name])
+
+
+class Recording:
+    """A video that OpenCV decodes: by frame, its time stamp and whether it is good."""
+
+    stamps = (0.0, 0.1, 0.2, 0.3)
+    good = (True, True, False, True)
+    rate, num_frames = 20.0, 4
+
+    def __init__(self, source):
+        self.next = 0
+
+    @property
+    def seconds(self):
+        return self.stamps[self.next - 1]
+
+    def advance(self):
+        if self.next == len(self.stamps):
+            return False
+        self.next += 1
+        return True
+
+    def decode(self):
+        good = self.good[self.next - 1]
+        return np.zeros((2, 2, 3), np.uint8) if good else None
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def recording(monkeypatch):
+    """Return a class whose attributes say what the video is like."""
+    kind = type("Recording", (Recording,), {})
+    monkeypatch.setattr(inputs, "Video", kind)
+    return kind
+
+
+VIDEO = inputs.Source("a.mp4", "video")
+
+
+def test_frames_have_the_numbers_and_stamps_of_the_video(recording):
+    frames = list(read(VIDEO))
+    assert [frame.index for frame in frames] == [0, 1, 2, 3]
+    assert [frame.timestamp for frame in frames] == [0.0, 0.1, 0.2, 0.3]
+    assert [frame.image is not None for frame in frames] == list(recording.good)
+    assert frames[2].error == "frame cannot be decoded"
+    later = [(frame.index, frame.timestamp) for frame in read(VIDEO, start=2)]
+    assert later == [(2, 0.2), (3, 0.3)]
+
+
+def test_where_the_container_has_no_stamps_the_rate_gives_them(recording):
+    recording.stamps = (0.0, 0.0, 0.0, 0.0)
+    stamps = [frame.timestamp for frame in read(VIDEO)]
+    np.testing.assert_allclose(stamps, [0.0, 0.05, 0.1, 0.15])
+
+
+def test_stamps_never_go_back(recording):
+    recording.stamps, recording.rate = (0.0, 0.3, 0.1, 0.4), 0.0
+    assert [frame.timestamp for frame in read(VIDEO)] == [0.0, 0.3, 0.3, 0.4]
+
+
+@pytest.mark.parametrize(("stated", "cut"), [(4, False), (6, False), (7, True)])
+def test_a_video_that_ends_early_says_so(recording, stated, cut):
+    """Up to 2 frames may lack: counts are estimated from the duration."""
+    recording.num_frames = stated
+    *_, last = read(VIDEO)
+    assert (last.error == "the video ends after 4 of 7 frames") == cut
+    assert last.index == (4 if cut else 3)
+    assert bool(list(read(VIDEO, start=4))) == cut
+    assert not list(read(VIDEO, start=5))

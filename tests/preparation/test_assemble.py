@@ -1,6 +1,7 @@
 """Expected: the items put in, and the errors of the operating system."""
 
 import csv
+import dataclasses
 import os
 
 import numpy as np
@@ -44,6 +45,27 @@ def test_cut_keeps_every_item_in_order():
         assert len(some) <= assemble.CHUNK_ITEMS
     rejects = [Reject(str(i), "no_label") for i in range(5000)]
     assert [len(some) for some, _ in assemble.cut(rejects)] == [2048, 2048, 904]
+
+
+def test_the_fingerprint_changes_with_whatever_the_result_depends_on(tmp_path):
+    def fingerprint(item: Item, seed: int = 0, landmarks: str = "dlib68") -> str:
+        return assemble.take_survey([item], tmp_path, seed, landmarks).fingerprint
+
+    first = row(1)
+    prints = [
+        fingerprint(first),
+        fingerprint(first, seed=1),
+        fingerprint(first, landmarks="au_jax 1"),
+        fingerprint(dataclasses.replace(first, aus={1: False})),
+        fingerprint(dataclasses.replace(first, split="val")),
+        fingerprint(dataclasses.replace(first, intensities={1: 3})),
+        fingerprint(Reject(first.path, "no_label")),
+    ]
+    assert fingerprint(row(1)) == prints[0]
+    file = tmp_path / first.file
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"a picture")
+    assert len({*prints, fingerprint(first)}) == len(prints) + 1
 
 
 def test_each_rejection_is_listed_under_any_name(tmp_path):

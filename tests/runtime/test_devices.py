@@ -55,3 +55,9 @@ def test_an_indivisible_batch_is_refused():
     devices.check_batch_size("joint.batch_size", 4)
     with pytest.raises(UserError, match="multiple of 2"):
         devices.check_batch_size("joint.batch_size", 3)
+
+
+def test_the_share_of_a_device_is_divided_into_microbatches():
+    devices.check_batch_size("joint.batch_size", 8, parts=4)
+    with pytest.raises(UserError, match=r"accumulation=4; use a multiple of 8"):
+        devices.check_batch_size("joint.batch_size", 4, parts=4)

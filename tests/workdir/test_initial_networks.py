@@ -2,10 +2,14 @@
 
 import logging
 
+import numpy as np
 import pytest
 
 from au_jax.errors import UserError
+from au_jax.stages import mean_teacher
 from au_jax.training.run import train
+from au_jax.types import Variables
+from au_jax.workdir import initial_networks as module
 from au_jax.workdir.best_networks import best_networks
 from au_jax.workdir.config import read_config
 from au_jax.workdir.initial_networks import find_origin, initial_networks
@@ -63,6 +67,58 @@ def test_a_rule_chooses_the_checkpoint_of_the_other_run(other):
     _, run = other
     assert find_origin(str(run), "").rule == "source"  # the stage sees nothing else
     assert find_origin(str(run), "label_free").rule == "label_free"
+
+
+def numbered(number: int, *names: str) -> Variables:
+    """Return networks whose only parameter and statistic is a number."""
+    each = {name: {"x": np.full((), number, np.float32)} for name in names}
+    return Variables({"task": dict(each)}, {"task": dict(each)})
+
+
+@pytest.mark.parametrize(
+    ("stages", "rule"),
+    [
+        (("joint", "mean_teacher"), "target"),
+        (("supervised", "mean_teacher"), "source"),
+    ],
+)
+def test_the_predecessor_in_the_run_counts_before_another_run(
+    tmp_path, monkeypatch, stages, rule
+):
+    """Drawn networks are 0, those of the other run 1, those of the predecessor 2."""
+    config, asked = joint_config.get_config("tiny"), []
+    config.stages, config.init_from = stages, "elsewhere"
+    teacher, student = mean_teacher.TEACHER, mean_teacher.STUDENT
+    origin = module.Origin("supervised", "label_free", config, tmp_path / "elsewhere")
+
+    def best(stage, rule, config, workdir):
+        asked.append((stage, rule))
+        if workdir == origin.workdir:
+            return numbered(1, *teacher), 1
+        return numbered(2, "feature_encoder"), 1
+
+    fresh = numbered(0, *teacher, *student)
+    monkeypatch.setattr(module, "fresh_networks", lambda *_: fresh)
+    monkeypatch.setattr(module, "find_origin", lambda *_: origin)
+    monkeypatch.setattr(module, "best_networks", best)
+    (tmp_path / stages[0]).mkdir()
+    found = initial_networks("mean_teacher", config, tmp_path)
+    for groups in found:
+        numbers = {name: int(one["x"]) for name, one in groups["task"].items()}
+        assert [numbers[name] for name in (*teacher, *student)] == [2, 1, 2, 1]
+    assert asked == [("supervised", "label_free"), (stages[0], rule)]
+
+
+def test_of_a_run_the_last_stage_that_it_lists_counts(tmp_path, monkeypatch):
+    config = joint_config.get_config("tiny")
+    config.stages = ("dann", "supervised")
+    position = lambda folder: folder.is_dir() or None
+    monkeypatch.setattr(module.checkpoints, "position", position)
+    monkeypatch.setattr(module, "read_config", lambda path: config)
+    for stage in config.stages:
+        (tmp_path / stage).mkdir()
+    assert find_origin(str(tmp_path), "")[:2] == ("supervised", "source")
+    assert find_origin(str(tmp_path / "dann"), "")[:2] == ("dann", "target")
 
 
 def test_both_encoders_of_adda_start_as_the_one_that_it_takes(other, tmp_path):
