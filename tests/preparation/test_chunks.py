@@ -1,5 +1,6 @@
 """Expected: the written pictures, and the finder's points after alignment."""
 
+import dataclasses
 import os
 
 import cv2
@@ -95,7 +96,10 @@ def test_the_name_changes_with_an_image(raw, tmp_path):
     os.utime(raw / "a.jpg", ns=(1, 1))
     changed = chunks.chunk_file(tmp_path, raw, ROWS)
     (raw / "gone.jpg").touch()
-    assert len({before, changed, chunks.chunk_file(tmp_path, raw, ROWS)}) == 3
+    again = chunks.chunk_file(tmp_path, raw, ROWS)
+    given = [dataclasses.replace(ROWS[0], landmarks=FACE.tobytes()), *ROWS[1:]]
+    moved = chunks.chunk_file(tmp_path, raw, given)
+    assert len({before, changed, again, moved}) == 4
 
 
 def test_given_landmarks_are_taken_as_they_are(raw):

@@ -21,6 +21,9 @@ SAVED = {
     "old Mac line ends": lambda text: text.replace("\n", "\r").encode(),
     "quotes": lambda text: text.replace("a.jpg", '"a.jpg"').encode(),
     "blanks": lambda text: text.replace(",", " , ").encode(),
+    "blank cells beyond the header": lambda text: (
+        text.replace("\n", ",,\n").replace("skin,,", "skin").encode()
+    ),
     "blank cells and lines at the end": lambda text: (
         text.replace("\n", ",,\n").encode() + b",,,\n\n"
     ),

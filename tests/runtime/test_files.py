@@ -126,3 +126,12 @@ def test_lock_is_held_by_one_program(tmp_path):
             pass
     with files.locked(folder, "training in RUN"):
         pass
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    """As one whose size was still below the limit when it was opened."""
+    file = tmp_path / "log"
+    file.write_bytes(b"123456")
+    monkeypatch.setattr(files, "open_regular", lambda path, limit: path.open("rb"))
+    with pytest.raises(OSError, match="it grows while it is read"):
+        files.read_regular(file, 5)
