@@ -119,6 +119,11 @@ def test_a_wrong_flag_is_one_line(argument: str, line: str):
     assert str(caught.value) == line
 
 
+def test_a_second_config_is_refused():
+    with pytest.raises(UserError, match="--config is given 2 times; give it once"):
+        parse(CONFIG, CONFIG)
+
+
 def test_a_key_unlike_any_other_lists_the_top_level():
     with pytest.raises(UserError, match=r"no --config\.zz; there are: .*, seed, .*"):
         parse(CONFIG, "--config.zz=1")

@@ -61,6 +61,13 @@ def test_a_good_set(tmp_path, capsys):
     assert "train: no label for AU 12" in printed
 
 
+def test_a_set_without_subjects_has_none(tmp_path, capsys):
+    rows = [(split, "", *rest) for split, _, *rest in good()]
+    assert run.check(write(tmp_path, rows)) == 0
+    printed = capsys.readouterr().out
+    assert "train: 24 images\n" in printed
+
+
 def test_label_files_that_cannot_be_read_are_named(tmp_path, capsys):
     folder = write(tmp_path, good())
     place = folder / "faces_lab" / "1.0.0"
