@@ -28,10 +28,9 @@ def game(monkeypatch):
         return params * x.mean(axis=(1, 2, 3))
 
     monkeypatch.setattr(drit, "apply", judge)
-    config = small_config()
-    names = drit.make_discriminators(config)
+    names = drit.make_discriminators(small_config())
     judges = {name: float(n) for n, name in enumerate(names, start=1)}
-    return drit.Drit({}, names, config.seed), judges
+    return drit.Drit({}, names), judges
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_aus_are_learned_from_translated_images_of_the_source(monkeypatch):
     names = {"task": ["feature_encoder", "au_detector"], "generator": ["translator"]}
     players = {group: {n: {} for n in some} for group, some in names.items()}
     batch = random_batch(config)
-    found, _ = game.run(players, players, batch, np.zeros((), np.int32))
+    found, _ = game.run(players, players, batch, jax.random.key(0))
     image = np.asarray(batch["image"])
     np.testing.assert_allclose(found.translated, image + 10, rtol=1e-6)
     np.testing.assert_allclose(found.features[0], image[0] + 10, rtol=1e-6)
