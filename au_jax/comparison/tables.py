@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from au_jax.comparison.notes import PUBLISHED, heading, is_published, notes
 from au_jax.comparison.scores import CENTRED, MEAN, METRICS
 from au_jax.comparison.summary import Json
 from au_jax.errors import UserError
@@ -29,7 +30,6 @@ CHOSEN_BY = {
 """How checkpoints and thresholds were chosen, by rule."""
 
 TABLES = {"target": "Table 1", "source": "Table 2"}
-PUBLISHED = {"target": "emotionet", "source": "bp4d"}
 ABLATION = ("a", "b", "c")
 REFERENCE_TITLES = {"source_only": "source only", "adld": "ADLD"}
 """Titles of the rows that others are compared with."""
@@ -93,35 +93,6 @@ def read_summary(path: Path) -> Json:
     if not summary.keys() >= {"setting", "always_active", "rows", "label_free"}:
         raise UserError(f"{path} is no compare.json; give that of a comparison")
     return summary
-
-
-def heading(summary: Json) -> str:
-    """Return the title of the page."""
-    setting = summary["setting"]
-    return f"Comparison of methods: {setting['source']} to {setting['target']}"
-
-
-def notes(summary: Json) -> list[str]:
-    """Return what a reader must know before the tables."""
-    setting = summary["setting"]
-    images = {d: summary["always_active"][d]["images"] for d in DOMAINS}
-    epochs = ", ".join(f"{k} {v}" for k, v in setting["epochs"].items())
-    batches = sorted(set(setting["batch_size"].values()))
-    return [
-        *([setting["note"]] if setting["note"] else []),
-        f"Split {setting['split']}: {images['source']} images of the source"
-        f" ({setting['source']}), {images['target']} of the target"
-        f" ({setting['target']}). It chose nothing.",
-        f"Crop {setting['crop']}, width {setting['width']} of the paper's, batches of"
-        f" {', '.join(map(str, batches))}; epochs: {epochs}.",
-        "± is the standard deviation over seeds, brackets an interval of 95 % over"
-        f" {setting['resamples']} resamples of people; differences are of the same"
-        " resamples. A difference is to the row with the same head.",
-        "Steps are those of the AU stages, with the run that a row starts from; seconds"
-        " include stage 1, and leave out compilation and validation.",
-        "Published rows hold for the published splits of BP4D and EmotioNet, at the"
-        " paper's size.",
-    ]
 
 
 def sections(summary: Json) -> Iterator[Section]:
@@ -200,7 +171,7 @@ def _per_au(summary: Json, rule: str, domain: str, metric: str) -> Section:
     aus = summary["setting"]["aus"]
     columns = [f"AU{au:02d}" for au in aus]
     cells = [[f"{METRICS[metric]}, %", "seeds", *columns, "mean", "95 %"]]
-    if metric == "f1" and sorted(aus) == list(published.AUS):
+    if metric == "f1" and is_published(summary, domain):
         for method, values in published.F1[PUBLISHED[domain]].items():
             by_au = dict(zip(published.AUS, values, strict=False))
             line = [f"{method}, published", "", *(f"{by_au[au]:.1f}" for au in aus)]
@@ -219,7 +190,7 @@ def _per_au(summary: Json, rule: str, domain: str, metric: str) -> Section:
 
 def _ablation(summary: Json, rule: str) -> Iterator[Section]:
     cells = [["mean over AUs, %", "seeds", "F1 at .5", "accuracy", "AUC"]]
-    if sorted(summary["setting"]["aus"]) == list(published.AUS):
+    if is_published(summary, "target"):
         for model, (f1, accuracy) in published.ABLATION.items():
             line = [f"{model}, published", "", f"{f1:.1f}", f"{accuracy:.1f}", ""]
             cells.append(line)

@@ -1,6 +1,8 @@
 """Published scores, to read beside ours (method.md section 7).
 
-They hold for one split of BP4D and one of EmotioNet, and for six AUs.
+They hold for one split of EmotioNet and, but for Fab-Net, TAE and CLP, one of BP4D.
+The rows of these three are six columns of tables over 12 AUs, from three folds of BP4D
+and other pretraining data.
 """
 
 from au_jax.evaluation.report import (
