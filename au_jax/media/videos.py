@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from au_jax.media.images import UnusableImage
-from au_jax.runtime.files import open_regular
+from au_jax.runtime.files import open_regular, plain_path
 
 # A container of another format, such as a playlist, would open files that it names.
 os.environ.setdefault(
@@ -77,6 +77,7 @@ def _capture(source: Path | int) -> cv2.VideoCapture:
         return cv2.VideoCapture(source)
     try:
         open_regular(source).close()
+        with plain_path(source) as plain:
+            return cv2.VideoCapture(f"file:{plain}", cv2.CAP_FFMPEG)
     except OSError as error:
         raise UnusableImage("unreadable", error.strerror or str(error)) from None
-    return cv2.VideoCapture(f"file:{source.absolute()}", cv2.CAP_FFMPEG)

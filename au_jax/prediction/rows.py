@@ -139,8 +139,11 @@ def write_parquet(table: Path, out: Path, aus: Sequence[int]) -> None:
     options = arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=False)
     with (
         replacing(out) as part,
-        arrow_csv.open_csv(table, convert_options=options) as blocks,
-        parquet.ParquetWriter(part, blocks.schema) as writer,
+        # Opened here, because PyArrow refuses names that are no UTF-8.
+        table.open("rb") as old,
+        part.open("wb") as new,
+        arrow_csv.open_csv(old, convert_options=options) as blocks,
+        parquet.ParquetWriter(new, blocks.schema) as writer,
     ):
         for block in blocks:
             writer.write_batch(block)

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -52,6 +53,29 @@ def read_regular(path: Path, limit: int) -> bytes:
     if len(data) > limit:  # it grew meanwhile
         raise OSError(errno.EFBIG, "it grows while it is read", str(path))
     return data
+
+
+@contextlib.contextmanager
+def plain_path(path: Path) -> Iterator[Path]:
+    """Yield an absolute path of a file that can be printed as UTF-8, for OpenCV.
+
+    OpenCV ends the process at a name that is no UTF-8. Such a file gets a link in a
+    temporary folder until the block ends; the file itself need not exist yet.
+
+    Raises:
+        OSError: the link cannot be made.
+    """
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory(prefix="au-jax-") as folder:
+            # The suffix tells the format.
+            suffix = os.fsencode(path.suffix).decode(errors="ignore")
+            link = Path(folder, f"file{suffix}")
+            link.symlink_to(path.absolute())
+            yield link
+    else:
+        yield path.absolute()
 
 
 @contextlib.contextmanager

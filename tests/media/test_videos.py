@@ -3,6 +3,8 @@
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from au_jax.media.images import UnusableImage
 from au_jax.media.videos import Video
+from tests.programs import ROOT
 
 STEP = 20  # grey levels between two frames
 
@@ -67,6 +70,23 @@ def test_a_name_is_not_read_as_a_url_or_pattern(clip, tmp_path, monkeypatch, nam
     video = Video(Path(name))
     assert video.num_frames == 8
     video.close()
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.avi", b"clip.\xe9", b"\xe9/clip.avi"])
+def test_a_name_that_is_no_utf8_is_read(clip, tmp_path, name):
+    path = tmp_path / os.fsdecode(name)
+    path.parent.mkdir(exist_ok=True)
+    shutil.copy(clip, path)
+    code = (
+        "import os, sys, pathlib; from au_jax.media.videos import Video\n"
+        "video = Video(pathlib.Path(os.fsdecode(bytes.fromhex(sys.argv[1]))))\n"
+        "while video.advance(): assert video.decode() is not None\n"
+        "print(video.next)"
+    )
+    # In a process of its own, because OpenCV would end this one.
+    command = [sys.executable, "-c", code, os.fsencode(path).hex()]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "8\n"), done.stderr
 
 
 def test_a_folder_named_like_a_server_makes_no_request(clip, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import dataclasses
+import os
 import shutil
 
 import cv2
@@ -133,6 +134,16 @@ def test_faces_of_clips(detector, clips, tmp_path, clip):
         wrong += len([r for r in seen if r["face_id"]]) != NUM_FACES[clip](frame)
     assert wrong <= 4  # a face half out of the picture
     assert {r["face_id"] for r in actual} - {""} <= {"0", "1"}
+
+
+def test_a_folder_whose_name_is_no_utf8_gets_parquet(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / run.TABLE).write_bytes(rows.to_text([rows.columns([1])]))
+    rows.write_formats(folder / run.TABLE, folder, [1], frozenset(["parquet"]))
+    with (folder / rows.PARQUET).open("rb") as written:
+        assert parquet.read_schema(written).names == rows.columns([1])
 
 
 def test_other_tables(detector, photographs, clips, tmp_path):

@@ -24,7 +24,7 @@ from au_jax.media.names import stem
 from au_jax.media.videos import Video
 from au_jax.prediction.inputs import Source, read
 from au_jax.prediction.views.au_names import colour, in_words
-from au_jax.runtime.files import replacing, write_whole
+from au_jax.runtime.files import plain_path, replacing, write_whole
 
 LOG = logging.getLogger(__name__)
 
@@ -131,10 +131,10 @@ def _write_video(path: Path, source: Source, pictures: Iterator[Image]) -> None:
     video.close()
     code = cv2.VideoWriter.fourcc(*"mp4v")
     count = 0
-    with replacing(path) as part:
+    with replacing(path) as part, plain_path(part) as plain:
         size = first.shape[1::-1]
         # With the protocol, nobody takes the name for a URL or a pattern.
-        name = f"file:{part.absolute()}"
+        name = f"file:{plain}"
         writer = cv2.VideoWriter(name, cv2.CAP_FFMPEG, code, rate, size)
         if not writer.isOpened():
             raise UserError(f"cannot write {path}: this OpenCV, or the disk, refuses")

@@ -1,5 +1,9 @@
 """Expected: an incomplete overlay is an error; unusual rates and sizes are not."""
 
+import os
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ from au_jax.media.videos import Video
 from au_jax.prediction.inputs import Source
 from au_jax.prediction.views import overlay
 from tests.disk import files_up_to
+from tests.programs import ROOT
 from tests.rendered import write_clip
 
 
@@ -43,6 +48,28 @@ def test_a_disk_that_fills_up_leaves_no_video(tmp_path):
     video = Video(path)
     assert video.num_frames == 20
     video.close()
+
+
+def test_a_folder_whose_name_is_no_utf8_gets_the_video(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    code = (
+        "import os, sys, pathlib, numpy as np\n"
+        "from au_jax.prediction.inputs import Source\n"
+        "from au_jax.prediction.views import overlay\n"
+        "out = pathlib.Path(os.fsdecode(bytes.fromhex(sys.argv[2])))\n"
+        "pictures = iter([np.zeros((64, 64, 3), np.uint8)] * 3)\n"
+        "overlay._write_video(out, Source(sys.argv[1], 'video'), pictures)\n"
+    )
+    write_clip(tmp_path / "a.avi", [np.zeros((64, 64, 3), np.uint8)] * 3, "FFV1")
+    path = folder / "a.mp4"
+    # In a process of its own, because OpenCV would end this one.
+    names = str(tmp_path / "a.avi"), os.fsencode(path).hex()
+    command = [sys.executable, "-c", code, *names]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert os.listdir(folder) == ["a.mp4"]
+    assert Video(path).num_frames == 3
 
 
 def test_videos_of_another_table_are_made_anew(tmp_path):
