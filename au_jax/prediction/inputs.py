@@ -169,21 +169,45 @@ def _read_video(source: Source, start: int) -> Iterator[Frame]:
             yield Frame(source, 0, 0.0, None, error.detail)
         return
     try:
-        began, stamp, rate = time.monotonic(), 0.0, video.rate
+        began, stamp, gap, rate = time.monotonic(), 0.0, 0.0, video.rate
         while video.advance():
             index = video.next - 1
             stated = time.monotonic() - began if camera else video.seconds
             if index and stated <= stamp and rate > 0 and not camera:
                 stated = index / rate  # the container states no time stamps
+            gap = max(gap, stated - stamp) if index else 0.0
             stamp = max(stamp, stated)
             if index >= start:
                 image = video.decode()
                 error = "frame cannot be decoded" if image is None else ""
                 yield Frame(source, index, stamp, image, error)
-        count, stated = video.next, video.num_frames
-        cut = not camera and count < stated - _GUESSED
+        count = video.next
+        cut = not camera and _is_cut(video, stamp, gap)
         if (cut or count == 0) and count >= start:
-            text = f"the video ends after {count} of {stated} frames"
+            text = f"the video ends after {count} of {video.num_frames} frames"
+            if count and rate > 0:
+                whole = video.num_frames / rate
+                text = f"the video ends after {stamp:.2f} of {whole:.2f} seconds"
             yield Frame(source, count, stamp, None, text)
     finally:
         video.close()
+
+
+def _is_cut(video: Video, stamp: float, gap: float) -> bool:
+    """Return whether a video at its end has fewer frames than it states.
+
+    Where a container states no number of frames (Matroska, WebM), OpenCV multiplies
+    the duration by the rate. That is too many for a variable rate, so the time of the
+    last frame decides: it is seen until the end of the video.
+
+    Args:
+        video: The video, of which no frame is left.
+        stamp: The time of the last frame, in seconds.
+        gap: The longest time between two frames.
+    """
+    if video.next >= video.num_frames - _GUESSED:
+        return False
+    if video.rate <= 0:
+        return True
+    shown = max(gap, _GUESSED / video.rate)
+    return stamp + shown < (video.num_frames - 0.5) / video.rate

@@ -1,13 +1,16 @@
 """Expected: every picture in a folder is listed, readable or not; names are checked."""
 
 import os
+import struct
 
+import cv2
 import numpy as np
 import pytest
 
 from au_jax.errors import UserError
+from au_jax.media.videos import Video
 from au_jax.prediction import inputs
-from au_jax.prediction.inputs import expand, read
+from au_jax.prediction.inputs import Source, expand, read
 
 
 def test_an_unreadable_entry_of_a_folder_is_a_row(tmp_path):
@@ -121,3 +124,52 @@ def test_a_video_that_ends_early_says_so(recording, stated, cut):
     assert last.index == (4 if cut else 3)
     assert bool(list(read(VIDEO, start=4))) == cut
     assert not list(read(VIDEO, start=5))
+def write_matroska(path, stamps, duration):
+    """Write grey JPEGs that are shown at these milliseconds, at a stated rate of 30."""
+
+    def element(number, content):
+        if isinstance(content, int):
+            content = content.to_bytes(8, "big")
+        size = (1 << 56 | len(content)).to_bytes(8, "big")
+        return bytes.fromhex(number) + size + content
+
+    jpeg = cv2.imencode(".jpg", np.full((32, 32, 3), 90, np.uint8))[1].tobytes()
+    size = element("b0", 32) + element("ba", 32)
+    track = element("d7", 1) + element("73c5", 1) + element("83", 1)
+    track += element("86", b"V_MJPEG") + element("23e383", 33_333_333)
+    info = element("2ad7b1", 1_000_000) + element("4489", struct.pack(">d", duration))
+    frames = [element("a3", struct.pack(">BhB", 0x81, t, 0x80) + jpeg) for t in stamps]
+    path.write_bytes(
+        element("1a45dfa3", element("4282", b"matroska"))
+        + element(
+            "18538067",
+            element("1549a966", info)
+            + element("1654ae6b", element("ae", track + element("e0", size)))
+            + element("1f43b675", element("e7", 0) + b"".join(frames)),
+        )
+    )
+
+
+def indices(path):
+    return [(f.index, f.error) for f in read(Source(str(path), "video"))]
+
+
+def test_a_whole_video_of_a_variable_rate_is_not_cut(tmp_path):
+    stamps = np.cumsum([0] + [500, 20, 20] * 10).tolist()
+    write_matroska(tmp_path / "a.mkv", stamps, stamps[-1] + 20.0)
+    assert Video(tmp_path / "a.mkv").num_frames > 100  # OpenCV's estimate
+    assert indices(tmp_path / "a.mkv") == [(index, "") for index in range(31)]
+    whole = (tmp_path / "a.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
+    *frames, (last, error) = indices(tmp_path / "cut.mkv")
+    assert 10 < last == len(frames) < 20
+    assert error.startswith("the video ends after 2.")
+    assert " of 5.4" in error
+
+
+@pytest.mark.parametrize(("frames", "cut"), [(28, False), (27, True)])
+def test_frames_that_a_constant_rate_lacks_are_noticed(tmp_path, frames, cut):
+    """An estimated number may be off by two."""
+    stamps = [round(index * 100 / 3) for index in range(frames)]
+    write_matroska(tmp_path / "a.mkv", stamps, 1000.0)
+    assert any(error for _, error in indices(tmp_path / "a.mkv")) == cut
