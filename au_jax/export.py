@@ -94,6 +94,8 @@ def main(argv: list[str]) -> None:
     from au_jax.runtime.files import write_whole
 
     console.set_up_logging()
+    if "onnx" in outputs:
+        programs.check_onnx()
     model = _load_model()
     aus = " ".join(map(str, model.aus))
     step = model.card["training"].get("step", "unknown")

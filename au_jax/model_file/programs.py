@@ -13,9 +13,11 @@ An ONNX program has the input `faces`, perhaps `landmarks`, and the output
 index of arrays.
 """
 
+import functools
 import json
 import logging
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +30,16 @@ from au_jax.errors import UserError
 from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.model_file import card as cards
 from au_jax.model_file.file import Model
+from au_jax.runtime.config_files import one_line
 from au_jax.runtime.files import write_whole
 from au_jax.stages import STAGES
 from au_jax.types import Array, Variables
 
 PLATFORMS = ("cpu", "cuda")
 """The platforms of a StableHLO program."""
+
+# jax2onnx 0.17.1, the newest, fails with jax 0.12; its extra says the same.
+_ONNX_INSTALL = "pip install 'jax<0.12' 'jax2onnx>=0.17' onnxruntime"
 
 
 def predict_aus(
@@ -88,14 +94,11 @@ def save_onnx(file: Path, model: Model, path: str | None = None) -> None:
         path: "reconstructed" or "direct"; None selects the first that the model has.
 
     Raises:
-        UserError: jax2onnx is not installed, or the model has no such path.
+        UserError: see `check_onnx`; or the model has no such path.
     """
-    try:
-        import jax2onnx  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise UserError(
-            "ONNX export needs jax2onnx: pip install jax2onnx onnxruntime"
-        ) from None
+    check_onnx()
+    import jax2onnx  # pyright: ignore[reportMissingImports]
+
     # It warns about shapes that it leaves symbolic, as they should be.
     logging.getLogger("onnx_ir").setLevel(logging.ERROR)
     inputs = _inputs(model, "b")
@@ -109,6 +112,28 @@ def save_onnx(file: Path, model: Model, path: str | None = None) -> None:
     entry = exported.metadata_props.add()
     entry.key, entry.value = "card", json.dumps(cards.without_arrays(model.card))
     write_whole(file, exported.SerializeToString())
+
+
+@functools.cache
+def check_onnx() -> None:
+    """Convert a tiny program, which takes less time than to fail at a model.
+
+    Raises:
+        UserError: jax2onnx is not installed, or cannot read the programs of this JAX.
+    """
+    try:
+        import jax2onnx  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise UserError(f"ONNX export needs jax2onnx: {_ONNX_INSTALL}") from None
+    program = jax.jit(lambda x: x + x)
+    try:
+        jax2onnx.to_onnx(program, [jax.ShapeDtypeStruct((1,), jnp.float32)])
+    except Exception as error:  # it uses what JAX keeps to itself
+        versions = f"jax2onnx {version('jax2onnx')} and jax {jax.__version__}"
+        raise UserError(
+            f"{versions} do not work together ({one_line(error)}); in an environment"
+            f" of its own: {_ONNX_INSTALL}"
+        ) from None
 
 
 def _inputs(model: Model, batch: Any) -> dict[str, jax.ShapeDtypeStruct]:

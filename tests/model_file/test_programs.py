@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import types
 
 import jax
 import numpy as np
@@ -10,10 +11,12 @@ import pytest
 from au_jax import Detector
 from au_jax.errors import UserError
 from au_jax.model_file import programs
+from tests.mistakes import one_line
 from tests.prediction.models import crops_of, landmarks_of, small_model
 
 STANDALONE = """
 import sys
+import types
 import jax
 import numpy as np
 with open(sys.argv[1], "rb") as stream:
@@ -94,6 +97,24 @@ def test_stablehlo_refuses_a_path_that_the_model_lacks(tmp_path):
 
 
 def test_onnx_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    programs.check_onnx.cache_clear()
     monkeypatch.setitem(sys.modules, "jax2onnx", None)
-    with pytest.raises(UserError, match="pip install jax2onnx"):
+    with pytest.raises(UserError, match="pip install 'jax<"):
         programs.save_onnx(tmp_path / "m", small_model())
+
+
+def test_onnx_with_a_jax_that_jax2onnx_cannot_read_says_what_to_install(monkeypatch):
+    """As jax2onnx 0.17.1 with jax 0.12; a tiny program shows it before the model."""
+
+    def fail(*_):
+        raise AttributeError("module 'jax._src.core' has no attribute 'ClosedJaxpr'")
+
+    programs.check_onnx.cache_clear()
+    broken = types.SimpleNamespace(to_onnx=fail)
+    monkeypatch.setitem(sys.modules, "jax2onnx", broken)
+    monkeypatch.setattr(programs, "version", lambda _: "0.17.1")
+    with pytest.raises(UserError) as raised:
+        programs.check_onnx()
+    said = one_line(str(raised.value))
+    assert said.startswith(f"jax2onnx 0.17.1 and jax {jax.__version__} do not work")
+    assert "'jax<0.12' 'jax2onnx>=0.17'" in said
