@@ -10,7 +10,7 @@ PICTURES = frozenset(
 
 VIDEOS = frozenset(
     (".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
-     ".mpg", ".mts", ".webm", ".wmv")
+     ".mpg", ".mts", ".ts", ".webm", ".wmv")
 )  # fmt: skip
 """Containers that OpenCV's FFmpeg opens."""
 

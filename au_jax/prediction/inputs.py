@@ -4,6 +4,7 @@ import dataclasses
 import glob
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -19,8 +20,11 @@ from au_jax.media.videos import Video
 
 OVERLAY = "overlay"
 """The folder of annotated pictures and videos in the folder of the results."""
+MADE_FROM = ".table.sha256"
+"""The file that marks such a folder; it says from which table they were made."""
 
 _MAX_CAMERA = 999
+_MOST_KINDS = 5  # of files that are left out, in the line about them
 _GUESSED = 2  # frames by which a count estimated from the duration may be off
 
 
@@ -53,20 +57,53 @@ class Frame:
     """Why it cannot be decoded."""
 
 
-def expand(names: Sequence[str], out: Path | None = None) -> list[Source]:
+@dataclasses.dataclass
+class LeftOut:
+    """What a search of folders leaves out."""
+
+    overlays: set[str] = dataclasses.field(default_factory=set)
+    """Folders of annotated pictures."""
+    kinds: Counter[str] = dataclasses.field(default_factory=Counter)
+    """The number of files that are neither pictures nor videos, by suffix."""
+
+    def lines(self) -> list[str]:
+        """Return a line about each of the two, if there are any."""
+        said = []
+        if self.overlays:
+            first, more = min(self.overlays), len(self.overlays) - 1
+            said.append(
+                f"left out {shown(first)}{f' and {more} more' if more else ''}:"
+                " annotated pictures of another run"
+            )
+        if count := self.kinds.total():
+            files = "1 file that is" if count == 1 else f"{count} files that are"
+            kinds = [shown(kind) for kind, _ in self.kinds.most_common(_MOST_KINDS)]
+            more = ", ..." if len(self.kinds) > _MOST_KINDS else ""
+            said.append(
+                f"left out {files} neither pictures nor videos:"
+                f" {', '.join(kinds)}{more}"
+            )
+        return said
+
+
+def expand(
+    names: Sequence[str], out: Path | None = None, left_out: LeftOut | None = None
+) -> list[Source]:
     """List every picture and video once, in the order of the names.
 
     Args:
         names: Files, folders (searched at any depth), glob patterns, or the number of
             a camera.
-        out: The folder of the results, whose overlays are not searched for.
+        out: The folder of the results, whose overlays are not searched for. Overlays
+            of other runs are read only if they are named themselves.
+        left_out: Is told what is left out.
 
     Raises:
         UserError: a name matches nothing, or a camera is not the only input.
     """
     sources: dict[tuple[bool, str], Source] = {}
     for name in names:
-        for source in _expand_one(name, out):
+        for source in _expand_one(name, out, left_out or LeftOut()):
             camera = source.kind == "camera"
             place = source.file if camera else os.path.abspath(source.file)
             sources.setdefault((camera, place), source)
@@ -76,13 +113,13 @@ def expand(names: Sequence[str], out: Path | None = None) -> list[Source]:
     return list(sources.values())
 
 
-def _expand_one(name: str, out: Path | None) -> list[Source]:
+def _expand_one(name: str, out: Path | None, left_out: LeftOut) -> list[Source]:
     if not name:
         raise UserError("an input is empty; name a file, or . for this folder")
     if os.path.isfile(name):  # unlike Path.is_file, False for impossible names
         return [Source(name, _kind(Path(name)) or "image")]
     if os.path.isdir(name):
-        inside = _inside(Path(name), out)
+        inside = _inside(Path(name), out, left_out)
         if not inside:
             raise UserError(f"{name}: the folder holds no pictures or videos")
         return inside
@@ -91,26 +128,36 @@ def _expand_one(name: str, out: Path | None) -> list[Source]:
             raise UserError(f"camera {name}: cameras have numbers to {_MAX_CAMERA}")
         return [Source(name, "camera")]
     if glob.has_magic(name):
-        paths = (Path(p) for p in sorted(glob.glob(name, recursive=True)))
-        hidden = _overlays(out)
-        files: list[Source] = []
-        for path in paths:
-            real = path.resolve()
-            if hidden.intersection((real, *real.parents)):
-                continue
-            if path.is_dir():
-                files += _inside(path, out)
-            else:
-                files.append(Source(str(path), _kind(path) or "image"))
+        files = _matches(name, out, left_out)
         if not files:
             raise UserError(f"{name}: no file matches this pattern")
         return files
+    if name == "-":
+        raise UserError("-: give a file; standard input is not read")
     if os.path.lexists(name):
         raise UserError(f"{name} is not a file or folder that can be read")
     raise UserError(f"{name}: there is no such file or folder")
 
 
-def _inside(folder: Path, out: Path | None) -> list[Source]:
+def _matches(pattern: str, out: Path | None, left_out: LeftOut) -> list[Source]:
+    """List what matches a pattern; folders are searched."""
+    own = _overlays(out)
+    files: list[Source] = []
+    for path in (Path(p) for p in sorted(glob.glob(pattern, recursive=True))):
+        real = path.resolve()
+        if own.intersection((real, *real.parents)):
+            continue
+        folder = path if path.is_dir() else path.parent
+        if (folder / MADE_FROM).exists():
+            left_out.overlays.add(str(folder))
+        elif path.is_dir():
+            files += _inside(path, out, left_out)
+        else:
+            files.append(Source(str(path), _kind(path) or "image"))
+    return files
+
+
+def _inside(folder: Path, out: Path | None, left_out: LeftOut) -> list[Source]:
     """List what a folder holds at any depth, and the folders that cannot be read.
 
     Those, and pipes or broken links with a picture's name, become rows without a face.
@@ -127,8 +174,16 @@ def _inside(folder: Path, out: Path | None) -> list[Source]:
             folders.clear()
             continue
         seen.add(real)
-        paths = (Path(at, name) for name in files)
-        found += [Source(str(p), kind) for p in paths if (kind := _kind(p))]
+        if MADE_FROM in files and real != folder.resolve():
+            left_out.overlays.add(at)
+            folders.clear()
+            continue
+        ours = out is not None and out.resolve() in (real, *real.parents)
+        for path in (Path(at, name) for name in files):
+            if kind := _kind(path):
+                found.append(Source(str(path), kind))
+            elif not (ours or path.name.startswith(".")):
+                left_out.kinds[path.suffix.lower() or path.name] += 1
     return sorted(found, key=lambda source: Path(source.file))
 
 
@@ -164,7 +219,10 @@ def _read_video(source: Source, start: int) -> Iterator[Frame]:
         video = Video(int(source.file) if camera else Path(source.file))
     except UnusableImage as error:
         if camera:
-            raise UserError(f"camera {source.file} cannot be opened") from None
+            raise UserError(
+                f"camera {source.file} cannot be opened: see whether it is connected,"
+                " no other program uses it, and you may read it (/dev/video*)"
+            ) from None
         if start == 0:
             yield Frame(source, 0, 0.0, None, error.detail)
         return

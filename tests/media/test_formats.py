@@ -22,6 +22,7 @@ def test_opencv_decodes_each_format(suffix):
 def test_case_and_folders_do_not_matter():
     assert formats.is_picture("a.b/C.JPG")
     assert formats.is_video("a/clip.MP4")
+    assert formats.is_video("stream.ts")
     assert not formats.is_picture("clip.mp4")
     assert not formats.is_picture("jpg")
     assert not formats.is_video(".mp4")  # a hidden file without a suffix

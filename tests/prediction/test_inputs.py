@@ -11,6 +11,7 @@ from au_jax.errors import UserError
 from au_jax.media.videos import Video
 from au_jax.prediction import inputs
 from au_jax.prediction.inputs import Source, expand, read
+from au_jax.prediction.inputs import LeftOut, Source, expand, read
 
 
 def test_an_unreadable_entry_of_a_folder_is_a_row(tmp_path):
@@ -38,6 +39,34 @@ def test_results_inside_the_input_are_not_predicted(tmp_path):
     for name in (f"{tmp_path}/out", f"{tmp_path}/out/*", f"{tmp_path}/out/**"):
         (source,) = expand([name], tmp_path / "out")
         assert source.file.endswith("b.jpg")
+
+
+def test_annotated_pictures_of_another_run_are_left_out(tmp_path):
+    folder = tmp_path / "res/overlay"
+    folder.mkdir(parents=True)
+    for name in ("a.jpg", "res/overlay/0000_a.jpg", "res/overlay/.table.sha256"):
+        (tmp_path / name).write_bytes(b"")
+    for name in (str(tmp_path), f"{tmp_path}/**"):
+        left_out = LeftOut()
+        (source,) = expand([name], tmp_path / "res2", left_out)
+        assert source.file.endswith("/a.jpg")
+        line = f"left out {folder}: annotated pictures of another run"
+        assert left_out.lines() == [line]
+    # Whoever names them means them.
+    (source,) = expand([str(folder)])
+    assert source.file.endswith("/0000_a.jpg")
+
+
+def test_files_of_unknown_kinds_are_counted(tmp_path):
+    names = ("a.jpg", "b.ts", "c.txt", "d.TXT", "LICENSE", ".hidden", "out/aus.csv")
+    (tmp_path / "out").mkdir()
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    left_out = LeftOut()
+    sources = expand([str(tmp_path)], tmp_path / "out", left_out)
+    assert [source.kind for source in sources] == ["image", "video"]
+    said = "left out 3 files that are neither pictures nor videos: .txt, LICENSE"
+    assert left_out.lines() == [said]
 
 
 def test_a_picture_is_listed_once_and_a_pattern_searches_folders(tmp_path, monkeypatch):

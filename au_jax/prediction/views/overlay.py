@@ -22,7 +22,7 @@ from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.media.images import UnusableImage
 from au_jax.media.names import stem
 from au_jax.media.videos import Video
-from au_jax.prediction.inputs import Source, read
+from au_jax.prediction.inputs import MADE_FROM, Source, read
 from au_jax.prediction.views.au_names import colour, in_words
 from au_jax.runtime.files import plain_path, replacing, write_whole
 
@@ -36,7 +36,6 @@ _PANEL = 340  # width of a column of bars beside the picture
 _LINE = 22  # height of a line of text
 _LONGEST = 4096  # side of an annotated picture; it bounds the memory
 _COLUMNS = 8  # at most; further faces have only a box and a number
-_MADE_FROM = ".table.sha256"
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARK, _RAIL, _WHITE = (30, 30, 30), (225, 225, 225), (255, 255, 255)
 
@@ -63,7 +62,7 @@ def write(
     folder.mkdir(exist_ok=True)
     with table.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    made_from = folder / _MADE_FROM
+    made_from = folder / MADE_FROM
     if not made_from.is_file() or made_from.read_text() != digest:
         for video in folder.glob("[0-9]*_*.mp4"):
             video.unlink()
