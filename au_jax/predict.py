@@ -93,34 +93,42 @@ LIVE = flags.DEFINE_integer(
 
 def main(argv: Sequence[str]) -> int:
     """Load the model, predict, and return the exit code."""
-    from au_jax.model_file import file as model_file
-    from au_jax.prediction import baseline, rows, run
-    from au_jax.prediction.detector import Detector
-    from au_jax.prediction.inputs import expand
+    # JAX is imported later: it takes seconds, for which mistakes need not wait.
+    from au_jax.prediction import baseline, rows
+    from au_jax.prediction.inputs import LeftOut, expand
     from au_jax.raw import landmark_file
-    from au_jax.runtime import compilation_cache, console
 
     assert OUT.value is not None
     assert FORMAT.value is not None
-    console.set_up_logging()
-    compilation_cache.use()
     if len(argv) < 2:
         raise UserError("no input is given: name pictures, videos or folders")
-    outputs = run.Outputs(
-        rows.check_formats(FORMAT.value),
-        bool(OVERLAY.value),
-        bool(REPORT.value),
-        LIVE.value or 0,
-        None if BASELINE.value is None else baseline.parse(BASELINE.value),
-    )
+    formats = rows.check_formats(FORMAT.value)
+    neutral = None if BASELINE.value is None else baseline.parse(BASELINE.value)
     known, by = None, landmark_file.landmarks_by(LANDMARKS_BY.value, BASE.value)
     if isinstance(by, landmark_file.LandmarkFile):
         known, by = by, None
-    options = run.Options(EVERY.value or 1, FACES.value == "whole", known)
-    out = Path(OUT.value)
-    sources = expand(argv[1:], out)
+    if MODEL.value and not os.path.exists(MODEL.value):
+        raise UserError(
+            f"--model={MODEL.value}: there is no such file; leave out --model to use"
+            " the model that comes with au_jax"
+        )
+    out, left_out = Path(OUT.value), LeftOut()
     if os.path.exists(out) and not out.is_dir():
         raise UserError(f"--out={out} is not a folder; give a folder for the results")
+    sources = expand(argv[1:], out, left_out)
+    for line in left_out.lines():
+        print(line, file=sys.stderr)
+
+    from au_jax.model_file import file as model_file
+    from au_jax.prediction import run
+    from au_jax.prediction.detector import Detector
+    from au_jax.runtime import compilation_cache, console
+
+    console.set_up_logging()
+    compilation_cache.use()
+    overlay, report = bool(OVERLAY.value), bool(REPORT.value)
+    outputs = run.Outputs(formats, overlay, report, LIVE.value or 0, neutral)
+    options = run.Options(EVERY.value or 1, FACES.value == "whole", known)
     run.check_known(sources, options)
     path = Path(MODEL.value) if MODEL.value else model_file.SHIPPED
     detector = Detector(run.open_model(path), PATH.value, by)

@@ -75,6 +75,36 @@ def test_a_mistake_is_one_line_and_2(model, tmp_path, inputs, message):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "no input is given"),
+        (["none.jpg"], "none.jpg: there is no such file"),
+        (["-"], "-: give a file; standard input is not read"),
+        (["--format=x", "{0}"], "--format=x: give some of csv, parquet, openface"),
+        (["--baseline=x", "{0}"], "--baseline=x: give median, frames:0-50, or"),
+        (["--model=x", "{0}"], "--model=x: there is no such file; leave out --model"),
+        (["--landmarks_by=x", "{0}"], "--landmarks_by=x"),
+    ],
+)
+def test_a_mistake_need_not_wait_for_jax(tmp_path, arguments, message):
+    write_picture(tmp_path / "a.png")
+    command = [sys.executable, "-X", "importtime", "-m", "au_jax.predict"]
+    arguments = [text.format(tmp_path) for text in arguments]
+    done = subprocess.run(
+        [*command, f"--out={tmp_path / 'out'}", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    lines = done.stderr.splitlines()
+    loaded = {line.rpartition("|")[2].strip() for line in lines}
+    (said,) = [line for line in lines if not line.startswith("import time:")]
+    assert said.startswith(f"error: {message}")
+    assert done.returncode == 2
+    assert "jax" not in loaded
+
+
 def test_a_preview_needs_a_free_port(model, tmp_path):
     write_picture(tmp_path / "face.png")
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -50,7 +50,8 @@ def select_au_path(card: dict[str, Any], path: str | None) -> str:
     """
     available = au_paths(card)
     if path is not None and path not in available:
-        raise UserError(f"path {path!r}: this model has {' and '.join(available)}")
+        has = " and ".join(available)
+        raise UserError(f"--path={path} (path= in Python): this model has {has}")
     return path or available[0]
 
 

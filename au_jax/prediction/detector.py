@@ -150,10 +150,12 @@ class Detector:
         Args:
             images: Each uint8 (height, width, 3), RGB, 0..255; sizes may differ.
             whole: Take each picture for one face that is cut out and aligned already.
+
+        Raises:
+            UserError: an image is none, or the model needs landmarks that `whole`
+                pictures lack.
         """
-        images = list(images)
-        for number, image in enumerate(images):
-            check_picture(number, image)
+        images = check_pictures(images)
         if whole:
             self.check_whole()
         faces = [
@@ -212,20 +214,25 @@ class Detector:
         return metrics.intensities(p, knots, curves)
 
 
-def check_picture(number: int, picture: Any) -> None:
-    """Check that something is a picture as `Detector` takes it.
+def check_pictures(pictures: Any) -> list[np.ndarray]:
+    """Return pictures as a list; check that `Detector` takes them.
 
     Raises:
-        UserError: it is none; the line says what it is.
+        UserError: they are none; the line says what they are.
     """
-    given = type(picture).__name__
-    if isinstance(picture, np.ndarray):
-        right = picture.ndim == 3 and picture.shape[2] == 3 and picture.size
-        if right and picture.dtype == np.uint8:
-            return
-        given = f"{picture.dtype} of shape {picture.shape}"
-    raise UserError(
+    takes = (
         "Detector takes a list of pictures, each a uint8 array of shape (height, width,"
-        f" 3) in RGB, not empty; for one picture give [picture]. Picture {number} is"
-        f" {given}"
+        " 3) in RGB, not empty; for one picture give [picture]."
     )
+    if not isinstance(pictures, Iterable):
+        raise UserError(f"{takes} This is {type(pictures).__name__}")
+    pictures = list(pictures)
+    for number, picture in enumerate(pictures):
+        given = type(picture).__name__
+        if isinstance(picture, np.ndarray):
+            right = picture.ndim == 3 and picture.shape[2] == 3 and picture.size
+            if right and picture.dtype == np.uint8:
+                continue
+            given = f"{picture.dtype} of shape {picture.shape}"
+        raise UserError(f"{takes} Picture {number} is {given}")
+    return pictures

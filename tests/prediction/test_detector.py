@@ -15,7 +15,7 @@ from au_jax.faces.landmarks import eye_distance
 from au_jax.media.images import read_image
 from au_jax.model_file import card as cards
 from au_jax.prediction import run
-from au_jax.prediction.detector import check_picture
+from au_jax.prediction.detector import check_pictures
 from au_jax.prediction.inputs import expand
 from tests.prediction.models import small_model
 from tests.shared_data import CLIPS, needs_shared_data
@@ -125,7 +125,9 @@ def test_what_is_no_picture_is_named(wrong, message):
     with pytest.raises(UserError, match=message):
         Detector()([picture, wrong])
     with pytest.raises(UserError, match="Picture 0 is NoneType"):
-        check_picture(0, None)  # what cv2.imread returns for a missing file
+        check_pictures([None])  # what cv2.imread returns for a missing file
+    with pytest.raises(UserError, match="This is NoneType"):
+        check_pictures(None)
 
 
 def test_an_unknown_way_to_find_landmarks_is_not_taken_for_ours():
