@@ -1,4 +1,4 @@
-"""Expected: `--help` prints its text without loading JAX or TFDS."""
+"""Expected: `--help` prints its text, ends with 0, and loads no JAX or TFDS."""
 
 import os
 import subprocess
@@ -24,6 +24,7 @@ def test_help_loads_nothing_heavy(program):
         text=True,
         check=False,
     )
+    assert ended.returncode == 0
     assert "flags:" in ended.stdout
     assert "Traceback" not in ended.stderr
     loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}

@@ -5,6 +5,7 @@ and ignore an argument without dashes.
 """
 
 import re
+import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -43,6 +44,8 @@ def parse(
         _check_override(name, keys)
     try:
         rest = _parse_flags(argv, flag_values)
+    except SystemExit:  # absl calls it a failure that it printed the help
+        sys.exit(0)
     except flags.UnrecognizedFlagError as error:
         if f"config.{error.flagname}" in _flag_names(keys):
             hint = f"did you mean --config.{error.flagname}?"
