@@ -9,6 +9,7 @@ A `Detector` composes a `FaceFinder`, a `Cropper` and a `Network`.
 
 import dataclasses
 import functools
+import os
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -77,7 +78,11 @@ class Network:
 
 
 class Detector:
-    """A loaded model, which several threads may share."""
+    """A loaded model, which several threads may share.
+
+    It can be pickled. A process that was forked from the one that made it cannot use
+    it, because JAX would wait for threads that a fork does not copy.
+    """
 
     def __init__(
         self,
@@ -116,6 +121,11 @@ class Detector:
         self.landmarks_by: LandmarksBy = landmarks_by or cards.landmarks_by(model.card)
         self._finder: FaceFinder | None = None
         self._finder_lock = threading.Lock()
+        self._process = os.getpid()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how another process makes it anew: the compiled program stays here."""
+        return Detector, (self.model, self.path, self.landmarks_by)
 
     def usual(self, faces: Literal["all", "neutral"]) -> Float[np.ndarray, "a"]:
         """Return the usual probability of each AU: the median over validation faces.
@@ -152,10 +162,11 @@ class Detector:
             whole: Take each picture for one face that is cut out and aligned already.
 
         Raises:
-            UserError: an image is none, or the model needs landmarks that `whole`
-                pictures lack.
+            UserError: an image is none; or the model needs landmarks that `whole`
+                pictures lack; or this process was forked after the model was loaded.
         """
         images = check_pictures(images)
+        self._check_process()
         if whole:
             self.check_whole()
         faces = [
@@ -192,12 +203,20 @@ class Detector:
         """Return the AU probabilities of n crops that `crop` made.
 
         Raises:
-            UserError: a probability is not a number.
+            UserError: a probability is not a number, or this process was forked.
         """
+        self._check_process()
         values = self._network(crops)
         if not np.isfinite(values).all():
             raise UserError("the model gives no numbers: its weights are damaged")
         return values
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            raise UserError(
+                "this Detector was made before the process was forked, and would hang:"
+                " make the Detector in each process, or use the start method spawn"
+            )
 
     def face_aus(self, face: Face, probabilities: Float[np.ndarray, "a"]) -> FaceAus:
         """Return a face with its probabilities and the decisions on them."""

@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import json
+import os
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,7 +19,8 @@ from au_jax.model_file import card as cards
 from au_jax.prediction import run
 from au_jax.prediction.detector import check_pictures
 from au_jax.prediction.inputs import expand
-from tests.prediction.models import small_model
+from tests.mistakes import attempt
+from tests.prediction.models import crops_of, small_model
 from tests.shared_data import CLIPS, needs_shared_data
 
 
@@ -110,6 +113,36 @@ def test_following_a_face_loses_little(detector, tmp_path, clip):
         for k, points in expected.items()
     ]
     assert np.mean(errors) < 3
+
+
+def test_a_pickled_detector_answers_the_same():
+    crops = crops_of(np.random.default_rng(0).integers(0, 256, (3, 128, 128, 3), "u1"))
+    detector = Detector(small_model(), "direct", "dlib68")
+    other = pickle.loads(pickle.dumps(detector))
+    assert (other.path, other.landmarks_by) == ("direct", "dlib68")
+    expected = detector.probabilities(crops)
+    np.testing.assert_array_equal(other.probabilities(crops), expected)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # JAX's, about the fork
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python's
+def test_a_forked_process_is_told_what_to_do():
+    detector = Detector(small_model())
+    read, write = os.pipe()
+    if (child := os.fork()) == 0:
+        lines = [
+            attempt(detector, [np.zeros((8, 8, 3), np.uint8)])[1],
+            attempt(detector.probabilities, [])[1],
+        ]
+        os.write(write, "\n".join(lines).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        lines = pipe.read().splitlines()
+    assert len(lines) == 2
+    assert all("make the Detector in each process, or use" in line for line in lines)
 
 
 @pytest.mark.parametrize(
