@@ -149,10 +149,12 @@ def write(table: Path, folder: Path, baseline: Baseline, levels: Levels) -> Path
     return out
 
 
-def remove(folder: Path) -> None:
-    """Remove what an earlier run with a baseline wrote."""
-    for name in (TABLE, LEVELS):
+def remove(folder: Path) -> list[str]:
+    """Remove what an earlier run with a baseline wrote; return the names."""
+    names = [name for name in (TABLE, LEVELS) if (folder / name).exists()]
+    for name in names:
         (folder / name).unlink(missing_ok=True)
+    return names
 
 
 def relative(

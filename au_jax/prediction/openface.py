@@ -9,6 +9,7 @@ so `x_17` comes first. Where a model knows no intensities, `AUxx_r` is 5 times t
 probability.
 """
 
+import contextlib
 import csv
 import math
 from collections.abc import Iterator, Sequence
@@ -45,18 +46,28 @@ def write(table: Path, folder: Path, aus: Sequence[int]) -> None:
     Rows are streamed, so a table may be of any length.
     """
     folder.mkdir(exist_ok=True)
+    for name, rows_of_input in _files(table):
+        with replacing(folder / name) as part, part.open("w", newline="") as out:
+            writer = csv.writer(out, lineterminator="\n")
+            writer.writerow(columns(aus))
+            writer.writerows(_lines(rows_of_input, aus))
+
+
+def remove(table: Path, folder: Path) -> None:
+    """Remove the files that `write` made of a table of the same inputs."""
+    for name, _ in _files(table):
+        (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # somebody else's files are in it
+        folder.rmdir()
+
+
+def _files(table: Path) -> Iterator[tuple[str, Iterator[_Row]]]:
+    """Yield the name of each input's file, and its rows."""
     used: set[str] = set()
     with table.open(newline="") as file:
         rows = csv.DictReader(file)
         for name, rows_of_input in groupby(rows, key=lambda row: row["file"]):
-            own = _unused(stem(name), used)
-            with (
-                replacing(folder / f"{own}.csv") as part,
-                part.open("w", newline="") as out,
-            ):
-                writer = csv.writer(out, lineterminator="\n")
-                writer.writerow(columns(aus))
-                writer.writerows(_lines(rows_of_input, aus))
+            yield f"{_unused(stem(name), used)}.csv", rows_of_input
 
 
 def _lines(part: Any, aus: Sequence[int]) -> Iterator[list[str]]:

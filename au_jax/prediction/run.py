@@ -9,7 +9,7 @@ from pathlib import Path
 
 from au_jax.errors import UserError
 from au_jax.model_file import file as model_file
-from au_jax.prediction import baseline, rows
+from au_jax.prediction import baseline, derived, rows
 from au_jax.prediction.baseline import Baseline, Levels
 from au_jax.prediction.detector import Detector
 from au_jax.prediction.inputs import OVERLAY, Source
@@ -41,6 +41,17 @@ class Outputs:
     """Port of the live preview; 0 for none. It shows answers without the baseline."""
     baseline: Baseline | None = None
     """The neutral faces that the other results are relative to."""
+
+    @property
+    def names(self) -> set[str]:
+        """The names of the results that are made from the table."""
+        asked = {
+            rows.PARQUET: "parquet" in self.formats,
+            rows.OPENFACE: "openface" in self.formats,
+            REPORT: self.report,
+            OVERLAY: self.overlay,
+        }
+        return {name for name, wanted in asked.items() if wanted}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,9 +158,14 @@ def write_results(
         locked(out, f"predicting into {out}"),
     ):
         table = out / TABLE
-        baseline.remove(out)
+        removed = baseline.remove(out)
         if outputs.baseline and levels:
             table = baseline.write(table, out, outputs.baseline, levels)
+            removed = []
+        removed += derived.renew(table, out, outputs.names)
+        if removed:
+            text = "%s: removed %s of an earlier run with another baseline"
+            LOG.warning(text, out, ", ".join(removed))
         rows.write_formats(table, out, aus, outputs.formats)
         if outputs.overlay:
             overlay.write(table, out / OVERLAY, sources, aus, check_interrupt)

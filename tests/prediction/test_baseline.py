@@ -195,6 +195,12 @@ def test_all_tables_but_the_first_are_relative(tmp_path):
     predict(dataclasses.replace(outputs, baseline=None))
     assert not (out / baseline.TABLE).exists()
     assert read_table(out / run.TABLE) == raw
+    # The results made from the former table are not left beside another one.
+    made_from_raw = (out / "openface" / "cut.csv").read_bytes()
+    predict(run.Outputs(baseline=outputs.baseline))
+    assert not (out / "openface").exists()
+    predict(outputs)
+    assert (out / "openface" / "cut.csv").read_bytes() != made_from_raw
 
 
 def test_a_model_that_does_not_say_what_is_usual_is_one_line():

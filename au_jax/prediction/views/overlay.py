@@ -64,8 +64,8 @@ def write(
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     made_from = folder / MADE_FROM
     if not made_from.is_file() or made_from.read_text() != digest:
-        for video in folder.glob("[0-9]*_*.mp4"):
-            video.unlink()
+        remove(folder)
+        folder.mkdir(exist_ok=True)
         write_whole(made_from, digest)
     kinds = {source.name: source for source in sources}
     most = {
@@ -84,6 +84,21 @@ def write(
                 _write_video(path.with_name(f"{path.name}.mp4"), source, pictures)
         except cv2.error as error:  # one input does not cost the others
             LOG.warning("no overlay of %s: OpenCV: %s", name, error.err)
+
+
+def remove(folder: Path) -> None:
+    """Remove the pictures and videos that `write` made, and the folder if it is empty.
+
+    Without the mark of a table, they may be somebody else's pictures; `write` replaces
+    those that have the same names.
+    """
+    kinds = ("jpg", "mp4") if (folder / MADE_FROM).is_file() else ("mp4",)
+    for kind in kinds:
+        for file in folder.glob(f"[0-9][0-9][0-9][0-9]*_*.{kind}"):
+            file.unlink()
+    (folder / MADE_FROM).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # somebody else's files are in it
+        folder.rmdir()
 
 
 def _annotated(
