@@ -89,7 +89,7 @@ def _end(error: Exception) -> int:
         return _tell(f"error: {error}", 2)
     if isinstance(error, OSError) and error.errno in REFUSALS:
         where = f"{_shortened(str(error.filename))}: " if error.filename else ""
-        return _tell(f"error: {where}{error.strerror}", 2)
+        return _tell(f"error: {where}{reason(error)}", 2)
     if isinstance(error, MemoryError) or any(x in str(error) for x in OUT_OF_MEMORY):
         return _tell("error: out of memory; use a smaller input or batch", 1)
     text = " ".join(str(error).split())[:200]
@@ -98,6 +98,14 @@ def _end(error: Exception) -> int:
         f" traceback: {_save_traceback(error)})",
         1,
     )
+
+
+def reason(error: OSError) -> str:
+    """Return why the system refused; if the disk is full, also what to do."""
+    text = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{text}; make room, then run the same command again"
+    return text
 
 
 def _shortened(path: str) -> str:

@@ -26,7 +26,11 @@ def run(statement: str, **kwargs) -> subprocess.CompletedProcess[str]:
         ("sys.exit(4)", 4, ""),
         ("raise UserError('wrong flag')", 2, "error: wrong flag\n"),
         ("raise UserError('a\\x1b[2J\\udce9')", 2, "error: a\\x1b[2J\\udce9\n"),
-        ("raise OSError(28, 'No space left', 'a')", 2, "error: a: No space left\n"),
+        (
+            "raise OSError(28, 'No space left', 'a')",
+            2,
+            "error: a: No space left; make room, then run the same command again\n",
+        ),
         (
             "raise OSError(36, 'File name too long', 'a')",
             2,

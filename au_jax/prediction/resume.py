@@ -114,7 +114,7 @@ def resume(
         card = cards.without_arrays(detector.model.card)
         write_whole(out / CARD, json.dumps(card, indent=2) + "\n")
         header = rows.to_text([rows.columns(detector.model.aus)])
-        (out / TABLE).write_bytes(header)
+        write_whole(out / TABLE, header)
         first = Progress(Position(), Counter())
         first.add(header)
         first.save(out)

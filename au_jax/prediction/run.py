@@ -19,7 +19,7 @@ from au_jax.prediction.search import FrameFaces, Options, Position, Seconds, sea
 from au_jax.prediction.views import live, overlay, report_page
 from au_jax.raw.landmark_file import points_of
 from au_jax.runtime import signals
-from au_jax.runtime.files import locked
+from au_jax.runtime.files import append, locked
 
 LOG = logging.getLogger(__name__)
 
@@ -198,7 +198,8 @@ def predict(
             rows of the chunk.
 
     Raises:
-        UserError: `out` holds results of other inputs, settings or another model.
+        UserError: `out` holds results of other inputs, settings or another model;
+            or the table cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
     progress = resume(detector, sources, out, options)
@@ -206,25 +207,23 @@ def predict(
     keep_pixels = show is not None
     start_at = progress.position
     results = search(detector, sources, start_at, options, seconds, keep_pixels)
-    with (out / TABLE).open("ab") as table:
-        with _recording(sources), contextlib.closing(results):
-            for chunk in _chunks(results):
-                frames += len(chunk)
-                lines = _rows(detector, chunk, seconds)
-                clock = time.perf_counter()
-                progress.counts.update(map(rows.status_of, lines))
-                text = rows.to_text(lines)
-                table.write(text)
-                table.flush()
-                progress.add(text)
-                progress.position = chunk[-1].after
-                progress.save(out)
-                seconds.output += time.perf_counter() - clock
-                if show:
-                    show(chunk[-1].frame, lines)
-                check_interrupt()
-        progress.position = Position(len(sources))
-        progress.save(out)
+    with _recording(sources), contextlib.closing(results):
+        for chunk in _chunks(results):
+            frames += len(chunk)
+            lines = _rows(detector, chunk, seconds)
+            clock = time.perf_counter()
+            progress.counts.update(map(rows.status_of, lines))
+            text = rows.to_text(lines)
+            append(out / TABLE, text)
+            progress.add(text)
+            progress.position = chunk[-1].after
+            progress.save(out)
+            seconds.output += time.perf_counter() - clock
+            if show:
+                show(chunk[-1].frame, lines)
+            check_interrupt()
+    progress.position = Position(len(sources))
+    progress.save(out)
     return Summary(dict(progress.counts), frames, time.perf_counter() - start, seconds)
 
 

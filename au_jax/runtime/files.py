@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from au_jax.errors import UserError
+from au_jax.errors import UserError, reason
 
 
 def open_regular(path: Path, limit: int | None = None) -> BinaryIO:
@@ -103,7 +103,7 @@ def replacing(path: Path, shared: bool = False) -> Iterator[Path]:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+        raise UserError(f"cannot write {path}: {reason(error)}") from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
@@ -117,6 +117,19 @@ def write_whole(path: Path, data: str | bytes) -> None:
     """
     with replacing(path) as part:
         part.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add bytes to the end of a file; if this fails, a part of them may be there.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    try:
+        with path.open("ab") as file:  # closing it writes, too
+            file.write(data)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {reason(error)}") from None
 
 
 @contextlib.contextmanager
@@ -135,7 +148,7 @@ def locked(folder: Path, work: str, name: str = ".lock") -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / name).open("w")
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}") from None
+        raise UserError(f"cannot write to {folder}: {reason(error)}") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

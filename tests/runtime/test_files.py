@@ -9,6 +9,8 @@ import pytest
 from au_jax.errors import UserError
 from au_jax.runtime import files
 
+FULL = "cannot write .*{}: No space left on device; make room, then run the same"
+
 
 @pytest.mark.parametrize("data", ["ä\n", b"\xff\r\n"])
 def test_text_and_bytes_are_written(tmp_path, data):
@@ -28,10 +30,19 @@ def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files.os, "fsync", full)
-    with pytest.raises(UserError, match=r"best\.json: No space left on device"):
+    with pytest.raises(UserError, match=FULL.format(r"best\.json")):
         files.write_whole(path, "new")
     assert os.listdir(tmp_path) == ["best.json"]
     assert path.read_text() == "old"
+
+
+def test_a_table_that_the_disk_has_no_room_for_is_named(tmp_path):
+    path = tmp_path / "aus.csv"
+    path.write_bytes(b"1\n")
+    files.append(path, b"2\n")
+    assert path.read_bytes() == b"1\n2\n"
+    with pytest.raises(UserError, match=FULL.format("/dev/full")):
+        files.append(Path("/dev/full"), b"3\n")
 
 
 def test_exception_in_the_block_leaves_the_old_file(tmp_path):

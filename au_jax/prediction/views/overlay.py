@@ -167,7 +167,10 @@ def _check_video(part: Path, path: Path, count: int) -> None:
         written = video.num_frames
         video.close()
     if written < count:
-        raise UserError(f"cannot write {path}: incomplete; the disk may be full")
+        raise UserError(
+            f"cannot write {path}: incomplete; the disk may be full. Make room, then"
+            " run the same command again"
+        )
 
 
 def writable_rate(rate: float) -> float:
