@@ -1,10 +1,13 @@
 """Expected: OpenCV decodes a file of each format."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
 
 from au_jax.media import formats
+from tests.programs import ROOT
 
 # OpenCV reads JPEG 2000 but does not write so small a picture; PBM and PGM are grey.
 WRITABLE = sorted(formats.PICTURES - {".jp2", ".pbm", ".pgm"})
@@ -17,6 +20,14 @@ def test_opencv_decodes_each_format(suffix):
     image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
     assert image is not None
     assert image.shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("kind", ["picture", "video"])
+def test_the_documentation_names_each_suffix(kind):
+    page = (ROOT / "docs" / "prediction.md").read_text()
+    (row,) = re.findall(rf"^\| {kind} \| (.*) \|$", page, re.MULTILINE)
+    known = {"picture": formats.PICTURES, "video": formats.VIDEOS}[kind]
+    assert row.replace("`", "").split() == sorted(known)
 
 
 def test_case_and_folders_do_not_matter():
