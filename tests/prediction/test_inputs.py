@@ -10,7 +10,6 @@ import pytest
 from au_jax.errors import UserError
 from au_jax.media.videos import Video
 from au_jax.prediction import inputs
-from au_jax.prediction.inputs import Source, expand, read
 from au_jax.prediction.inputs import LeftOut, Source, expand, read
 
 
@@ -84,12 +83,12 @@ def test_an_impossible_name_is_one_line(name):
         expand([name])
 
 
-class Recording:
+class Recording(Video):
     """A video that OpenCV decodes: by frame, its time stamp and whether it is good."""
 
     stamps = (0.0, 0.1, 0.2, 0.3)
     good = (True, True, False, True)
-    rate, num_frames = 20.0, 4
+    rate, num_frames = 20.0, 4  # pyright: ignore[reportAssignmentType]
 
     def __init__(self, source):
         self.next = 0
@@ -147,12 +146,14 @@ def test_stamps_never_go_back(recording):
 @pytest.mark.parametrize(("stated", "cut"), [(4, False), (6, False), (7, True)])
 def test_a_video_that_ends_early_says_so(recording, stated, cut):
     """Up to 2 frames may lack: counts are estimated from the duration."""
-    recording.num_frames = stated
+    recording.num_frames, recording.stamps = stated, (0.0, 0.05, 0.1, 0.15)
     *_, last = read(VIDEO)
-    assert (last.error == "the video ends after 4 of 7 frames") == cut
+    assert (last.error == "the video ends after 0.15 of 0.35 seconds") == cut
     assert last.index == (4 if cut else 3)
     assert bool(list(read(VIDEO, start=4))) == cut
     assert not list(read(VIDEO, start=5))
+
+
 def write_matroska(path, stamps, duration):
     """Write grey JPEGs that are shown at these milliseconds, at a stated rate of 30."""
 
