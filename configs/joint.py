@@ -3,7 +3,7 @@
     au-jax train --config=joint --workdir=runs/joint
 
     :demo     Stages 1 and 2 and the supervised baseline, on the faces that
-              `au-jax render` draws: about ten minutes on two CPU cores.
+              `au-jax render` draws; README.md says how long it takes.
     :tiny     A narrow model and few steps for tests and first looks: a minute on a CPU.
 
 This file holds every default of the program; the other configs change a few lines.
