@@ -182,6 +182,7 @@ def _metric(
         "sd": float(means.std(ddof=1)) if len(means) > 1 else math.nan,
         "interval": _interval(_resampled(metric, found)),
         "aus": per_au.mean(axis=0).tolist(),
+        "by_seed": means.tolist(),
     }
     for name, (ours, theirs) in compared.items():
         first, second = (

@@ -89,6 +89,7 @@ def test_means_spreads_and_differences(by_row, entries):
     assert expected[1] > 0
     assert "minus_source_only" not in entries[0]["scores"]["target"]["target"]["auc"]
     assert entries[1]["seeds"] == [0, 1, 2]
+    assert entry["by_seed"] == pytest.approx(aucs, abs=1e-4)
 
 
 def test_a_run_costs_what_it_starts_from_too(tmp_path):
