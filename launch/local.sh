@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Train one model with N processes on this machine, each with one of its GPUs if it has
-# any. The flags are those of `au-jax train`:
+# any (of CUDA_VISIBLE_DEVICES, if that is set). The flags are those of `au-jax train`:
 #     launch/local.sh N --config=joint --workdir=runs/joint [...]
 # Ctrl-C or SIGTERM stops all of them after the same step. Run it again to resume.
 # PYTHON names the Python (python if unset), PORT the port on which the processes meet.
@@ -20,12 +20,12 @@ if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501)); then
 fi
 port=${PORT:-$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')}
 if [ -n "${CUDA_VISIBLE_DEVICES+set}" ]; then # the GPUs that a scheduler or you chose
-    IFS=, read -ra gpus <<<"$CUDA_VISIBLE_DEVICES"
+    IFS=, read -ra gpus <<<"${CUDA_VISIBLE_DEVICES#-1}"
 else
     mapfile -t gpus < <(nvidia-smi --list-gpus 2>/dev/null | sed -n 's/^GPU \([0-9]*\):.*/\1/p')
 fi
 if [ "${#gpus[@]}" -gt 0 ] && [ "$count" -gt "${#gpus[@]}" ]; then
-    echo "error: N is $count, but there are only ${#gpus[@]} GPUs" >&2
+    echo "error: N is $count, but the number of GPUs is ${#gpus[@]}" >&2
     exit 2
 fi
 

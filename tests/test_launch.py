@@ -61,7 +61,8 @@ def test_bash_can_read_it(name):
         (None, 0, ["GPU 0", "GPU 1"]),
         ("6,7", 0, ["GPU 6", "GPU 7"]),
         ("", 0, ["GPU ", "GPU "]),  # somebody wants the CPU
-        ("3", 2, ["error: N is 2, but there are only 1 GPUs"]),
+        ("-1", 0, ["GPU -1", "GPU -1"]),
+        ("3", 2, ["error: N is 2, but the number of GPUs is 1"]),
     ],
 )
 def test_local_processes_take_the_gpus_that_were_chosen(

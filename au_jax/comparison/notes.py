@@ -4,9 +4,6 @@ from au_jax.comparison.summary import Json
 from au_jax.evaluation import published
 from au_jax.types import DOMAINS
 
-PUBLISHED = {"target": "emotionet", "source": "bp4d"}
-"""The data set that the published tables are about, by domain."""
-
 _OF_PUBLISHED = (
     "Published rows hold for the published splits of BP4D and EmotioNet, at the paper's"
     " size; those of Fab-Net, TAE and CLP for three folds of BP4D and 12 AUs."
@@ -22,6 +19,7 @@ def heading(summary: Json) -> str:
 def notes(summary: Json) -> list[str]:
     """Return what a reader must know before the tables."""
     setting = summary["setting"]
+    about = [published.hold_for(setting[d], setting["aus"]) for d in DOMAINS]
     images = {d: summary["always_active"][d]["images"] for d in DOMAINS}
     by_stage = [
         ", ".join(f"{stage} {value}" for stage, value in setting[key].items())
@@ -35,18 +33,12 @@ def notes(summary: Json) -> list[str]:
         f"Crop {setting['crop']}, width {setting['width']} of the paper's; epochs:"
         f" {by_stage[0]}; images of a domain per step: {by_stage[1]}.",
         "± is the standard deviation over seeds, brackets an interval of 95 % over"
-        f" {setting['resamples']} resamples of people, but not of seeds; differences"
-        " are of the same resamples. A difference is to the row with the same head, on"
-        " the target to ADLD's reconstructed path.",
+        f" {setting['resamples']} resamples of people (of images, in a set without"
+        " subjects), but not of seeds; differences are of the same resamples. A"
+        " difference is to the row with the same head, on the target to ADLD's"
+        " reconstructed path.",
         "Steps are those of the stages that detect AUs or translate images, with the"
         " run that a row starts from; seconds include stage 1, and leave out"
         " compilation and validation.",
-        *([_OF_PUBLISHED] if any(is_published(summary, d) for d in DOMAINS) else []),
+        *([_OF_PUBLISHED] if any(about) else []),
     ]
-
-
-def is_published(summary: Json, domain: str) -> bool:
-    """Return whether the published tables are about a domain of the comparison."""
-    setting = summary["setting"]
-    same = setting[domain] == PUBLISHED[domain]
-    return same and sorted(setting["aus"]) == list(published.AUS)

@@ -1,9 +1,11 @@
 """Published scores, to read beside ours (method.md section 7).
 
-They hold for one split of EmotioNet and, but for Fab-Net, TAE and CLP, one of BP4D.
-The rows of these three are six columns of tables over 12 AUs, from three folds of BP4D
-and other pretraining data.
+They hold for one split of EmotioNet and one of BP4D. The rows of Fab-Net, TAE and CLP
+come from papers on 12 AUs; we take the columns of our six. These papers use three folds
+of BP4D and pretrain on other data.
 """
+
+from collections.abc import Sequence
 
 from au_jax.evaluation.report import (
     Answer,
@@ -39,6 +41,12 @@ mean."""
 
 ABLATION = {"A": (36.5, 86.4), "B": (37.5, 87.1), "C": (38.9, 87.7)}
 """Table 3: mean F1 and mean accuracy on EmotioNet, in percent, by model."""
+OF_ABLATION = "emotionet"
+
+
+def hold_for(data_set: str, aus: Sequence[int]) -> bool:
+    """Return whether a table is about these AUs of a data set."""
+    return data_set in F1 and sorted(aus) == list(AUS)
 
 
 def f1_cells(report: Report, model: ModelReport) -> Cells | None:
@@ -46,7 +54,7 @@ def f1_cells(report: Report, model: ModelReport) -> Cells | None:
 
     None if the data set or the AUs are others than the papers'.
     """
-    if model.data_set not in F1 or sorted(model.aus) != list(AUS):
+    if not hold_for(model.data_set, model.aus):
         return None
     columns = [model.aus.index(au) for au in AUS]
     rows = [["F1, %", *(f"AU{au:02d}" for au in AUS), "mean"]]
@@ -68,7 +76,7 @@ def f1_cells(report: Report, model: ModelReport) -> Cells | None:
 
 def ablation_cells(report: Report, model: ModelReport) -> Cells | None:
     """The published ablation, then each answer of the run; None as in `f1_cells`."""
-    if model.data_set != "emotionet" or sorted(model.aus) != list(AUS):
+    if model.data_set != OF_ABLATION or not hold_for(model.data_set, model.aus):
         return None
     rows = [["mean over AUs, %", "F1", "accuracy"]]
     for name, values in ABLATION.items():

@@ -121,14 +121,14 @@ def check_onnx() -> None:
     Raises:
         UserError: jax2onnx is not installed, or cannot read the programs of this JAX.
     """
-    try:
-        import jax2onnx  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise UserError(f"ONNX export needs jax2onnx: {_ONNX_INSTALL}") from None
     program = jax.jit(lambda x: x + x)
     try:
+        import jax2onnx  # pyright: ignore[reportMissingImports]
+
         jax2onnx.to_onnx(program, [jax.ShapeDtypeStruct((1,), jnp.float32)])
     except Exception as error:  # it uses what JAX keeps to itself
+        if isinstance(error, ModuleNotFoundError) and error.name == "jax2onnx":
+            raise UserError(f"ONNX export needs jax2onnx: {_ONNX_INSTALL}") from None
         versions = f"jax2onnx {version('jax2onnx')} and jax {jax.__version__}"
         raise UserError(
             f"{versions} do not work together ({one_line(error)}); in an environment"

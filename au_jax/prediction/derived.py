@@ -36,9 +36,10 @@ def renew(table: Path, out: Path, wanted: Collection[str]) -> list[str]:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     record = _read(out)
     stale = [name for name, made_from in record.items() if made_from != digest]
+    there = {name for name in stale if (out / name).exists()}
     for name in stale:
         if name == OVERLAY:
-            overlay.remove(out / name)
+            overlay.remove(table, out / name)
         elif name == OPENFACE:
             openface.remove(table, out / name)
         else:
@@ -46,7 +47,7 @@ def renew(table: Path, out: Path, wanted: Collection[str]) -> list[str]:
     kept = {*record, *wanted}.difference({OVERLAY}, {*stale}.difference(wanted))
     if kept or stale:
         write_whole(out / RECORD, json.dumps(dict.fromkeys(sorted(kept), digest)))
-    return [name for name in stale if name not in wanted]
+    return [name for name in stale if name in there.difference(wanted)]
 
 
 def _read(out: Path) -> dict[str, str]:

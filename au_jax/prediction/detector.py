@@ -162,8 +162,9 @@ class Detector:
             whole: Take each picture for one face that is cut out and aligned already.
 
         Raises:
-            UserError: an image is none; or the model needs landmarks that `whole`
-                pictures lack; or this process was forked after the model was loaded.
+            UserError: an item is not a picture; or the model needs landmarks that
+                `whole` pictures lack; or this process was forked after the model was
+                loaded.
         """
         images = check_pictures(images)
         self._check_process()
@@ -237,7 +238,7 @@ def check_pictures(pictures: Any) -> list[np.ndarray]:
     """Return pictures as a list; check that `Detector` takes them.
 
     Raises:
-        UserError: they are none; the line says what they are.
+        UserError: something is not a picture; the line says what it is.
     """
     takes = (
         "Detector takes a list of pictures, each a uint8 array of shape (height, width,"

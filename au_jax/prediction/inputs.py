@@ -24,6 +24,7 @@ MADE_FROM = ".table.sha256"
 """The file that marks such a folder; it says from which table they were made."""
 
 _MAX_CAMERA = 999
+_BUT_ANNOTATED = ", but annotated ones of another run; name their folder to read them"
 _MOST_KINDS = 5  # of files that are left out, in the line about them
 _GUESSED = 2  # frames by which a count estimated from the duration may be off
 
@@ -63,8 +64,8 @@ class LeftOut:
 
     overlays: set[str] = dataclasses.field(default_factory=set)
     """Folders of annotated pictures."""
-    kinds: Counter[str] = dataclasses.field(default_factory=Counter)
-    """The number of files that are neither pictures nor videos, by suffix."""
+    others: set[Path] = dataclasses.field(default_factory=set)
+    """Files that are neither pictures nor videos."""
 
     def lines(self) -> list[str]:
         """Return a line about each of the two, if there are any."""
@@ -75,10 +76,12 @@ class LeftOut:
                 f"left out {shown(first)}{f' and {more} more' if more else ''}:"
                 " annotated pictures of another run"
             )
-        if count := self.kinds.total():
+        if count := len(self.others):
             files = "1 file that is" if count == 1 else f"{count} files that are"
-            kinds = [shown(kind) for kind, _ in self.kinds.most_common(_MOST_KINDS)]
-            more = ", ..." if len(self.kinds) > _MOST_KINDS else ""
+            of_kind = Counter(file.suffix.lower() or file.name for file in self.others)
+            most = sorted(of_kind, key=lambda kind: (-of_kind[kind], kind))
+            kinds = [shown(kind) for kind in most[:_MOST_KINDS]]
+            more = ", ..." if len(most) > _MOST_KINDS else ""
             said.append(
                 f"left out {files} neither pictures nor videos:"
                 f" {', '.join(kinds)}{more}"
@@ -121,7 +124,8 @@ def _expand_one(name: str, out: Path | None, left_out: LeftOut) -> list[Source]:
     if os.path.isdir(name):
         inside = _inside(Path(name), out, left_out)
         if not inside:
-            raise UserError(f"{name}: the folder holds no pictures or videos")
+            but = _BUT_ANNOTATED if left_out.overlays else ""
+            raise UserError(f"{name}: the folder holds no pictures or videos{but}")
         return inside
     if name.isascii() and name.isdecimal():
         if len(name) > 9 or int(name) > _MAX_CAMERA:
@@ -130,7 +134,8 @@ def _expand_one(name: str, out: Path | None, left_out: LeftOut) -> list[Source]:
     if glob.has_magic(name):
         files = _matches(name, out, left_out)
         if not files:
-            raise UserError(f"{name}: no file matches this pattern")
+            but = _BUT_ANNOTATED if left_out.overlays else ""
+            raise UserError(f"{name}: no file matches this pattern{but}")
         return files
     if name == "-":
         raise UserError("-: give a file; standard input is not read")
@@ -183,7 +188,7 @@ def _inside(folder: Path, out: Path | None, left_out: LeftOut) -> list[Source]:
             if kind := _kind(path):
                 found.append(Source(str(path), kind))
             elif not (ours or path.name.startswith(".")):
-                left_out.kinds[path.suffix.lower() or path.name] += 1
+                left_out.others.add(path.absolute())
     return sorted(found, key=lambda source: Path(source.file))
 
 
@@ -233,7 +238,8 @@ def _read_video(source: Source, start: int) -> Iterator[Frame]:
             stated = time.monotonic() - began if camera else video.seconds
             if index and stated <= stamp and rate > 0 and not camera:
                 stated = index / rate  # the container states no time stamps
-            gap = max(gap, stated - stamp) if index else 0.0
+            if index:
+                gap = max(gap, stated - stamp)
             stamp = max(stamp, stated)
             if index >= start:
                 image = video.decode()

@@ -164,7 +164,7 @@ def write_results(
             removed = []
         removed += derived.renew(table, out, outputs.names)
         if removed:
-            text = "%s: removed %s of an earlier run with another baseline"
+            text = "%s: removed %s, made of an earlier table (--baseline was another)"
             LOG.warning(text, out, ", ".join(removed))
         rows.write_formats(table, out, aus, outputs.formats)
         if outputs.overlay:

@@ -129,7 +129,7 @@ def landmark_origins(data: RunData) -> dict[str, str]:
 def check_batch_sizes(config: Config) -> None:
     """Check that every training batch can be spread over the devices.
 
-    Those of evaluation are rounded up to a multiple of them.
+    Evaluation rounds its batch size up to a multiple of the number of devices.
 
     Raises:
         UserError: a batch size is not divisible.

@@ -16,7 +16,6 @@ from tests.prediction.models import crops_of, landmarks_of, small_model
 
 STANDALONE = """
 import sys
-import types
 import jax
 import numpy as np
 with open(sys.argv[1], "rb") as stream:

@@ -24,7 +24,7 @@ def out(tmp_path):
     openface.write(table, table.parent / rows.OPENFACE, [1])
     source = Source(str(tmp_path / "a.png"), "image")
     overlay.write(table, table.parent / OVERLAY, [source], [1], lambda: None)
-    for name in (rows.PARQUET, REPORT, f"{rows.OPENFACE}/mine.csv"):
+    for name in (rows.PARQUET, REPORT, *OTHERS):
         (table.parent / name).write_text("made")
     return table.parent
 
@@ -36,7 +36,7 @@ def files(folder):
 
 MADE = {rows.PARQUET, REPORT, "openface/a.csv", f"{OVERLAY}/0000_a.jpg"}
 MADE |= {f"{OVERLAY}/{MADE_FROM}"}
-OTHERS = {"openface/mine.csv"}
+OTHERS = {"openface/mine.csv", f"{OVERLAY}/2024_holiday.mp4"}
 
 
 def test_results_of_the_same_table_stay(out):
@@ -51,11 +51,11 @@ def test_results_of_another_table_go(out, wanted):
     removed = derived.renew(out / "aus_baseline.csv", out, wanted)
     assert {*removed} == {*ALL} - {*wanted}
     assert files(out) == OTHERS | {"aus_baseline.csv"}
-    assert derived.renew(out / "aus.csv", out, []) == wanted
+    assert derived.renew(out / "aus.csv", out, []) == []  # there is nothing left
 
 
 def test_what_nobody_recorded_stays(out):
     (out / derived.RECORD).write_text("[]")
-    (out / "aus.csv").write_text("")
+    (out / "aus.csv").write_text((out / "aus.csv").read_text() + "\n")
     assert derived.renew(out / "aus.csv", out, []) == [OVERLAY]
     assert files(out) == {rows.PARQUET, REPORT, "openface/a.csv"} | OTHERS

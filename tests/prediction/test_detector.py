@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import pickle
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -131,12 +132,15 @@ def test_a_forked_process_is_told_what_to_do():
     detector = Detector(small_model())
     read, write = os.pipe()
     if (child := os.fork()) == 0:
-        lines = [
-            attempt(detector, [np.zeros((8, 8, 3), np.uint8)])[1],
-            attempt(detector.probabilities, [])[1],
-        ]
-        os.write(write, "\n".join(lines).encode())
-        os._exit(0)
+        try:
+            signal.alarm(30)
+            lines = [
+                attempt(detector, [np.zeros((8, 8, 3), np.uint8)])[1],
+                attempt(detector.probabilities, [])[1],
+            ]
+            os.write(write, "\n".join(lines).encode())
+        finally:
+            os._exit(0)
     os.waitpid(child, 0)
     os.close(write)
     with os.fdopen(read) as pipe:

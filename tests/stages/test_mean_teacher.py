@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from au_jax.stages import mean_teacher, own_labels
-from au_jax.stages.forward import unfold
+from au_jax.stages.folding import unfold
 from au_jax.stages.mean_teacher import STUDENT, TEACHER
 from tests.stages.small import (
     AU_WEIGHT,

@@ -64,7 +64,7 @@ def write(
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     made_from = folder / MADE_FROM
     if not made_from.is_file() or made_from.read_text() != digest:
-        remove(folder)
+        remove(table, folder)
         folder.mkdir(exist_ok=True)
         write_whole(made_from, digest)
     kinds = {source.name: source for source in sources}
@@ -73,7 +73,7 @@ def write(
     }
     for number, (name, frames) in enumerate(tables(table)):
         source = kinds[name]
-        path = folder / f"{number:04d}_{stem(name)}"
+        path = folder / _file(number, name)
         pictures = _annotated(source, frames, aus, most[name], pause)
         try:
             if source.kind == "image":
@@ -86,19 +86,24 @@ def write(
             LOG.warning("no overlay of %s: OpenCV: %s", name, error.err)
 
 
-def remove(folder: Path) -> None:
-    """Remove the pictures and videos that `write` made, and the folder if it is empty.
+def remove(table: Path, folder: Path) -> None:
+    """Remove what `write` made of a table of the same inputs; the folder, if empty.
 
-    Without the mark of a table, they may be somebody else's pictures; `write` replaces
-    those that have the same names.
+    Other files stay. Without the mark of a table, pictures stay, too: `write` replaces
+    them.
     """
     kinds = ("jpg", "mp4") if (folder / MADE_FROM).is_file() else ("mp4",)
-    for kind in kinds:
-        for file in folder.glob(f"[0-9][0-9][0-9][0-9]*_*.{kind}"):
-            file.unlink()
+    for number, (name, _) in enumerate(tables(table)):
+        for kind in kinds:
+            (folder / f"{_file(number, name)}.{kind}").unlink(missing_ok=True)
     (folder / MADE_FROM).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # somebody else's files are in it
         folder.rmdir()
+
+
+def _file(number: int, name: str) -> str:
+    """Return the name of an input's annotated file, without its suffix."""
+    return f"{number:04d}_{stem(name)}"
 
 
 def _annotated(
