@@ -28,6 +28,7 @@ def test_it_has_a_network_of_its_own_alone(config):
     assert list(variables.params["task"]) == [DETECTOR]
 
 
+@pytest.mark.slow
 def test_it_learns_the_labels_of_a_batch(config, start):
     state, step = start
     batch = random_batch(config, batch_size=16, num_domains=1)

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from au_jax.stages import joint_terms
 from au_jax.stages.forward import Constants
@@ -33,6 +34,7 @@ def test_r1_is_half_the_mean_squared_gradient_of_each_score():
     np.testing.assert_allclose(actual, np.mean(squares) / 2, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_r1_is_a_term_of_the_discriminators_if_it_has_a_weight():
     config = small_config()
     config.discriminators.r1 = 2.0
