@@ -106,7 +106,12 @@ def expand(
     """
     sources: dict[tuple[bool, str], Source] = {}
     for name in names:
-        for source in _expand_one(name, out, left_out or LeftOut()):
+        here = LeftOut()  # of this name alone, for the line if nothing else matches
+        expanded = _expand_one(name, out, here)
+        if left_out is not None:
+            left_out.overlays |= here.overlays
+            left_out.others |= here.others
+        for source in expanded:
             camera = source.kind == "camera"
             place = source.file if camera else os.path.abspath(source.file)
             sources.setdefault((camera, place), source)

@@ -78,23 +78,18 @@ def select(due: Array, new: TrainState, old: TrainState) -> TrainState:
     return jax.tree.map(choose, new, old, is_leaf=is_count)
 
 
-def draw_key(seed: int, step: Array) -> jax.Array:
-    """Return the key for what a step draws at random, after `step` steps.
-
-    It is none of the keys with which the seed draws initial networks.
-    """
-    return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), _DRAWS), step)
-
-
 def microbatch_key(config: Config, step: Array, microbatch: Array) -> jax.Array:
     """Return the key for what a microbatch of a step draws at random.
+
+    It is none of the keys with which the seed draws initial networks.
 
     Args:
         config: The config of the run.
         step: The number of steps done.
         microbatch: Its index in the batch (`config.accumulation`).
     """
-    key = draw_key(config.seed, step)
+    draws = jax.random.fold_in(jax.random.key(config.seed), _DRAWS)
+    key = jax.random.fold_in(draws, step)
     return key if config.accumulation == 1 else jax.random.fold_in(key, microbatch)
 
 

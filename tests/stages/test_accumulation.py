@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from au_jax.stages import STAGES, accumulation, adversarial, descent, own_labels
-from au_jax.stages.state import draw_key, microbatch_key
+from au_jax.stages.state import microbatch_key
 from tests.stages.small import build, every_stage, make_step, random_batch, small_config
 from tests.trees import assert_trees_close
 
@@ -33,8 +33,10 @@ def test_microbatches_draw_keys_of_their_own():
 
 def test_steps_draw_keys_that_no_initial_network_has():
     data = lambda key: tuple(jax.random.key_data(key).tolist())
-    initial = {data(jax.random.fold_in(jax.random.key(7), i)) for i in range(99)}
-    draws = {data(draw_key(7, jnp.array(step))) for step in range(99)}
+    config, first = small_config(), jnp.array(0)
+    root = jax.random.key(config.seed)
+    initial = {data(jax.random.fold_in(root, i)) for i in range(99)}
+    draws = {data(microbatch_key(config, jnp.array(n), first)) for n in range(99)}
     assert len(STAGES) < 99
     assert len(initial | draws) == 198
 
