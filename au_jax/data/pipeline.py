@@ -165,16 +165,22 @@ def make_eval(
     batch_size: int,
     indices: Sequence[int] | None = None,
     change: Change | None = None,
+    process_index: int = 0,
+    process_count: int = 1,
 ) -> Iterator[EvalBatch]:
     """Read every image of `split` exactly once, in order; the last batch is padded.
 
     Args:
         split: The images.
         crop: Side of the centre crops in pixels.
-        batch_size: Images per batch.
+        batch_size: Images per batch, over all processes.
         indices: The images to read instead of all, in this order.
         change: Changes each crop, in the same way at each call.
+        process_index: The number of this process, from 0.
+        process_count: The number of processes, which divides `batch_size`. Each reads
+            its share of each batch, and all have the same number of batches.
     """
+    _check_batch_size(batch_size, process_count)
     selected = range(len(split)) if indices is None else indices
     dataset: Any = (
         grain.MapDataset.source(selected)
@@ -184,20 +190,22 @@ def make_eval(
     if change is not None:
         changed = functools.partial(_changed, change=change)
         dataset = dataset.seed(0).random_map(changed)
+    count, size = len(selected), batch_size // process_count
+    first = process_index * size
+    starts = range(first, first + count, batch_size)
+    shares = [range(start, min(start + size, count)) for start in starts]
+    # A share without images is padded with an image, too.
+    read = [row for share in shares for row in share or [count - 1]]
+    share_of_dataset = grain.MapDataset.source(read).map(dataset.__getitem__)
     examples = iter(
-        dataset.to_iter_dataset(
-            grain.ReadOptions(num_threads=4, prefetch_buffer_size=2 * batch_size)
+        share_of_dataset.to_iter_dataset(
+            grain.ReadOptions(num_threads=4, prefetch_buffer_size=2 * size)
         )
     )
     try:
-        rows: list[Example] = []
-        for example in examples:
-            rows.append(example)
-            if len(rows) == batch_size:
-                yield _pad(rows, batch_size)
-                rows = []
-        if rows:
-            yield _pad(rows, batch_size)
+        for share in shares:
+            rows = [next(examples) for _ in share or [None]]
+            yield _pad(rows, len(share), size)
     finally:
         examples.close()
 
@@ -245,10 +253,11 @@ def _stack(rows: Sequence[tuple[Example, ...]]) -> Batch:
     return Batch(**{key: stack(key) for key in Batch.__annotations__})
 
 
-def _pad(rows: list[Example], batch_size: int) -> EvalBatch:
-    missing = batch_size - len(rows)
+def _pad(rows: list[Example], count: int, size: int) -> EvalBatch:
+    """Stack rows, of which the first `count` are valid, to a batch of `size`."""
+    missing = size - len(rows)
     columns = {
         key: np.stack([row[key] for row in rows] + [rows[-1][key]] * missing)
         for key in ("image", "landmarks", "aus", "aus_known")
     }
-    return EvalBatch(**columns, valid=np.arange(batch_size) < len(rows))
+    return EvalBatch(**columns, valid=np.arange(size) < count)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import jax
@@ -20,7 +20,6 @@ from au_jax.stages import STAGES
 from au_jax.types import (
     Array,
     Config,
-    EvalBatch,
     PredictFn,
     Prediction,
     Variables,
@@ -35,11 +34,12 @@ class Predictor:
     """The compiled prediction of a stage, and the batches that it takes."""
 
     predict: PredictFn
-    """Takes images as bytes, and landmarks; its results are on every device."""
+    """Takes images as bytes, and landmarks; its results are whole on every device."""
     mesh: jax.sharding.Mesh
     crop: int
     """Side of the images in pixels."""
     batch_size: int
+    """Images per batch, over all processes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,18 +125,8 @@ def predict_images(
     landmarks: Float[np.ndarray, "b 49 2"],
 ) -> Prediction:
     """Predict one batch of images and their landmarks; the results are on the host."""
-    return jax.device_get(_begin(predictor, variables, image, landmarks))
-
-
-def _begin(
-    predictor: Predictor,
-    variables: Variables,
-    image: UInt8[np.ndarray, "b h w 3"],
-    landmarks: Float[np.ndarray, "b 49 2"],
-) -> Prediction:
-    """Do as `predict_images`, but return at once; the results are on their way."""
     placed = (devices.divide(predictor.mesh, x) for x in (image, landmarks))
-    return predictor.predict(variables, *placed)
+    return jax.device_get(predictor.predict(variables, *placed))
 
 
 def predict_split(
@@ -147,6 +137,8 @@ def predict_split(
     change: Change | None = None,
 ) -> SplitPredictions:
     """Predict every image of a split once, centre crop (method.md section 7).
+
+    Each process reads its share of the images, and returns the answers for all.
 
     Args:
         predictor: The compiled prediction.
@@ -159,16 +151,26 @@ def predict_split(
         UserError: an answer is not finite.
     """
     batches = pipeline.make_eval(
-        split, crop=predictor.crop, batch_size=predictor.batch_size, change=change
+        split,
+        crop=predictor.crop,
+        batch_size=predictor.batch_size,
+        change=change,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
     )
 
-    def begun() -> Iterator[tuple[EvalBatch, Prediction]]:
-        """Yield each batch when the next one has begun, so that no device waits."""
+    def begun() -> Iterator[tuple[Prediction, Mapping[str, Array]]]:
+        """Yield answers and labels when the next batch has begun: no device waits."""
         last = None
         for batch in batches:
             pause()
-            faces = np.asarray(batch["image"]), np.asarray(batch["landmarks"])
-            new = batch, _begin(predictor, variables, *faces)
+            placed = {
+                key: devices.divide(predictor.mesh, np.asarray(rows))
+                for key, rows in batch.items()
+            }
+            image = placed.pop("image")
+            answers = predictor.predict(variables, image, placed["landmarks"])
+            new = answers, devices.gather(predictor.mesh, placed)
             if last is not None:
                 yield last
             last = new
@@ -177,13 +179,14 @@ def predict_split(
 
     probabilities: dict[str, list[np.ndarray]] = {}
     errors, aus, known = [], [], []
-    for batch, waiting in begun():
-        prediction, valid = jax.device_get(waiting), batch["valid"]
+    for waiting in begun():
+        prediction, batch = jax.device_get(waiting)
+        valid = batch["valid"]
         check_finite(prediction, split)
         for path, of_batch in prediction.aus.items():
             probabilities.setdefault(path, []).append(np.asarray(of_batch)[valid])
         if prediction.landmarks is not None:
-            true = np.asarray(batch["landmarks"])[valid]
+            true = batch["landmarks"][valid]
             predicted = np.asarray(prediction.landmarks)[valid]
             errors.append(metrics.landmark_errors(predicted, true))
         aus.append(batch["aus"][valid])

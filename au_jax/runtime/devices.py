@@ -40,10 +40,15 @@ def place_batch(mesh: Mesh, batch: Batch) -> Batch:
 
 
 def divide(mesh: Mesh, rows: np.ndarray) -> jax.Array:
-    """Divide the rows of an array over the devices; every process has all of them."""
+    """Divide the rows of this process over its devices, as its part of the array."""
     sharding = NamedSharding(mesh, PartitionSpec("data"))
     with jax.transfer_guard("allow"):  # this transfer is intended
-        return jax.make_array_from_callback(rows.shape, sharding, rows.__getitem__)
+        return jax.make_array_from_process_local_data(sharding, rows)
+
+
+def gather(mesh: Mesh, tree: T) -> T:
+    """Copy arrays that were divided over the devices to every device, whole."""
+    return jax.device_put(tree, replicated(mesh))
 
 
 def check_batch_size(name: str, batch_size: int, parts: int = 1) -> None:

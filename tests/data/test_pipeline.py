@@ -1,5 +1,6 @@
 """The stream of batches: reproducible, resumable, complete."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,29 @@ def test_evaluation_sees_every_face_once(data_dir: str):
         rows = np.concatenate([batch[key] for batch in seen])[valid]
         expected = [transforms.centre(face, 144)[key] for face in split]
         np.testing.assert_array_equal(rows, expected)
+
+
+@pytest.mark.parametrize("batch_size", [4, 8])
+def test_processes_share_an_evaluation(data_dir: str, batch_size: int):
+    """The expected images are those of one process, each changed in the same way."""
+    split = open_split(data_dir, "lab", "val", (17, 1, 26))
+
+    def change(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return image // 2 + rng.integers(0, 128, image.shape, np.uint8)
+
+    read = functools.partial(
+        pipeline.make_eval, split, crop=144, batch_size=batch_size, change=change
+    )
+    shares = (read(process_index=i, process_count=2) for i in range(2))
+    count = 0
+    for whole, first, second in zip(read(), *shares, strict=True):
+        both = {key: np.concatenate([first[key], second[key]]) for key in whole}
+        np.testing.assert_array_equal(both["valid"], whole["valid"])
+        for key in ("image", "landmarks", "aus", "aus_known"):
+            expected = whole[key][whole["valid"]]
+            np.testing.assert_array_equal(both[key][both["valid"]], expected)
+        count += both["valid"].sum()
+    assert count == len(split)
 
 
 def test_damaged_record_ends_the_stream_with_its_name(splits, monkeypatch):
