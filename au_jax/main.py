@@ -65,9 +65,12 @@ def main(argv: list[str]) -> int:
                 )
                 return 128 + stopped.number
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to save
-        if CONFIG.value.eval.at_end and processes.alone():
-            split = CONFIG.value.eval.at_end
+        split = CONFIG.value.eval.at_end
+        if split and processes.alone():
             write_report(workdir, evaluate(workdir, split, None), split)
+        elif split and processes.first():
+            command = f"python -m au_jax.eval --workdir={workdir} --split={split}"
+            print(f"several processes do not evaluate; run {command}", file=sys.stderr)
     return 0
 
 

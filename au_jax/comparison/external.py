@@ -85,7 +85,10 @@ def read(name: str, file: Path) -> Table:
         )
     sureness = next((named[c] for c in SURENESS if c in named), None)
     rows = [row for _, row in table.rows]
-    rows.sort(key=lambda row: -_number(row[sureness]) if sureness else 0)
+    if sureness:  # rows without a face have none; NaN would leave the rows unsorted
+        number = [_number(row[sureness]) for row in rows]
+        order = np.argsort(-np.nan_to_num(number, nan=-np.inf), kind="stable")
+        rows = [rows[i] for i in order]
     by_path: dict[str, np.ndarray] = {}
     for row in rows:
         answers = np.array([_answer(row, kinds) for kinds in found.values()])

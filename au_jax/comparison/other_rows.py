@@ -98,6 +98,4 @@ def _read_split(
     """Read the features of a split; of more than `most` images, equally spaced ones."""
     split = open_part(config.run, domain, name)
     step = -(-len(split) // most) if most else 1
-    records = (split.record(i) for i in range(0, len(split), step))
-    person = people_of(records)
-    return classical.Split(baselines.read(split, step), person)
+    return classical.Split(baselines.read(split, step), people_of(split, step))

@@ -3,10 +3,9 @@
 import functools
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -17,7 +16,7 @@ from au_jax.comparison.other_rows import open_part
 from au_jax.comparison.plan import Run
 from au_jax.comparison.reverse_validation import ReverseValidation
 from au_jax.comparison.scores import Conditions, Key, Result, SplitLabels
-from au_jax.data.split import FaceSplit, labels
+from au_jax.data.split import labels
 from au_jax.errors import UserError
 from au_jax.evaluation.bootstrap import people_of, resamples
 from au_jax.evaluation.inference import make_predictor, predict_split
@@ -158,14 +157,9 @@ def read_labels(config: Config) -> dict[str, SplitLabels]:
     found = {}
     for domain in DOMAINS:
         split = open_part(config.run, domain, config.split)
-        person = people_of(_records(split))
-        weights = resamples(person, config.bootstrap)
+        weights = resamples(people_of(split), config.bootstrap)
         found[domain] = SplitLabels(*labels(split), weights)
     return found
-
-
-def _records(split: FaceSplit) -> Iterator[dict[str, Any]]:
-    return (split.record(i) for i in range(len(split)))
 
 
 def complete(
@@ -214,8 +208,7 @@ def score_run(
 
     @functools.cache  # once for all checkpoints, and not at all without `centred`
     def person(domain: str, is_test: bool) -> Int[np.ndarray, "n"]:
-        split = (tested if is_test else validated)[domain]
-        return people_of(_records(split))
+        return people_of((tested if is_test else validated)[domain])
 
     def complete_paths(by_domain: ByDomain, is_test: bool) -> ByDomain:
         return {

@@ -107,7 +107,8 @@ class FaceSplit:
         Returns:
             `image` RGB uint8 (200, 200, 3); `landmarks` float32 (49, 2), x and y in
             aligned pixels; `aus` float32 (a,), 0 where unknown; `aus_known` bool (a,);
-            `person`, a number of the subject, or of the path where there is none;
+            `person`, a number of the subject (or of the path where there is none) and
+            its data set;
             `path` and `subject`, as text.
 
         Raises:
@@ -124,12 +125,13 @@ class FaceSplit:
         aus, known = select_aus(
             record["aus"][None], record["aus_known"][None], part.coded_aus, self.aus
         )
+        name = record["subject"] or record["path"]
         return {
             "image": image,
             "landmarks": record["landmarks"],
             "aus": aus[0],
             "aus_known": known[0],
-            "person": np.int32(zlib.crc32(record["subject"] or record["path"]) >> 1),
+            "person": np.int32(zlib.crc32(name, self.parts.index(part)) >> 1),
             "path": record["path"].decode(),
             "subject": record["subject"].decode(),
         }

@@ -4,12 +4,12 @@ A resample gives each image a weight, how often its person was drawn. All resamp
 scored at once, because thousands of calls of scikit-learn would take minutes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from au_jax.data.split import FaceSplit
 from au_jax.evaluation.metrics import THRESHOLD, decide
 
 RESAMPLES = 200
@@ -21,13 +21,17 @@ Weights = Float[np.ndarray, "r n"]
 """A row per resample: how often it has each image."""
 
 
-def people_of(records: Iterable[Mapping[str, Any]]) -> Int[np.ndarray, "n"]:
-    """Return the person of each stored image, numbered from 0.
+def people_of(split: FaceSplit, step: int = 1) -> Int[np.ndarray, "n"]:
+    """Return the person of every `step`-th image, numbered from 0.
 
-    An image without a subject counts as a person of its own.
+    An image without a subject counts as a person of its own. Two data sets may name
+    their people alike; they are different people.
     """
-    subjects = [record["subject"].decode() for record in records]
-    names = [name or f"\0{index}" for index, name in enumerate(subjects)]
+    sets = np.repeat(np.arange(len(split.parts)), [part.length for part in split.parts])
+    names = []
+    for index in range(0, len(split), step):
+        subject = split.record(index)["subject"].decode()
+        names.append(f"{sets[index]}/{subject}" if subject else f"\0{index}")
     return np.unique(names, return_inverse=True)[1]
 
 

@@ -121,7 +121,7 @@ def read_groups(
             for file, part in own
         ]
         groups = list(itertools.chain(*found))
-    return groups, people_of(data.record(i) for i in range(len(data)))
+    return groups, people_of(data)
 
 
 def _of_table(table: Path, by: str, data: FaceSplit) -> list[str]:

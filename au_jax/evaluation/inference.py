@@ -11,10 +11,11 @@ from jaxtyping import Bool, Float, UInt8
 
 from au_jax.data import pipeline
 from au_jax.data.degradation import Change
-from au_jax.data.split import FaceSplit
+from au_jax.data.split import FaceSplit, labels
 from au_jax.data.transforms import normalise
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
+from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.runtime import devices
 from au_jax.stages import STAGES
 from au_jax.types import (
@@ -124,7 +125,10 @@ def predict_images(
     image: UInt8[np.ndarray, "b h w 3"],
     landmarks: Float[np.ndarray, "b 49 2"],
 ) -> Prediction:
-    """Predict one batch of images and their landmarks; the results are on the host."""
+    """Predict a batch of images and their landmarks; the results are on the host.
+
+    With several processes, each gives its rows, and gets the answers for all.
+    """
     placed = (devices.divide(predictor.mesh, x) for x in (image, landmarks))
     return jax.device_get(predictor.predict(variables, *placed))
 
@@ -150,6 +154,8 @@ def predict_split(
     Raises:
         UserError: an answer is not finite.
     """
+    if not _answers(predictor, variables):
+        return SplitPredictions({}, *labels(split), None)
     batches = pipeline.make_eval(
         split,
         crop=predictor.crop,
@@ -197,6 +203,15 @@ def predict_split(
         np.concatenate(known),
         np.concatenate(errors) if errors else None,
     )
+
+
+def _answers(predictor: Predictor, variables: Variables) -> bool:
+    """Return whether a model answers anything about a face: an embedding does not."""
+    faces = (
+        jax.ShapeDtypeStruct((1, predictor.crop, predictor.crop, 3), np.uint8),
+        jax.ShapeDtypeStruct((1, NUM_LANDMARKS, 2), np.float32),
+    )
+    return bool(jax.tree.leaves(jax.eval_shape(predictor.predict, variables, *faces)))
 
 
 def check_finite(prediction: Prediction, split: FaceSplit) -> None:

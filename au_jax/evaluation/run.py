@@ -166,7 +166,7 @@ def evaluate_stage(
         limits = None
     predictions = predict_split(model.predictor, model.variables, data)
     evaluation = score_predictions(predictions, limits)
-    person = people_of(data.record(i) for i in range(len(data)))
+    person = people_of(data)
     paths = []
     for path in PATHS[domain]:
         if path not in evaluation.scores:

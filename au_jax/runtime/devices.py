@@ -1,10 +1,13 @@
 """Place arrays on devices: the batch is divided over them, the state replicated."""
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from au_jax.errors import UserError
@@ -14,8 +17,13 @@ T = TypeVar("T")
 
 
 def make_mesh() -> Mesh:
-    """Return a mesh of all devices along one axis, "data"."""
-    return jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))
+    """Return a mesh of all devices along one axis, "data".
+
+    Those of a process lie side by side, in the order of the processes, so that each
+    reads neighbouring rows of a batch. (`jax.make_mesh` may choose another order.)
+    """
+    in_order = sorted(jax.devices(), key=lambda d: (d.process_index, d.id))
+    return Mesh(np.array(in_order), ("data",), axis_types=(AxisType.Auto,))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -24,9 +32,20 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 
 def place_replicated(mesh: Mesh, tree: T) -> T:
-    """Copy a pytree to every device of the mesh."""
+    """Copy a pytree, equal in all processes, to every device of the mesh."""
     # Via the host, because arrays cannot go directly to devices of other processes.
-    return jax.tree.map(lambda x: jax.device_put(np.asarray(x), replicated(mesh)), tree)
+    leaves, structure = jax.tree.flatten(tree)
+    host, sharding = [np.asarray(leaf) for leaf in leaves], replicated(mesh)
+    if jax.process_count() > 1:
+        # One check for all: `device_put` would make the processes compare each array.
+        digest = hashlib.sha256(b"".join(x.tobytes() for x in host))
+        message = "the processes start from different networks"
+        of_all = np.frombuffer(digest.digest(), np.uint8)
+        multihost_utils.assert_equal(of_all, fail_message=message)
+    placed = [
+        jax.make_array_from_callback(x.shape, sharding, x.__getitem__) for x in host
+    ]
+    return jax.tree.unflatten(structure, placed)
 
 
 def place_batch(mesh: Mesh, batch: Batch) -> Batch:
@@ -48,7 +67,13 @@ def divide(mesh: Mesh, rows: np.ndarray) -> jax.Array:
 
 def gather(mesh: Mesh, tree: T) -> T:
     """Copy arrays that were divided over the devices to every device, whole."""
-    return jax.device_put(tree, replicated(mesh))
+    return _gatherer(mesh)(tree)
+
+
+@functools.cache
+def _gatherer(mesh: Mesh) -> Callable[[Any], Any]:
+    """Return one program for all arrays of a tree, so that they travel together."""
+    return jax.jit(lambda tree: tree, out_shardings=replicated(mesh))
 
 
 def check_batch_size(name: str, batch_size: int, parts: int = 1) -> None:

@@ -1,8 +1,9 @@
 """The training loop: it knows stages, data and checkpoints, but no network."""
 
 import contextlib
+import itertools
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation.inference import make_predictor
 from au_jax.runtime import devices, processes
 from au_jax.runtime.signals import Requests, Stopped
-from au_jax.stages import losses
+from au_jax.stages import WITHOUT_AUS, losses
 from au_jax.stages import state as train_state
 from au_jax.stages.state import Optimizers, TrainState
 from au_jax.training.optimizers import learning_rates, make_optimizers
@@ -72,13 +73,12 @@ def run_stage(
         requests.check()
         log = make_log(plan, metrics, progress, optimizers)
         predictor = make_predictor(plan.name, config, mesh)
-        validate = Validator(plan, val, workdir, predictor, metrics, progress, requests)
+        pause = stop_between(requests)
+        validate = Validator(plan, val, workdir, predictor, metrics, progress, pause)
         if plan.validation_is_due:
             notes = {"config": as_json(config), **log.notes()}
             checkpoints.save(manager, state, validate(plan.done, state), notes)
-        aus, known = labels(plan.streams[0])
-        warn_of_constant_labels(config.data.aus, aus, known)
-        weight = losses.au_weights(aus, known)
+        weight = au_weights(plan)
         built = build_train_step(plan.name, config, optimizers, weight, plan.num_steps)
         train_step = compile_train_step(mesh, built)
         requests.check()
@@ -109,7 +109,7 @@ def run_stage(
                 notes = {"config": as_json(config), **log.notes()}
                 checkpoints.save(manager, state, scores, notes)
                 # 4. Stop, if a signal asked for it before the step or since.
-                asked_since = signals_received(requests, step, plan.num_steps)
+                asked_since = agreed(requests)
                 if asked.save or asked_since.stop:
                     checkpoints.wait(manager)
                     LOG.info("%s: wrote a checkpoint after step %d", plan.name, step)
@@ -135,12 +135,40 @@ def signals_received(requests: Requests, step: int, num_steps: int) -> Asked:
     Several processes may get a signal at different steps, or only one of them gets it.
     So they exchange what they got at steps that all of them reach, and act together.
     """
-    if processes.alone():
-        return Asked(requests.stop, requests.save)
-    if step % AGREE_EVERY and step != num_steps:
+    if step % AGREE_EVERY and step != num_steps and not processes.alone():
         return Asked(None, False)
+    return agreed(requests)
+
+
+def agreed(requests: Requests) -> Asked:
+    """The signals that any process received; all of them have to ask."""
     stop, save = processes.largest((requests.stop or 0, int(requests.save)))
     return Asked(stop or None, bool(save))
+
+
+def stop_between(requests: Requests) -> Callable[[], None]:
+    """Return a function to call before each batch of a validation.
+
+    It raises `Stopped` once a signal asks for it: of several processes, in all of them
+    before the same batch.
+    """
+    batches = itertools.count()
+
+    def pause() -> None:
+        if stop := signals_received(requests, next(batches), 0).stop:
+            raise Stopped(stop)
+
+    return pause
+
+
+def au_weights(plan: StagePlan) -> Float[np.ndarray, "a"]:
+    """The weight of each AU by the labels of the source; ones if the stage has none."""
+    aus = plan.config.data.aus
+    if plan.name in WITHOUT_AUS:
+        return np.ones(len(aus), np.float32)
+    active, known = labels(plan.streams[0])
+    warn_of_constant_labels(aus, active, known)
+    return losses.au_weights(active, known)
 
 
 def restore_or_initialise(

@@ -104,7 +104,7 @@ class TermLog:
             self.window.append(values)
             self.skipped_in_a_row = 0
         if math.isnan(self.clock_start):  # the first step, which was compiled
-            jax.block_until_ready(self.pending)
+            jax.block_until_ready(list(self.pending))  # a deque is no pytree
             self.restart_clock()
             self.timed_steps = -len(self.pending)  # the steps that are done already
         else:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.table import Table
@@ -19,7 +19,6 @@ from au_jax.evaluation.inference import (
 )
 from au_jax.evaluation.report import METRICS, percent
 from au_jax.runtime import console, processes
-from au_jax.runtime.signals import Requests
 from au_jax.stages.state import TrainState
 from au_jax.training.plan import StagePlan
 from au_jax.training.progress import StageProgress
@@ -45,7 +44,8 @@ class Validator:
     predictor: Predictor
     metrics: MetricsLog
     progress: StageProgress
-    requests: Requests
+    pause: Callable[[], None]
+    """Called before each batch; raises `Stopped` if a signal asked for it."""
 
     def __call__(self, step: int, state: TrainState) -> Scores:
         """Validate the state after a step.
@@ -58,9 +58,7 @@ class Validator:
         """
         self.progress.doing("validation")
         predictions = {
-            domain: predict_split(
-                self.predictor, state.variables, split, self.requests.check
-            )
+            domain: predict_split(self.predictor, state.variables, split, self.pause)
             for domain, split in self.val.items()
         }
         validation = {d: score_predictions(found) for d, found in predictions.items()}

@@ -12,9 +12,11 @@ from au_jax.stages import (
     ALWAYS_RANDOM,
     STAGES,
     WITHOUT_AUS,
+    adaptation,
     adda,
     clp,
     gradient_patches,
+    linear_probe,
     mean_teacher,
     predecessor,
     self_training,
@@ -33,6 +35,9 @@ COPIES = {
     "self_training": ((gradient_patches.DETECTOR, self_training.TEACHER),),
 }
 """Stage -> pairs of a network and the one that starts as its copy."""
+
+WITH_AUS = (adaptation.BRANCH, gradient_patches.DETECTOR, linear_probe.PROBE)
+"""The networks whose outputs are the AUs of a config, in its order."""
 
 
 class Origin(NamedTuple):
@@ -66,6 +71,7 @@ def initial_networks(stage: str, config: Config, workdir: Path) -> Variables:
         origin = find_origin(config.init_from, config.init_rule)
         taken, step = best_networks(*origin)
         label = f"{origin.workdir / origin.stage}, step {step}"
+        check_same_aus(variables, taken, origin.config, config, label)
         variables = take_networks(stage, variables, taken, label)
     before = predecessor(stage, config)
     if before in config.stages and (workdir / before).is_dir():
@@ -76,6 +82,30 @@ def initial_networks(stage: str, config: Config, workdir: Path) -> Variables:
         for groups in variables:
             groups["task"][copy] = groups["task"][original]
     return variables
+
+
+def check_same_aus(
+    variables: Variables,
+    taken: Variables,
+    theirs: Config,
+    ours: Config,
+    origin: str,
+) -> None:
+    """Check that networks which answer by AU were trained for the AUs of this config.
+
+    Their shapes tell only how many AUs there are.
+
+    Raises:
+        UserError: the AUs differ, or their order.
+    """
+    task = variables.params.get("task", {}), taken.params.get("task", {})
+    names = [name for name in WITH_AUS if all(name in networks for networks in task)]
+    own, other = (",".join(map(str, config.data.aus)) for config in (ours, theirs))
+    if names and own != other:
+        raise UserError(
+            f"{origin}: {', '.join(names)} detects the AUs {other}, and this config has"
+            f" {own}; give --config.data.aus={other}, or start without config.init_from"
+        )
 
 
 def find_origin(init_from: str, init_rule: str) -> Origin:

@@ -21,7 +21,7 @@ class Answers(NamedTuple):
     """The answers of a checkpoint for a split, beside the labels."""
 
     probabilities: dict[str, Float[np.ndarray, "n a"]]
-    """By path; half precision on the disk."""
+    """By path."""
     aus: Float[np.ndarray, "n a"]
     known: Bool[np.ndarray, "n a"]
 
@@ -35,7 +35,7 @@ def write(workdir: Path, stage: str, step: int, answers: Mapping[str, Answers]) 
     arrays = {}
     for domain, found in answers.items():
         for path, p in found.probabilities.items():
-            arrays[f"{domain}/p/{path}"] = p.astype(np.float16)
+            arrays[f"{domain}/p/{path}"] = p.astype(np.float32)
         arrays[f"{domain}/aus"] = found.aus.astype(np.uint8)
         arrays[f"{domain}/known"] = found.known
     write_arrays(_path(workdir, stage, step), arrays)

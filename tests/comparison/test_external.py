@@ -27,6 +27,19 @@ def test_py_feat(tmp_path):
     np.testing.assert_allclose(found.by_path["/data/F001/T1/1.jpg"], [0.2, 0.8])
 
 
+def test_the_surest_face_counts_between_rows_without_a_face(tmp_path):
+    found = table(
+        tmp_path,
+        "file,confidence,status,AU01\n"
+        "a.jpg,.5,ok,.1\nx.jpg,,no_face,\na.jpg,.9,ok,.2\n"
+        "b.jpg,.1,ok,.3\ny.jpg,nan,no_face,\nb.jpg,2.0,ok,.4\n",
+    )
+    assert {path: float(p[0]) for path, p in found.by_path.items()} == {
+        "a.jpg": 0.2,
+        "b.jpg": 0.4,
+    }
+
+
 def test_openface_keeps_its_decision_and_ranks_by_intensity(tmp_path):
     found = table(
         tmp_path,

@@ -92,8 +92,15 @@ def test_several_sets_follow_one_another(data_dir: str, tmp_path):
     for i, face in enumerate(faces):
         assert both.path(i) == face["path"]
         assert both.record(i)["subject"].decode() == face["subject"]
-        for key in ("image", "landmarks", "aus", "aus_known", "person"):
+        for key in ("image", "landmarks", "aus", "aus_known"):
             np.testing.assert_array_equal(both[i][key], face[key])
+    # Both sets name their people alike, but these are different people.
+    lab, street = (
+        {face["subject"]: int(face["person"]) for face in part}
+        for part in ([both[i] for i in range(6)], [both[i] for i in range(6, 10)])
+    )
+    assert lab.keys() & street.keys()
+    assert not set(lab.values()) & set(street.values())
     with pytest.raises(IndexError):
         both[10]
     assert [str(split) for split in both.each()] == [str(split) for split in alone]

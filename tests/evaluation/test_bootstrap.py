@@ -1,9 +1,12 @@
 """Scores of resamples. Expected: scikit-learn's, image by image as often as drawn."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from au_jax.data.split import FaceSplit, Records
 from au_jax.evaluation import bootstrap
 
 
@@ -70,11 +73,18 @@ def test_a_resample_takes_people_whole(answers):
     assert len(np.unique(weights, axis=0)) > 40
 
 
-def test_images_without_a_subject_are_people_of_their_own():
-    records = [{"subject": name} for name in (b"f", b"", b"m", b"f", b"", b"0")]
-    one, none, other, same, second, third = bootstrap.people_of(records)
+def test_images_without_a_subject_are_people_of_their_own(monkeypatch):
+    subjects = {"a": (b"f", b"", b"m", b"f", b"", b"0"), "b": (b"m", b"")}
+    monkeypatch.setattr(
+        Records, "read", lambda self, i: {"subject": subjects[self.directory.name][i]}
+    )
+    parts = (Records(Path(name), "test", (), len(of)) for name, of in subjects.items())
+    split = FaceSplit(tuple(parts), ())
+    one, none, other, same, second, third, *rest = bootstrap.people_of(split)
     assert one == same
-    assert sorted({one, none, other, second, third}) == list(range(5))
+    # Sets may name their people alike.
+    assert sorted({one, none, other, second, third, *rest}) == list(range(7))
+    assert bootstrap.people_of(split, 3).tolist() == [0, 0, 1]
 
 
 def test_an_au_that_a_resample_lacks_drops_out():

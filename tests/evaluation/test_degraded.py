@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -31,7 +32,7 @@ def data(tmp_path_factory):
 def brightness(variables, image, landmarks):
     """Answer how bright an image is."""
     mean = image.astype(np.float32).mean(axis=(1, 2, 3)) / 255
-    return Prediction({"direct": np.stack([mean, mean], axis=1)}, None)
+    return Prediction({"direct": jnp.stack([mean, mean], axis=1)}, None)
 
 
 def test_a_model_sees_the_changed_crops(data):

@@ -10,6 +10,7 @@ import pytest
 
 from au_jax.errors import UserError
 from au_jax.runtime import processes
+from au_jax.workdir import validations
 from tests.programs import (
     ROOT,
     arrays,
@@ -39,7 +40,7 @@ def test_a_process_outside_the_group_is_named():
 @pytest.mark.slow
 def test_a_signal_to_one_process_stops_both_after_the_same_step(tmp_path):
     for name in ("bp4d", "emotionet"):
-        write_prepared(tmp_path / "data", name, {"train": 80, "val": 8, "test": 8})
+        write_prepared(tmp_path / "data", name, {"train": 80, "val": 13, "test": 8})
     data, both = str(tmp_path / "data"), tmp_path / "both"
     # Epochs have 20 steps, so the signal comes before the end of the first.
     flags = (*SHORT, "--config.max_steps_per_epoch=20")
@@ -58,6 +59,12 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(tmp_path):
     assert metrics(both) == metrics(one)
     last = checkpoints(one, "supervised")[-1]
     assert_trees_equal(*(arrays(run, "supervised", last) for run in (both, one)))
+    # The processes share a validation; its answers are in the order of the images.
+    steps = validations.steps(one, "supervised")
+    assert steps == [20, 40]
+    for step in steps:
+        answers = (validations.read(run, "supervised", step) for run in (both, one))
+        assert_trees_equal(*answers)
 
 
 def start_local(workdir, data, *flags, python=sys.executable):

@@ -112,6 +112,24 @@ def test_a_signal_to_save_saves_the_step_and_training_continues(
     assert not requests.save
 
 
+def test_processes_end_a_validation_before_the_same_batch(monkeypatch):
+    """They exchange signals at every tenth batch, whichever of them received one."""
+    asked = []
+
+    def largest(values):
+        asked.append(values)
+        return [signal.SIGTERM if len(asked) == 2 else 0, 0]
+
+    monkeypatch.setattr(loop.processes, "alone", lambda: False)
+    monkeypatch.setattr(loop.processes, "largest", largest)
+    pause = loop.stop_between(Requests())
+    for _ in range(10):
+        pause()
+    assert len(asked) == 1
+    with pytest.raises(Stopped):
+        pause()
+
+
 def test_labels_that_never_change_are_a_warning(caplog):
     """Expected: AU 2 active, AU 4 inactive, AU 6 without a label, AU 1 as it should."""
     aus = np.array([[1, 1, 0, 0], [0, 1, 1, 0]], np.float32)

@@ -44,6 +44,25 @@ def test_a_report_gives_the_device_nothing_to_compute(make_log, tmp_path):
     )
 
 
+def test_the_clock_starts_when_no_step_is_in_flight(make_log):
+    """The first steps are counted neither as steps nor as time."""
+    waited = []
+
+    class Term(np.ndarray):
+        """A term that records when it is waited for."""
+
+        def block_until_ready(self):
+            waited.append(int(self.view(np.ndarray)))
+            return self
+
+    log = make_log(every=6)
+    for step in range(1, IN_FLIGHT + 2):
+        log.add(step, {"total": np.asarray(step).view(Term)})
+    assert waited == list(range(2, IN_FLIGHT + 2))
+    assert log.timed_steps == -IN_FLIGHT
+    log.metrics.close()
+
+
 def test_terms_are_read_only_after_later_steps_were_dispatched(make_log):
     read = []
 

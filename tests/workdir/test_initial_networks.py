@@ -131,6 +131,25 @@ def test_both_encoders_of_adda_start_as_the_one_that_it_takes(other, tmp_path):
             assert_trees_equal(ours["task"][name], taken["task"]["feature_encoder"])
 
 
+@pytest.mark.parametrize("aus", [AUS[::-1], (*AUS[:-1], 43)])
+def test_as_many_other_aus_are_refused(aus, monkeypatch, tmp_path):
+    """The shapes are equal, so only the configs tell the columns apart."""
+    config, theirs = (supervised_config.get_config("tiny") for _ in range(2))
+    config.data.aus, theirs.data.aus, config.init_from = AUS, aus, "elsewhere"
+    networks = numbered(0, "feature_encoder", "au_detector")
+    origin = module.Origin("supervised", "source", theirs, tmp_path)
+    monkeypatch.setattr(module, "fresh_networks", lambda *_: networks)
+    monkeypatch.setattr(module, "find_origin", lambda *_: origin)
+    monkeypatch.setattr(module, "best_networks", lambda *_: (networks, 1))
+    wanted = f"give --config.data.aus={','.join(map(str, aus))},"
+    with pytest.raises(UserError, match=wanted):
+        initial_networks("supervised", config, tmp_path)
+    # Networks that know no AU may come from there.
+    without = numbered(0, "feature_encoder")
+    monkeypatch.setattr(module, "best_networks", lambda *_: (without, 1))
+    initial_networks("supervised", config, tmp_path)
+
+
 def test_other_shapes_are_refused(other, tmp_path):
     config = supervised(other, other[1])
     config.model.width = 0.25
