@@ -71,7 +71,7 @@ def get_config(variant: str = "") -> Config:
     _add_stages(config)
 
     config.eval = ConfigDict()
-    config.eval.batch_size = 32
+    config.eval.batch_size = 32  # images, over all devices
     config.eval.at_end = ""  # a split to evaluate after training, such as "test"
     # The path that answers for the target, chooses its checkpoints and is calibrated:
     # "reconstructed" (ADLD's), "direct", or "best": the one that validates better.
