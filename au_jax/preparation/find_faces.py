@@ -1,17 +1,11 @@
 """Find faces in several processes; the results keep the order of the work."""
 
-import collections
-import multiprocessing
-import signal
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TypeVar
 
 import cv2
 
-from au_jax.errors import UserError
 from au_jax.faces.detect import LandmarkFinder
 from au_jax.preparation import chunks
 from au_jax.preparation.chunks import Faces
@@ -51,29 +45,10 @@ def find_faces(
             yield item, _faces(raw, folder, rows, find)
         return
     make_finder()  # reports a missing package before any process starts
-    pool = ProcessPoolExecutor(
-        num_workers,
-        multiprocessing.get_context("spawn"),  # dlib and OpenCV hold threads and locks
-        _start,
-        (make_finder,),
-    )
-    pending: collections.deque[tuple[T, Future[Faces]]] = collections.deque()
-    try:
-        for item, rows in work:
-            with workers.shielded([signal.SIGINT]):
-                pending.append((item, pool.submit(_chunk, raw, folder, rows)))
-            if len(pending) > 4 * num_workers:
-                item, future = pending.popleft()
-                yield item, future.result()
-        for item, future in pending:
+    with workers.pool(num_workers, _start, make_finder) as submit:
+        begun = ((item, submit(_chunk, raw, folder, rows)) for item, rows in work)
+        for item, future in workers.drawn_ahead(begun, 4 * num_workers):
             yield item, future.result()
-    except BrokenProcessPool:
-        raise UserError(
-            "a process that finds faces died, perhaps for lack of memory; run the same"
-            " command again to resume, with fewer --workers if it dies again"
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _start(make_finder: Callable[[], LandmarkFinder]) -> None:

@@ -1,12 +1,20 @@
 """What worker processes share: they end with the program, and ignore its signals."""
 
+import collections
 import contextlib
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from au_jax.errors import UserError
+
+T = TypeVar("T")
 
 
 def num_cores() -> int:
@@ -47,3 +55,48 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextlib.contextmanager
+def pool(
+    num_workers: int, start: Callable[..., None], *arguments: Any
+) -> Iterator[Callable[..., Future[Any]]]:
+    """Yield a function that has a worker call a function; all end with the block.
+
+    The workers find faces, and what they have found so far is kept.
+
+    Args:
+        num_workers: The most processes; each starts when it is needed.
+        start: Sets up a worker.
+        arguments: Its arguments.
+
+    Raises:
+        UserError: a worker died.
+    """
+    # Not forked: dlib, OpenCV and JAX hold threads and locks.
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(num_workers, context, start, arguments)
+
+    def submit(function: Callable[..., Any], *of: Any) -> Future[Any]:
+        with shielded([signal.SIGINT]):
+            return executor.submit(function, *of)
+
+    try:
+        yield submit
+    except BrokenProcessPool:
+        raise UserError(
+            "a process that finds faces died, perhaps for lack of memory; run the same"
+            " command again to resume, with fewer --workers if it dies again"
+        ) from None
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def drawn_ahead(items: Iterable[T], count: int) -> Iterator[T]:
+    """Yield the items in order, each after the next `count` ones were drawn."""
+    drawn: collections.deque[T] = collections.deque()
+    for item in items:
+        drawn.append(item)
+        if len(drawn) > count:
+            yield drawn.popleft()
+    yield from drawn

@@ -1,9 +1,11 @@
-"""Expected: the signal mask that a child reports; orphans end."""
+"""Expected: the signal mask that a child reports; orphans end; work stays in order."""
 
 import signal
 import subprocess
 import sys
 import time
+
+import pytest
 
 from au_jax.runtime import workers
 from tests.programs import ROOT
@@ -26,6 +28,15 @@ def test_children_inherit_the_mask():
         )
     assert child.stdout.split() == [str(int(number)) for number in sorted(SHIELDED)]
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+@pytest.mark.parametrize(("length", "most"), [(0, 3), (2, 3), (9, 3), (9, 0)])
+def test_items_are_drawn_ahead(length, most):
+    drawn = []
+    items = (drawn.append(number) or number for number in range(length))
+    for number in workers.drawn_ahead(items, most):
+        assert drawn == list(range(min(length, number + most + 1)))
+    assert len(drawn) == length
 
 
 # Prints the process id of its worker, which sleeps for an hour.
