@@ -64,6 +64,7 @@ def test_the_exit_code_says_whether_all_were_ok(model, tmp_path):
         (["{0}/none.jpg"], "{0}/none.jpg: there is no such file"),
         ([], "no input is given"),
         (["--every=0", "{0}/model.aujax"], "--every"),
+        (["--workers=-1", "{0}/model.aujax"], "--workers"),
     ],
 )
 def test_a_mistake_is_one_line_and_2(model, tmp_path, inputs, message):
@@ -103,6 +104,37 @@ def test_a_mistake_need_not_wait_for_jax(tmp_path, arguments, message):
     assert said.startswith(f"error: {message}")
     assert done.returncode == 2
     assert "jax" not in loaded
+
+
+PATCHED = """
+import sys
+from absl import flags
+from au_jax import predict
+from au_jax.prediction import run
+
+def write_results(detector, sources, out, options, outputs):
+    print(options.workers)
+    sys.exit()
+
+run.write_results = write_results
+flags.FLAGS(sys.argv)
+predict.main(["predict", sys.argv[-1]])
+"""
+
+
+@pytest.mark.parametrize(
+    ("flag", "expected"), [(["--workers=0"], len(os.sched_getaffinity(0))), ([], 1)]
+)
+def test_the_number_of_workers(model, tmp_path, flag, expected):
+    write_picture(tmp_path / "a.png")
+    flags = [*flag, f"--model={model}", f"--out={tmp_path / 'out'}"]
+    done = subprocess.run(
+        [sys.executable, "-c", PATCHED, *flags, tmp_path / "a.png"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == f"{expected}\n", done.stderr
 
 
 def test_a_preview_needs_a_free_port(model, tmp_path):

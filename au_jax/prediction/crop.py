@@ -1,7 +1,8 @@
 """Cropping of faces, exactly as preparation and the data pipeline crop them."""
 
 import dataclasses
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -9,7 +10,6 @@ from jaxtyping import Float, UInt8
 from au_jax.data import transforms
 from au_jax.faces import align
 from au_jax.faces.finder import Face
-from au_jax.model_file.file import Model
 
 
 class Crop(NamedTuple):
@@ -33,10 +33,16 @@ class Cropper:
     """Side of the crop from its centre, in pixels."""
 
     @classmethod
-    def of_model(cls, model: Model) -> "Cropper":
-        """Return the cropper with the sizes that a model was trained on."""
-        alignment = model.card["alignment"]
-        return cls(alignment["size"], float(alignment["enlarge"]), model.crop)
+    def of_card(cls, card: Mapping[str, Any], side: int) -> "Cropper":
+        """Return the cropper with the sizes that a model was trained on.
+
+        Args:
+            card: The card of the model. The model itself is not imported: processes
+                that crop need no network.
+            side: Side of its crop, in pixels.
+        """
+        alignment = card["alignment"]
+        return cls(alignment["size"], float(alignment["enlarge"]), side)
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], face: Face) -> Crop:
         """Return the crop of a face; without landmarks the face is all of `image`."""

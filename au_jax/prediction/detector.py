@@ -116,7 +116,7 @@ class Detector:
             # They were calibrated on the other path.
             thresholds = [THRESHOLD] * len(thresholds)
         self.thresholds = np.array(thresholds, np.float32)
-        self._cropper = Cropper.of_model(model)
+        self.cropper = Cropper.of_card(model.card, model.crop)
         self._network = Network(model, self.path)
         self.landmarks_by: LandmarksBy = landmarks_by or cards.landmarks_by(model.card)
         self._finder: FaceFinder | None = None
@@ -186,7 +186,7 @@ class Detector:
 
     def crop(self, image: UInt8[np.ndarray, "h w 3"], face: Face) -> Crop:
         """Return the crop of a face; without landmarks the face is all of `image`."""
-        return self._cropper(image, face)
+        return self.cropper(image, face)
 
     def check_whole(self) -> None:
         """Check that the model can do with faces that have no landmarks.

@@ -15,7 +15,8 @@ from au_jax.prediction.detector import Detector
 from au_jax.prediction.inputs import OVERLAY, Source
 from au_jax.prediction.resume import REPORT, resume
 from au_jax.prediction.rows import TABLE
-from au_jax.prediction.search import FrameFaces, Options, Position, Seconds, search
+from au_jax.prediction.search import FrameFaces, Options, Position, Seconds
+from au_jax.prediction.search_thread import search
 from au_jax.prediction.views import live, overlay, report_page
 from au_jax.raw.landmark_file import points_of
 from au_jax.runtime import signals

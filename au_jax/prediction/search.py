@@ -1,27 +1,25 @@
-"""Decoding and face search, in a thread that works ahead of the network."""
+"""The search for the faces of one input.
+
+`search_thread.py` goes through all inputs. The processes of `picture_pool.py` import
+this module, too, so it knows no network.
+"""
 
 import dataclasses
-import logging
-import queue
-import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from au_jax.errors import UserError
-from au_jax.faces.finder import Face, whole_face
+from au_jax.faces.finder import Face, FaceFinder, whole_face
 from au_jax.faces.landmarks import check_inside
 from au_jax.faces.tracker import Tracker
-from au_jax.prediction.detector import Detector
+from au_jax.prediction.crop import Cropper
 from au_jax.prediction.inputs import Frame, Source, read
 from au_jax.raw.landmark_file import LandmarkFile, points_of
-
-LOG = logging.getLogger(__name__)
-
-_QUEUED = 8  # frames that may wait for the network, which bounds the memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +32,13 @@ class Options:
     """Take each picture for one face that is cut out and aligned already."""
     known: LandmarkFile | None = None
     """The landmarks of pictures, each with one face, which is not searched for."""
+    workers: int = 1
+    """Processes for pictures; with 1, one thread does all. No result depends on it."""
+
+    @property
+    def find(self) -> bool:
+        """Whether faces are searched for at all."""
+        return not (self.whole or self.known)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +61,7 @@ class FrameFaces:
     faces: list[tuple[int, Face]]
     """Each face with its number, which stays the same throughout a video."""
     crops: list[Any]
-    """The crop of each face, as `Detector.crop` cuts it."""
+    """The crop of each face, as a `Cropper` cuts it."""
     after: Position
     """The position after this frame."""
 
@@ -80,107 +85,98 @@ class Seconds:
     network: float = 0.0
     output: float = 0.0
 
+    def add(self, other: "Seconds") -> None:
+        """Add the times of another process."""
+        for name, part in dataclasses.asdict(other).items():
+            setattr(self, name, getattr(self, name) + part)
 
-def search(
-    detector: Detector,
-    sources: Sequence[Source],
-    start: Position,
-    options: Options,
-    seconds: Seconds,
-    keep_pixels: bool = False,
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What a file of landmarks says of a picture."""
+
+    file: Path
+    points: Float[np.ndarray, "49 2"] | None
+    """x, y in pixels; None if the file does not name the picture."""
+    error: str = ""
+    """Why its line cannot be used."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """An input to search; unlike `Options`, it can be sent to another process."""
+
+    source: Source
+    start: Position
+    """The place in it to begin at."""
+    every: int
+    """As in `Options`; 1 for a picture."""
+    known: Known | None
+    """The landmarks of a picture if they are known; None searches for faces, too."""
+
+
+def tasks(
+    sources: Sequence[Source], start: Position, options: Options
+) -> Iterator[Task]:
+    """Yield what is left to do from a position on, in order."""
+    for number in range(start.source, len(sources)):
+        source = sources[number]
+        place = start if number == start.source else Position(number)
+        every = 1 if source.kind == "image" else options.every
+        known = _known(options.known, source) if options.known else None
+        yield Task(source, place, every, known)
+
+
+def _known(known: LandmarkFile, source: Source) -> Known:
+    try:
+        return Known(known.file, points_of(known, source.file))
+    except UserError as error:  # raised when it is the picture's turn
+        return Known(known.file, None, str(error))
+
+
+def search_one(
+    task: Task, finder: FaceFinder | None, cropper: Cropper, seconds: Seconds
 ) -> Generator[FrameFaces, None, None]:
-    """Yield every frame of every source with its faces, in order.
-
-    A thread works ahead by a few frames. It ends with the generator, and an error in it
-    is raised here.
+    """Yield the frames of an input with their faces.
 
     Args:
-        detector: Its finder and cropper are used.
-        sources: The inputs.
-        start: The position of the first frame.
-        options: How faces are searched for.
+        task: The input.
+        finder: Finds the faces; None takes the known ones, or the whole picture.
+        cropper: Cuts them out.
         seconds: The times of decoding, detection and landmarks are added to it.
-        keep_pixels: Keep the pixels of the frames, which cost memory in the queue.
+
+    Raises:
+        UserError: the known landmarks are not in the picture, or no landmarks.
     """
-    # A camera's frame that waits is out of date when it is shown.
-    size = 1 if sources[0].kind == "camera" else _QUEUED
-    results: queue.Queue[FrameFaces | BaseException | None] = queue.Queue(size)
-    stop = threading.Event()
-
-    def put(item: FrameFaces | BaseException | None) -> None:
-        while not stop.is_set():
-            try:
-                return results.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for item in _search(detector, sources, start, options, seconds):
-                put(item if keep_pixels else item.without_pixels())
-                if stop.is_set():
-                    return
-            put(None)
-        except BaseException as error:  # raised again by the consumer
-            put(error)
-
-    thread = threading.Thread(target=work, name="faces", daemon=True)
-    thread.start()
+    tracker = Tracker(finder, task.every, task.start.tracker) if finder else None
     try:
-        while (item := results.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        for frame in _timed(read(task.source, task.start.frame), seconds):
+            faces: list[tuple[int, Face]] = []
+            crops = []
+            if frame.image is not None:
+                if tracker:
+                    faces = tracker.step(frame.image, frame.index)
+                elif task.known:
+                    faces = _known_faces(task.known, task.source, frame.image)
+                else:
+                    faces = [(0, whole_face(frame.image))]
+                crops = [cropper(frame.image, face) for _, face in faces]
+            state = tracker.state() if tracker else None
+            after = Position(task.start.source, frame.index + 1, state)
+            yield FrameFaces(frame, faces, crops, after)
     finally:
-        stop.set()
-        thread.join()
-
-
-def _search(
-    detector: Detector,
-    sources: Sequence[Source],
-    start: Position,
-    options: Options,
-    seconds: Seconds,
-) -> Iterator[FrameFaces]:
-    """Do the work of `search` in the calling thread."""
-    for number in range(start.source, len(sources)):
-        source, first, state = sources[number], 0, None
-        if number == start.source:
-            first, state = start.frame, start.tracker
-        every = 1 if source.kind == "image" else options.every
-        find = not (options.whole or options.known)
-        tracker = Tracker(detector.finder, every, state) if find else None
-        error = ""
-        try:
-            for frame in _timed(read(source, first), seconds):
-                faces: list[tuple[int, Face]] = []
-                crops = []
-                if frame.error and not error:  # later ones follow from the first
-                    error = frame.error
-                    LOG.warning("%s, frame %d: %s", source.name, frame.index, error)
-                if frame.image is not None:
-                    if tracker:
-                        faces = tracker.step(frame.image, frame.index)
-                    elif options.known:
-                        faces = _known_faces(options.known, source, frame.image)
-                    else:
-                        faces = [(0, whole_face(frame.image))]
-                    crops = [detector.crop(frame.image, face) for _, face in faces]
-                state = tracker.state() if tracker else None
-                after = Position(number, frame.index + 1, state)
-                yield FrameFaces(frame, faces, crops, after)
-        finally:
-            if tracker:
-                seconds.detection += tracker.seconds["detection"]
-                seconds.landmarks += tracker.seconds["landmarks"]
+        if tracker:
+            seconds.detection += tracker.seconds["detection"]
+            seconds.landmarks += tracker.seconds["landmarks"]
 
 
 def _known_faces(
-    known: LandmarkFile, source: Source, image: UInt8[np.ndarray, "h w 3"]
+    known: Known, source: Source, image: UInt8[np.ndarray, "h w 3"]
 ) -> list[tuple[int, Face]]:
     """Return the face whose landmarks the file states, if it names the picture."""
-    points = points_of(known, source.file)
+    if known.error:
+        raise UserError(known.error)
+    points = known.points
     if points is None:
         return []
     try:
