@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import jax
@@ -21,6 +21,7 @@ from au_jax.stages import STAGES
 from au_jax.types import (
     Array,
     Config,
+    EvalBatch,
     PredictFn,
     Prediction,
     Variables,
@@ -164,28 +165,9 @@ def predict_split(
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
-
-    def begun() -> Iterator[tuple[Prediction, Mapping[str, Array]]]:
-        """Yield answers and labels when the next batch has begun: no device waits."""
-        last = None
-        for batch in batches:
-            pause()
-            placed = {
-                key: devices.divide(predictor.mesh, np.asarray(rows))
-                for key, rows in batch.items()
-            }
-            image = placed.pop("image")
-            answers = predictor.predict(variables, image, placed["landmarks"])
-            new = answers, devices.gather(predictor.mesh, placed)
-            if last is not None:
-                yield last
-            last = new
-        if last is not None:
-            yield last
-
     probabilities: dict[str, list[np.ndarray]] = {}
     errors, aus, known = [], [], []
-    for waiting in begun():
+    for waiting in _begun(predictor, variables, batches, pause):
         prediction, batch = jax.device_get(waiting)
         valid = batch["valid"]
         check_finite(prediction, split)
@@ -203,6 +185,33 @@ def predict_split(
         np.concatenate(known),
         np.concatenate(errors) if errors else None,
     )
+
+
+def _begun(
+    predictor: Predictor,
+    variables: Variables,
+    batches: Iterable[EvalBatch],
+    pause: Callable[[], None],
+) -> Iterator[tuple[Prediction, Mapping[str, Array]]]:
+    """Yield answers and labels when the next batch has begun, so that no device waits.
+
+    Each process gives its rows, and gets those of all.
+    """
+    last = None
+    for batch in batches:
+        pause()
+        placed = {
+            key: devices.divide(predictor.mesh, np.asarray(rows))
+            for key, rows in batch.items()
+        }
+        image = placed.pop("image")
+        answers = predictor.predict(variables, image, placed["landmarks"])
+        new = answers, devices.gather(predictor.mesh, placed)
+        if last is not None:
+            yield last
+        last = new
+    if last is not None:
+        yield last
 
 
 def _answers(predictor: Predictor, variables: Variables) -> bool:
