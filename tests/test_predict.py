@@ -154,6 +154,7 @@ def test_a_preview_needs_a_free_port(model, tmp_path):
     assert output.startswith(f"preview: http://127.0.0.1:{port}/\n")
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes(model, tmp_path):
     video = tmp_path / "faces.avi"
     codec = cv2.VideoWriter.fourcc(*"MJPG")
