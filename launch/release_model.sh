@@ -4,7 +4,7 @@
 # STUDIO holds labelled faces in BP4D's layout, WILD faces in EmotioNet's, whose labelled
 # `val` chooses the checkpoint, and PHOTOS neutral faces, which are moved. Rendered faces
 # are added. Writes prepared/, runs/release, model.aujax and its card, model.md. Its
-# training took 37 minutes of one core. Run it again to resume.
+# training took 47 minutes of a core of a busy machine. Run it again to resume.
 # PYTHON names the Python that makes a new .venv; SUBJECTS a table of who is on WILD's
 # pictures (docs/data.md), for intervals of scores.
 # The card begins with launch/release_note.md, which describes our pictures: with others,
