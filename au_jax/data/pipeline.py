@@ -5,6 +5,7 @@ steps done is all that a run needs to resume, and the number of workers does not
 """
 
 import functools
+import itertools
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, cast
@@ -195,17 +196,16 @@ def make_eval(
     starts = range(first, first + count, batch_size)
     shares = [range(start, min(start + size, count)) for start in starts]
     # A share without images is padded with an image, too.
-    read = [row for share in shares for row in share or [count - 1]]
-    share_of_dataset = grain.MapDataset.source(read).map(dataset.__getitem__)
+    read = [list(share) or [count - 1] for share in shares]
+    own_rows = grain.MapDataset.source(list(itertools.chain(*read)))
     examples = iter(
-        share_of_dataset.to_iter_dataset(
+        own_rows.map(dataset.__getitem__).to_iter_dataset(
             grain.ReadOptions(num_threads=4, prefetch_buffer_size=2 * size)
         )
     )
     try:
-        for share in shares:
-            rows = [next(examples) for _ in share or [None]]
-            yield _pad(rows, len(share), size)
+        for share, rows in zip(shares, read, strict=True):
+            yield _pad([next(examples) for _ in rows], len(share), size)
     finally:
         examples.close()
 

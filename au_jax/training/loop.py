@@ -73,7 +73,7 @@ def run_stage(
         requests.check()
         log = make_log(plan, metrics, progress, optimizers)
         predictor = make_predictor(plan.name, config, mesh)
-        pause = stop_between(requests)
+        pause = stop_between_batches(requests)
         validate = Validator(plan, val, workdir, predictor, metrics, progress, pause)
         if plan.validation_is_due:
             notes = {"config": as_json(config), **log.notes()}
@@ -146,7 +146,7 @@ def agreed(requests: Requests) -> Asked:
     return Asked(stop or None, bool(save))
 
 
-def stop_between(requests: Requests) -> Callable[[], None]:
+def stop_between_batches(requests: Requests) -> Callable[[], None]:
     """Return a function to call before each batch of a validation.
 
     It raises `Stopped` once a signal asks for it: of several processes, in all of them
@@ -162,7 +162,7 @@ def stop_between(requests: Requests) -> Callable[[], None]:
 
 
 def au_weights(plan: StagePlan) -> Float[np.ndarray, "a"]:
-    """The weight of each AU by the labels of the source; ones if the stage has none."""
+    """The weight of each AU by the training labels; 1 where a stage trains no AU."""
     aus = plan.config.data.aus
     if plan.name in WITHOUT_AUS:
         return np.ones(len(aus), np.float32)

@@ -50,8 +50,11 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(tmp_path):
     output = [process.communicate(timeout=200)[0] for process in pair]
     assert [process.returncode for process in pair] == [143, 143], output
     assert "wrote a checkpoint after step" in output[0]
-    for process in start_two(both, data, *flags):
-        finish(process)
+    at_end = "--config.eval.at_end=test"
+    first, second = [finish(run) for run in start_two(both, data, *flags, at_end)]
+    told = f"processes do not evaluate; run python -m au_jax.eval --workdir={both}"
+    assert told in first
+    assert told not in second
 
     # Each device has the same rows, and two numbers add up in one way only: equal bits.
     one = tmp_path / "one"

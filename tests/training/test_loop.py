@@ -122,7 +122,7 @@ def test_processes_end_a_validation_before_the_same_batch(monkeypatch):
 
     monkeypatch.setattr(loop.processes, "alone", lambda: False)
     monkeypatch.setattr(loop.processes, "largest", largest)
-    pause = loop.stop_between(Requests())
+    pause = loop.stop_between_batches(Requests())
     for _ in range(10):
         pause()
     assert len(asked) == 1
