@@ -20,6 +20,7 @@ from au_jax.data.split import FaceSplit
 from au_jax.evaluation import metrics
 from au_jax.evaluation.metrics import AuScores
 from au_jax.faces.landmarks import eye_centres
+from au_jax.runtime.console import counted
 from au_jax.types import Example
 
 LANDMARKS, HOG = "landmarks alone", "landmarks and HOG"
@@ -77,7 +78,7 @@ def score(train: FaceSplit, tests: dict[str, FaceSplit]) -> tuple[BaselineScores
     faces = read(train, step)
     tested = {domain: read(split) for domain, split in tests.items()}
     results = []
-    for name in NAMES:
+    for name in counted(NAMES, len(NAMES), "classical detectors: training"):
         detect = fit(name, faces)
         for domain, test in tested.items():
             scores = metrics.score(detect(test), test.aus, test.known)
@@ -87,7 +88,9 @@ def score(train: FaceSplit, tests: dict[str, FaceSplit]) -> tuple[BaselineScores
 
 def read(split: FaceSplit, step: int = 1) -> Faces:
     """Return the features of every `step`-th image of a split."""
-    rows = [_features(split[i]) for i in range(0, len(split), step)]
+    taken = range(0, len(split), step)
+    activity = f"classical detectors: reading {split}"
+    rows = [_features(split[i]) for i in counted(taken, len(taken), activity)]
     return Faces(*map(np.stack, zip(*rows, strict=True)))
 
 

@@ -16,7 +16,7 @@ from au_jax.data.transforms import normalise
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.faces.landmarks import NUM_LANDMARKS
-from au_jax.runtime import devices
+from au_jax.runtime import console, devices
 from au_jax.stages import STAGES
 from au_jax.types import (
     Array,
@@ -140,6 +140,7 @@ def predict_split(
     split: FaceSplit,
     pause: Callable[[], None] = lambda: None,
     change: Change | None = None,
+    activity: str = "",
 ) -> SplitPredictions:
     """Predict every image of a split once, centre crop (method.md section 7).
 
@@ -151,6 +152,8 @@ def predict_split(
         split: The images.
         pause: Called before each batch; an exception that it raises ends the loop.
         change: Changes each image first.
+        activity: Says what is done, in a display of the progress; without it, there is
+            none.
 
     Raises:
         UserError: an answer is not finite.
@@ -165,6 +168,9 @@ def predict_split(
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
+    if activity:
+        number = -(-len(split) // predictor.batch_size)
+        batches = console.counted(batches, number, activity)
     probabilities: dict[str, list[np.ndarray]] = {}
     errors, aus, known = [], [], []
     for waiting in _begun(predictor, variables, batches, pause):

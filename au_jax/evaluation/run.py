@@ -164,7 +164,10 @@ def evaluate_stage(
     model = load_best(workdir, config, stage, domain)
     if limits is not None and (limits.stage, limits.step) != (stage, model.step):
         limits = None
-    predictions = predict_split(model.predictor, model.variables, data)
+    activity = f"{stage} on {data}"
+    predictions = predict_split(
+        model.predictor, model.variables, data, activity=activity
+    )
     evaluation = score_predictions(predictions, limits)
     person = people_of(data)
     paths = []

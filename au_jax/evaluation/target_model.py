@@ -59,7 +59,10 @@ class TargetModel:
     ) -> SplitPredictions:
         """Predict every image of a split once, after a change if there is one."""
         predictor, variables = self.loaded.predictor, self.loaded.variables
-        return predict_split(predictor, variables, data, change=change)
+        activity = f"{self.loaded.stage} on {data}"
+        return predict_split(
+            predictor, variables, data, change=change, activity=activity
+        )
 
 
 def load_target_model(

@@ -142,7 +142,8 @@ def _validation(config: Config, workdir: Path) -> Iterator[str]:
 
 def _test(domain: str, model: LoadedModel, split: FaceSplit) -> Iterator[str]:
     """Yield precision-recall, reliability and confusion on a test split."""
-    found = predict_split(model.predictor, model.variables, split)
+    activity = f"report of {domain}"
+    found = predict_split(model.predictor, model.variables, split, activity=activity)
     if not found.probabilities or not found.known.any():
         return
     labelled = found.aus, found.known, split.aus

@@ -1,14 +1,25 @@
-"""The console: this program's log lines, without those of libraries."""
+"""The console: this program's log lines without those of libraries, and progress."""
 
 import functools
 import logging
 import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from absl import logging as absl_logging
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.progress import track
 
 from au_jax.runtime import processes
+
+LOG = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+EVERY = 30.0
+"""Seconds from one line of progress in a log file to the next."""
 
 
 @functools.cache
@@ -35,3 +46,20 @@ def set_up_logging() -> None:
     logger = logging.getLogger("au_jax")
     logger.handlers, logger.propagate = [handler], False
     logger.setLevel(logging.INFO if processes.first() else logging.WARNING)
+
+
+def counted(items: Iterable[Item], total: int, activity: str) -> Iterator[Item]:
+    """Yield items, and show how many are done: a bar in a terminal, else log lines.
+
+    Work of less than `EVERY` seconds leaves no line in a log file.
+    """
+    if stderr().is_terminal and processes.first():
+        bar = functools.partial(track, console=stderr(), transient=True)
+        yield from bar(items, activity, total)
+        return
+    last = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        if time.monotonic() - last >= EVERY:
+            last = time.monotonic()
+            LOG.info("%s: %.0f%%", activity, 100 * done / total)
