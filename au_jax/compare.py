@@ -64,6 +64,7 @@ def main(argv: list[str]) -> int:
         from au_jax.comparison import external, plan
         from au_jax.comparison.run import compare, write_tables
         from au_jax.runtime import compilation_cache, console
+        from au_jax.runtime.files import locked
 
         others = [external.parse_flag(value) for value in PREDICTIONS.value]
         if others and (LIST.value or LEVEL.value is not None or not TRAIN.value):
@@ -76,7 +77,8 @@ def main(argv: list[str]) -> int:
             return 0
         console.set_up_logging()
         if not TRAIN.value:
-            write_tables(CONFIG.value, workdir)
+            with locked(workdir, f"comparing in {workdir}"):
+                write_tables(CONFIG.value, workdir)
             return 0
         compilation_cache.use()
         try:

@@ -84,16 +84,26 @@ def main(argv: list[str]) -> None:
     del argv
     _check_flags()
     # Imported late: it takes seconds, for which --help and mistakes need not wait.
-    from au_jax.evaluation import degraded, groups, intensity
-    from au_jax.evaluation.calibration import calibrate
-    from au_jax.evaluation.run import evaluate
-    from au_jax.run_report.run import write_report
     from au_jax.runtime import compilation_cache, console
+    from au_jax.runtime.files import locked
+    from au_jax.workdir.config import read_config
 
     assert WORKDIR.value is not None
     console.set_up_logging()
     compilation_cache.use()
     workdir = Path(WORKDIR.value)
+    read_config(workdir)  # there is a run: the lock would create its folder
+    # A lock of its own, because a run may be evaluated while it trains.
+    with locked(workdir, f"evaluating {workdir}", ".eval.lock"):
+        _evaluate(workdir)
+
+
+def _evaluate(workdir: Path) -> None:
+    from au_jax.evaluation import degraded, groups, intensity
+    from au_jax.evaluation.calibration import calibrate
+    from au_jax.evaluation.run import evaluate
+    from au_jax.run_report.run import write_report
+
     if INTENSITY.value:
         table = Path(INTENSITIES.value) if INTENSITIES.value else None
         given = DATA_DIR.value, ON.value, table

@@ -1,4 +1,4 @@
-"""Exports a trained model: one model file, StableHLO or ONNX.
+"""Export a trained model: one model file, StableHLO or ONNX.
 
     python -m au_jax.export --workdir=runs/joint --out=model.aujax
 
@@ -23,6 +23,7 @@ from ml_collections import config_flags
 
 from au_jax.errors import UserError, run_program
 from au_jax.runtime import command_line
+from au_jax.runtime.files import read_regular
 
 if TYPE_CHECKING:
     from au_jax.model_file.file import Model
@@ -64,6 +65,9 @@ DOMAIN = flags.DEFINE_enum(
     ["source", "target"],
     "Take the checkpoint of --workdir that validated best on this domain.",
 )
+
+NOTE_LIMIT = 1 << 20
+"""The size of the longest note in bytes."""
 
 
 def main(argv: list[str]) -> None:
@@ -145,7 +149,7 @@ def _note() -> str:
     if not CARD.value:
         raise UserError("--note is for the page of --card=FILE")
     try:
-        return Path(NOTE.value).read_text(encoding="utf-8-sig")
+        return read_regular(Path(NOTE.value), NOTE_LIMIT).decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"--note={NOTE.value}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Finds faces in pictures and videos, and predicts their action units.
+"""Find faces in pictures and videos, and predict their action units.
 
     python -m au_jax.predict INPUT... --out=DIR [--model=model.aujax]
 

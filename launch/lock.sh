@@ -16,7 +16,7 @@ lock() { # lock NAME [--extra EXTRA]...
 
 upgrade=${1:-}
 lock base
-lock faces --extra=faces
+lock faces --extra=faces --extra=report
 lock cuda12 --extra=cuda12
 lock cuda13 --extra=cuda13
 lock test --extra=faces --extra=test

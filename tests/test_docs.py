@@ -68,3 +68,26 @@ def test_the_citation_has_the_version_of_the_package():
     from au_jax import __version__
 
     assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_commands_of_benchmarks_set_the_stage_that_they_measure():
+    from au_jax.benchmark import main_stage
+    from au_jax.runtime.config_files import load
+
+    commands = [
+        command
+        for page in PAGES
+        for command in re.findall(
+            r"au-jax benchmark((?:[^\n`]*\\\n)*[^\n`]*)", page.read_text()
+        )
+    ]
+    assert len(commands) > 4
+    for command in commands:
+        named = re.search(r"--config=(\w+)", command)
+        if not named:
+            continue  # the program is named, not called
+        config = load(named[1])
+        chosen = re.search(r"--stage=(\w+)", command)
+        measured = chosen[1] if chosen else main_stage(config["stages"])
+        changed = set(re.findall(r"--config\.(\w+)\.batch_size", command))
+        assert changed <= {measured}, command

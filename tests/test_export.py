@@ -45,6 +45,7 @@ def test_a_model_file_is_copied_and_converted(tmp_path):
             "--adld=DIR nee",
         ),
         (["--card={0}/x", "--note={0}/none"], "--note={0}/none: No such file or dir"),
+        (["--card={0}/x", "--note=/dev/zero"], "--note=/dev/zero: "),
         (["--card={0}/x", "--note={0}/page"], "--note={0}/page: save it as text in"),
         (["--workdir={0}", "--out={0}/no/x"], "give a file in a folder that exists"),
         (["--workdir={0}", "--out=/dev/null"], "give a file in a folder that exists"),

@@ -6,6 +6,10 @@ import sys
 
 import pytest
 
+from au_jax.runtime.files import locked
+from au_jax.workdir.config import write_config
+from configs import joint
+
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIG = "--config=configs/joint.py:tiny"
 
@@ -29,6 +33,15 @@ def test_program_ends_with_2_and_no_traceback(tmp_path, arguments, message):
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_two_evaluations_of_a_run_do_not_write_at_once(tmp_path):
+    write_config(tmp_path, joint.get_config("tiny"))
+    command = [sys.executable, "-m", "au_jax.eval", f"--workdir={tmp_path}"]
+    with locked(tmp_path, "testing", ".eval.lock"):
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert result.stderr == f"error: another program is evaluating {tmp_path}\n"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from au_jax.data.split import FaceSplit
 from au_jax.data.split import labels as read_labels
 from au_jax.errors import UserError
 from au_jax.runtime import csv_file
-from au_jax.types import RULES
+from au_jax.types import DOMAINS, RULES
 from au_jax.workdir.validations import Answers
 
 LOG = logging.getLogger(__name__)
@@ -180,6 +180,13 @@ def score(
         p, answered = answers_for(table, paths, split.aus)
         if answered.any():
             chosen_on[domain] = Answers({"": np.nan_to_num(p)}, *read_labels(split))
+    lacking = [domain for domain in DOMAINS if domain not in chosen_on]
+    if lacking:
+        LOG.warning(
+            "%s has no answers for the validation split of the %s: its thresholds"
+            " are .5",
+            *(table.name, " and the ".join(lacking)),
+        )
     found = {}
     for domain, split in test:
         paths = [split.path(i) for i in range(len(split))]
@@ -194,7 +201,7 @@ def score(
         )
         for rule in RULES:
             limits = (0.5,) * len(split.aus)
-            if chosen_on.keys() >= {"source", "target"}:
+            if not lacking:
                 limits = scores.choose_thresholds(rule, domain, "", chosen_on)
             scored = scores.score(np.nan_to_num(p), limits, known)
             found[Key(rule, domain, "")] = scored

@@ -81,10 +81,10 @@ def table(title: str, cells: Cells, **style: Any) -> Table:
     """Return a table for the terminal; the first row is its header."""
     header, *rows = cells
     shown = Table(title=title, title_justify="left", **style)
-    shown.add_column(header[0], no_wrap=True)
+    # In a narrow terminal, names are wrapped: a number that is cut says something else.
+    shown.add_column(header[0])
     for label in header[1:]:
-        # Narrow columns: the summary fits a terminal of 80 columns.
-        shown.add_column(label.replace(" ", "\n"), justify="right")
+        shown.add_column(label.replace(" ", "\n"), justify="right", no_wrap=True)
     for row in rows:
         shown.add_row(*row)
     return shown

@@ -1,5 +1,7 @@
 """Tables of other tools. Expected: hand-written rows in each tool's own columns."""
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -89,7 +91,8 @@ class Split(FaceSplit):
         return f"{index}.jpg"
 
 
-def test_an_au_that_the_tool_lacks_has_no_score(tmp_path):
+def test_an_au_that_the_tool_lacks_has_no_score(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(logging.getLogger("au_jax"), "propagate", True)
     aus = (np.arange(6)[:, None] % 2 == [0, 1]).astype(np.float32)
     weights = resamples(np.arange(6), 30)
     labels = {"target": SplitLabels(aus, np.ones_like(aus, bool), weights)}
@@ -103,6 +106,7 @@ def test_an_au_that_the_tool_lacks_has_no_score(tmp_path):
     assert found is not None
     values = found.scores[Key("target", "target", "")].values
     np.testing.assert_array_equal(values["f1"], [1.0, np.nan])
+    assert "no answers for the validation split of the source and the" in caplog.text
 
 
 @pytest.mark.parametrize(
