@@ -18,7 +18,7 @@ from au_jax.comparison import scores
 from au_jax.comparison.scores import Conditions, Key, Result, SplitLabels
 from au_jax.data.split import FaceSplit
 from au_jax.data.split import labels as read_labels
-from au_jax.errors import UserError
+from au_jax.errors import UserError, printable
 from au_jax.runtime import csv_file
 from au_jax.types import DOMAINS, RULES
 from au_jax.workdir.validations import Answers
@@ -29,7 +29,7 @@ FOLDER = "predictions"
 PATH_COLUMNS = ("file", "input", "path", "filename", "image", "image_path", "img")
 SURENESS = ("confidence", "facescore", "face_score")
 _AU = re.compile(
-    r"au_?0*(\d+)(?:_(c|r|p|intensity|intensities|detection|occurrence))?$"
+    r"au_?0*(\d{1,2})(?:_(c|r|p|intensity|intensities|detection|occurrence))?$"
 )
 _INTENSITIES = ("r", "intensity", "intensities")
 _DECISIONS = ("c", "detection", "occurrence")
@@ -81,7 +81,7 @@ def read(name: str, file: Path) -> Table:
         raise UserError(
             f"--predictions: {file} needs a column with the path of each image (one of"
             f" {', '.join(PATH_COLUMNS)}) and columns such as AU01; it has:"
-            f" {', '.join(table.columns[:20]) or 'no columns'}"
+            f" {', '.join(map(printable, table.columns[:20])) or 'no columns'}"
         )
     sureness = next((named[c] for c in SURENESS if c in named), None)
     rows = [row for _, row in table.rows]

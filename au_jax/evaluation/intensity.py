@@ -19,7 +19,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from au_jax.data.reader import INTENSITIES
 from au_jax.data.split import FaceSplit
-from au_jax.errors import UserError
+from au_jax.errors import UserError, printable
 from au_jax.evaluation import metrics
 from au_jax.evaluation.tables import table_of_aus
 from au_jax.evaluation.target_model import load_target_model
@@ -146,7 +146,8 @@ def _columns(file: Path, names: Sequence[str], aus: Sequence[int]) -> list[str]:
     if "path" not in names or not any(columns):
         raise UserError(
             f"{file}: --intensity needs the column path, and some of"
-            f" {', '.join(f'AU{au:02d}' for au in aus)}; there are {', '.join(names)}"
+            f" {', '.join(f'AU{au:02d}' for au in aus)}; there are"
+            f" {', '.join(map(printable, names))}"
         )
     return columns
 

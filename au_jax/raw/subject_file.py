@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from au_jax.errors import UserError
+from au_jax.errors import UserError, printable
 from au_jax.raw.row import Reject, Row
 from au_jax.runtime import csv_file
 
@@ -45,8 +45,8 @@ def read(file: Path) -> SubjectFile:
             raise UserError(f"--subjects={file}, line {at}: path or subject is empty")
         if subject_of.setdefault(path, subject) != subject:
             raise UserError(
-                f"--subjects={file}, line {at}: {path} is {subject} here, and"
-                f" {subject_of[path]} above"
+                f"--subjects={file}, line {at}: {printable(path)} is"
+                f" {printable(subject)} here, and {printable(subject_of[path])} above"
             )
     return SubjectFile(file, subject_of)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from au_jax.errors import UserError
+from au_jax.errors import UserError, printable
 from au_jax.runtime.files import open_regular
 
 MAX_BYTES = 1 << 30
@@ -69,12 +69,13 @@ def rows(file: Path) -> Iterator[tuple[int, list[str]]]:
             next(csv.reader([first], delimiter=separator), [])
         )
         text = itertools.chain([first] if first else [], stream)
-        lines = csv.reader(text, delimiter=max(",;\t", key=count))
+        lines = csv.reader([])
         try:
+            lines = csv.reader(text, delimiter=max(",;\t", key=count))
             for cells in lines:
                 yield above + lines.line_num, cells
         except csv.Error as error:
-            at = f"{file} line {above + lines.line_num}"
+            at = f"{file} line {above + max(1, lines.line_num)}"
             raise UserError(f"{at}: {error}; is a quote not closed?") from None
 
 
@@ -92,7 +93,9 @@ def read_named(file: Path) -> NamedRows:
         raise UserError(f"{file}: {error}") from None
     header = lines[0][1] if lines else []
     if twice := sorted({name for name in header if name and header.count(name) > 1}):
-        raise UserError(f"{file}: its header has the column {twice[0]} twice")
+        raise UserError(
+            f"{file}: its header has the column {printable(twice[0])} twice"
+        )
     named = []
     width = len(header)
     for at, cells in lines[1:]:
@@ -122,6 +125,6 @@ def header_problem(
         columns(next((cells for _, cells in rows(file)), []))
     except OSError as error:
         return error.strerror or str(error)
-    except (ValueError, csv.Error) as error:
+    except (ValueError, UserError) as error:
         return str(error)
     return ""

@@ -10,6 +10,7 @@ from au_jax.runtime.csv_file import header_problem, read_named
 
 PLAIN = "path,skin\na.jpg,dark\nb é.jpg,\n"
 ROWS = ((2, {"path": "a.jpg", "skin": "dark"}), (3, {"path": "b é.jpg", "skin": ""}))
+LONG_NAME = b"x" * ((1 << 24) + 1)
 
 SAVED = {
     "plain": lambda text: text.encode(),
@@ -63,8 +64,10 @@ def test_the_same_rows_however_saved(tmp_path, how):
         (b"path\n\na.jpg,dark\n", "line 3: 2 cells, but the header names 1 columns"),
         (PLAIN.encode("utf-16-le"), "UTF-16 without its mark; save it as UTF-8"),
         (b'path,skin\n"' + b"a" * (1 << 24) + b"\n\n", "is a quote not closed"),
+        (LONG_NAME, "line 1: field larger than field limit"),
+        (b'"two\nlines","two\nlines"\n', r"its header has the column two\nlines twice"),
     ],
-    ids=["twice", "short", "long", "UTF-16", "quote"],
+    ids=["twice", "short", "long", "UTF-16", "quote", "long name", "two lines"],
 )
 def test_a_table_that_cannot_be_read_is_one_line(tmp_path, content, message):
     file = tmp_path / "table.csv"
@@ -73,6 +76,12 @@ def test_a_table_that_cannot_be_read_is_one_line(tmp_path, content, message):
         read_named(file)
     assert str(file) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_name_of_many_megabytes_is_a_problem_of_the_header(tmp_path):
+    file = tmp_path / "table.csv"
+    file.write_bytes(LONG_NAME)
+    assert "field larger than field limit" in header_problem(file)
 
 
 def test_an_empty_table_has_no_columns(tmp_path):
