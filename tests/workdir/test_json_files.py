@@ -26,6 +26,15 @@ PROPERTY = settings(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _described_once():
+    """Describe a start once, because it looks at all packages and asks git."""
+    this = start_log.describe_start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(start_log, "describe_start", lambda: this)
+        yield
+
+
 @PROPERTY
 @given(content=CONTENT)
 def test_any_content_of_any_file_is_a_value_or_one_line(tmp_path, content):
