@@ -1,6 +1,7 @@
 """The embedded sets on disk: labels, splits, equal bytes, interruptions."""
 
 import csv
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -18,6 +19,15 @@ def _files(folder):
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.glob("1.0.0/*"))
     }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_pictures():
+    """Render four pictures of each person instead of nine."""
+    plan = dataclasses.replace(sets.PLANS["faces_lab"], tasks=2, frames=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sets.PLANS, "faces_lab", plan)
+        yield
 
 
 @pytest.fixture(scope="module")
