@@ -1,7 +1,7 @@
 """The methods of adaptation, and t2net, learn a batch by heart.
 
 Expected: the terms that they descend fall. Networks that stay as they are would leave
-each term where it was. The other stages have such a test in files of their own.
+each term where it was. Stages without labels are tested in test_embedding_stages.py.
 """
 
 import jax
