@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
+from au_jax.data.metadata import REENACTED, RENDERED
 from au_jax.errors import UserError
 from au_jax.faces import align
 from au_jax.runtime.files import read_regular
@@ -67,6 +68,36 @@ def open_builder(directory: Path) -> Any:
         if not 0 <= split.num_examples <= size:
             raise ValueError(f"{name}: {split.num_examples} examples in {size} bytes")
     return builder
+
+
+def newest_version(data_dir: Path, name: str) -> Path:
+    """Return DATA_DIR/NAME/VERSION of the highest version that is complete.
+
+    Raises:
+        UserError: there is none, or its major version is another than ours.
+    """
+    versions = sorted(
+        (tfds.core.Version(path.parent.name), path.parent)
+        for path in (data_dir / name).glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json")
+    )
+    if not versions:
+        command = f"prepare --dataset={name} --raw=DIR"
+        if name in RENDERED:
+            command = "render"
+        if name == REENACTED:
+            command = "reenact --raw=DIR"
+        raise UserError(
+            f"no data set {name!r} in {data_dir.absolute()}; make it with: python -m"
+            f" au_jax.{command} --data_dir={data_dir}"
+        )
+    version, folder = versions[-1]
+    major = tfds.core.Version(VERSION).major
+    if version.major != major:
+        raise UserError(
+            f"{folder} has records of version {version}, and this au_jax reads"
+            f" {major}.x.x; prepare the set again, or move that folder away"
+        )
+    return folder
 
 
 def not_prepared(directory: Path, error: Exception) -> UserError:

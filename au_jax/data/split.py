@@ -5,25 +5,23 @@ import functools
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
-import tensorflow_datasets as tfds
 from jaxtyping import Bool, Float, Int
 
+from au_jax.data import metadata
 from au_jax.data.reader import (
-    VERSION,
+    newest_version,
     not_prepared,
     open_builder,
     open_records,
     parse,
 )
 from au_jax.errors import UserError
+from au_jax.faces.drawing import licensed_as
 from au_jax.types import JOINT, SIDE, Example
-
-RENDERED = ("faces_lab", "faces_wild")  # these are made without a raw folder
-REENACTED = "reenacted"  # this one is made of photographs
 
 
 class NoSuchSplit(UserError):
@@ -46,6 +44,15 @@ class Records:
     length: int
     landmarks_by: str = "dlib68"
     """The origin of the landmarks: "au_jax", "dlib68", "file" or "rendering"."""
+    dataset: str = ""
+    """The raw set that was read, whatever the name is; "" if it is not known."""
+    split_rule: str = ""
+    """Who chose the images of the split (`raw/splits.py`); "" if it is not known."""
+
+    @property
+    def name(self) -> str:
+        """The name of the prepared set."""
+        return self.directory.parent.name
 
     def read(self, index: int) -> Example:
         """Return an example as it is stored; its image stays encoded.
@@ -91,6 +98,11 @@ class FaceSplit:
     def landmarks_by(self) -> tuple[str, ...]:
         """The origins of the landmarks, each once."""
         return tuple(dict.fromkeys(part.landmarks_by for part in self.parts))
+
+    @property
+    def licensed(self) -> bool:
+        """Whether pictures of at least one of the data sets are a licensed set's."""
+        return any(licensed_as(part.name, part.dataset) for part in self.parts)
 
     def __str__(self) -> str:
         """Return the name of the split, and the folders."""
@@ -188,15 +200,11 @@ def open_split(
 
 
 def _open_records(data_dir: Path, name: str, split: str) -> Records:
-    directory = _newest_version(data_dir, name)
+    directory = newest_version(data_dir, name)
     try:
         info = open_builder(directory).info
         splits: Any = info.splits
-        metadata = cast(Any, info.metadata)
-        coded = tuple(int(au) for au in metadata["aus"])
-        # Older versions knew one method, and rendered sets need none.
-        older = "rendering" if name in RENDERED else "dlib68"
-        origin = str(metadata.get("landmarks_by", older))
+        said = metadata.read(directory, info)
     except Exception as error:  # TFDS raises errors of many types
         raise not_prepared(directory, error) from error
     sizes = ", ".join(f"{key} ({splits[key].num_examples:,})" for key in splits)
@@ -209,7 +217,15 @@ def _open_records(data_dir: Path, name: str, split: str) -> Records:
         ) from error
     if not length:
         raise NoSuchSplit(f"{directory}: split {split!r} is empty; it has: {sizes}")
-    return Records(directory, split, coded, length, origin)
+    return Records(
+        directory=directory,
+        split=split,
+        coded_aus=said.aus,
+        length=length,
+        landmarks_by=said.landmarks_by,
+        dataset=said.dataset,
+        split_rule=said.split_rule(split),
+    )
 
 
 def labels(
@@ -253,33 +269,3 @@ def _columns(
     """Return the column of each selected AU, and whether it has one."""
     columns = [coded.index(au) if au in coded else 0 for au in selected]
     return np.array(columns, int), np.array([au in coded for au in selected], bool)
-
-
-def _newest_version(data_dir: Path, name: str) -> Path:
-    """Return DATA_DIR/NAME/VERSION of the highest version that is complete.
-
-    Raises:
-        UserError: there is none, or its major version is another than ours.
-    """
-    versions = sorted(
-        (tfds.core.Version(path.parent.name), path.parent)
-        for path in (data_dir / name).glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json")
-    )
-    if not versions:
-        command = f"prepare --dataset={name} --raw=DIR"
-        if name in RENDERED:
-            command = "render"
-        if name == REENACTED:
-            command = "reenact --raw=DIR"
-        raise UserError(
-            f"no data set {name!r} in {data_dir.absolute()}; make it with: python -m"
-            f" au_jax.{command} --data_dir={data_dir}"
-        )
-    version, folder = versions[-1]
-    major = tfds.core.Version(VERSION).major
-    if version.major != major:
-        raise UserError(
-            f"{folder} has records of version {version}, and this au_jax reads"
-            f" {major}.x.x; prepare the set again, or move that folder away"
-        )
-    return folder

@@ -50,7 +50,7 @@ def write(
         name = config.data[domain]
         data = open_split(config.data.data_dir, name, split, tuple(config.data.aus))
         model = load_best(workdir, config, stages[domain], domain)
-        show = drawing.choose(faces, name)
+        show = drawing.choose(faces, data.licensed)
         hidden = "" if show == "show" else f" (--faces={show})"
         rows += [
             _title(f"{domain}: {name}, {split}{hidden}"),

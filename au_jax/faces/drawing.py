@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from au_jax.errors import UserError
-from au_jax.types import JOINT
 
 Show = Literal["show", "blur", "none"]
 """The face as it is, in squares too coarse to recognise it, or its landmarks alone."""
@@ -29,20 +28,39 @@ _PARTS: tuple[tuple[int, int, bool], ...] = (  # first, last + 1, closed
 )  # fmt: skip
 
 
-def licensed_as(dataset: str) -> str:
-    """Return the licensed set whose name a data set has, or begins with, or ""."""
-    matches = (name for name in LICENSED if f"{dataset}_".startswith(f"{name}_"))
-    return next(matches, "")
+def licensed_as(name: str, dataset: str = "") -> str:
+    """Return the licensed set that the pictures of a prepared set are of, or "".
+
+    The raw set that was read decides, whatever the prepared one is called. If it does
+    not say whose pictures they are (`folder`, ADLD's `lists`, sets of older versions),
+    a name that is or begins with that of a licensed set does.
+
+    Args:
+        name: The name of the prepared set.
+        dataset: The raw set that was read, or "".
+    """
+    found = [
+        licensed
+        for text in (dataset, name)
+        for licensed in LICENSED
+        if f"{text}_".startswith(f"{licensed}_")
+    ]
+    found.sort(key="lists".__eq__)  # of other sets: these come first
+    return found[0] if found else ""
 
 
-def choose(asked: str | None, dataset: str) -> Show:
-    """Return how to show the faces of data sets: as asked, or as all licences permit.
+def choose(asked: str | None, licensed: bool) -> Show:
+    """Return how to show faces: as asked, or as their licences permit.
+
+    Args:
+        asked: One of `Show`, or None.
+        licensed: Whether some of the faces are of a licensed set.
 
     Raises:
-        UserError: `asked` is not one of `Show`.
+        UserError: `asked` is something else.
     """
     if not asked:
-        return "none" if any(map(licensed_as, dataset.split(JOINT))) else "show"
+        return "none" if licensed else "show"
     for known in get_args(Show):
         if asked == known:
             return known

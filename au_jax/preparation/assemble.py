@@ -5,23 +5,27 @@ import csv
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich import progress
 from rich.console import Console
 
+from au_jax.data import metadata
 from au_jax.data.reader import INTENSITIES
 from au_jax.errors import UserError, printable
 from au_jax.media.names import shown
 from au_jax.preparation import chunks, counts, writer
 from au_jax.preparation.chunks import Faces
+from au_jax.raw import splits
 from au_jax.raw.row import Reject, Row
+from au_jax.runtime.files import read_regular, write_whole
 
 CHUNK_IMAGES = 64  # an interruption costs each process the work on at most so many
 CHUNK_ITEMS = 2048  # images and rejects
+_MAX_BYTES = 1 << 24  # of metadata.json
 
 Item = Row | Reject
 
@@ -36,6 +40,10 @@ class Survey:
     """Rows with an image, usable or not."""
     fingerprint: str
     """It changes whenever a row, an image file or a setting does."""
+    split_rules: Mapping[str, str] = field(default_factory=dict)
+    """By split: who chose its images, in the words of `raw/splits.py`."""
+    bp4d_subjects: frozenset[str] = frozenset()
+    """Those of BP4D's 41 subjects that there are."""
 
 
 def take_survey(
@@ -53,6 +61,8 @@ def take_survey(
     if landmarks != "dlib68":  # sets of older versions do not say that it was dlib
         digest.update(landmarks.encode())
     aus: set[int] = set()
+    rules: dict[str, dict[str, None]] = {split: {} for split in counts.SPLITS}
+    people: set[str] = set()
     images = 0
     for item in items:
         digest.update(repr(item).encode())
@@ -62,7 +72,16 @@ def take_survey(
             digest.update(chunks.stamp(raw / item.file).encode())
             aus.update(item.aus)
             images += 1
-    return Survey(tuple(sorted(aus)), images, digest.hexdigest())
+            rules.setdefault(item.split, {})[item.split_rule] = None
+            if item.subject in splits.BP4D:
+                people.add(item.subject)
+    return Survey(
+        aus=tuple(sorted(aus)),
+        images=images,
+        fingerprint=digest.hexdigest(),
+        split_rules={s: ", ".join(some) for s, some in rules.items() if some},
+        bp4d_subjects=frozenset(people),
+    )
 
 
 def cut(items: Iterable[Item]) -> Iterator[tuple[list[Item], list[Row]]]:
@@ -101,7 +120,7 @@ def write(
     Args:
         pieces: Rows and rejects with the faces of the rows.
         folder: The folder.
-        name: The name of the set.
+        name: The raw set that was read, or that of a rendered set.
         survey: The result of `take_survey`.
         landmarks_by: The entry of the metadata (`writer.Writer`).
 
@@ -114,7 +133,7 @@ def write(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     tally = counts.Counts(survey.aus)
-    records = writer.Writer(folder, name, survey.aus, landmarks_by)
+    records = writer.Writer(folder, name, survey.aus, landmarks_by, survey.split_rules)
     seen, first = _write_tables(pieces, folder, records, tally, survey)
     if seen != survey.images:
         raise UserError(
@@ -173,6 +192,25 @@ def _write_tables(
     if not has_intensities:
         (folder / INTENSITIES).unlink()
     return seen, first
+
+
+def renew_metadata(folder: Path, dataset: str, survey: Survey) -> None:
+    """Store what a finished set of an older version does not say of itself.
+
+    Its records stay as they are. Damaged metadata do, too: the check names them.
+
+    Raises:
+        UserError: the disk is full.
+    """
+    file = folder / metadata.FILE
+    try:
+        stored = json.loads(read_regular(file, _MAX_BYTES))
+        rules = dict(survey.split_rules)
+        known = stored | {"dataset": dataset, "split_rules": rules}
+    except (OSError, ValueError, TypeError, RecursionError):
+        return
+    if known != stored:
+        write_whole(file, json.dumps(known))
 
 
 def stored_report(folder: Path) -> dict[str, Any] | None:

@@ -8,17 +8,18 @@ import os
 import re
 import shlex
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from au_jax.data.split import REENACTED, RENDERED
+from au_jax.data.metadata import REENACTED, RENDERED
 from au_jax.errors import UserError
 from au_jax.faces import detect, drawing
 from au_jax.faces.detect import LandmarkFinder, LandmarksBy
 from au_jax.preparation import assemble, counts, find_faces, staging, writer
-from au_jax.preparation.assemble import Item
+from au_jax.preparation.assemble import Item, Survey
 from au_jax.preparation.checks.run import check_prepared
 from au_jax.preparation.staging import pausing
 from au_jax.raw import (
@@ -115,10 +116,12 @@ def prepare(
         survey = assemble.take_survey(items(), options.raw, options.seed, version)
         if done and done["fingerprint"] == survey.fingerprint:
             _clear_up(partial)
+            assemble.renew_metadata(final, options.dataset, survey)
             print(f"{final} is up to date: nothing to do\n{counts.table(done)}")
             return check_prepared(final, options.raw, options.faces, pause)
         if done:
             print(f"{final} was made from other files or settings: preparing it again")
+        _warn_of_split(options, survey)
         start = time.monotonic()
         with staging.locked(partial):
             found.mkdir(exist_ok=True)
@@ -143,6 +146,14 @@ def prepare(
     return check_prepared(final, options.raw, options.faces, pause)
 
 
+def _warn_of_split(options: Options, survey: Survey) -> None:
+    """Say before the work begins that BP4D's split is not the one to expect."""
+    rules = survey.split_rules.values()
+    problem = splits.bp4d_warning(options.dataset, rules, survey.bp4d_subjects)
+    if problem:
+        print(f"warning: {problem}", file=sys.stderr)
+
+
 def _clear_up(partial: Path) -> None:
     """Remove what a run left that was killed after it had published its data set."""
     if partial.exists():
@@ -162,7 +173,7 @@ def make_reader(options: Options) -> Callable[[Callable[[], None]], Iterator[Ite
         if options.subjects is not None:
             rows = subject_file.attach(rows, options.subjects)
         if people is not None:
-            rows = splits.assign(rows, people)
+            rows = splits.assign(rows, people, options.split or "")
         if isinstance(options.landmarks_by, LandmarkFile):
             rows = attach(rows, options.landmarks_by)
         return pausing(_with_text_names(rows), pause)
@@ -203,7 +214,7 @@ def check_options(options: Options) -> None:
         raise UserError(f"cannot write to --data_dir={data_dir}: {error}") from None
     if not os.access(options.final.parent, os.W_OK | os.X_OK):
         raise UserError(f"cannot write to --data_dir={data_dir}: permission denied")
-    drawing.choose(options.faces, name)
+    drawing.choose(options.faces, licensed=False)
 
 
 def _check_name(name: str, dataset: str) -> None:

@@ -63,15 +63,23 @@ def example(
 class Writer:
     """Writes examples in the order given; a split begins with its first example."""
 
-    def __init__(self, folder: Path, name: str, aus: Sequence[int], landmarks_by: str):
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        aus: Sequence[int],
+        landmarks_by: str,
+        split_rules: Mapping[str, str] | None = None,
+    ):
         """Begin a data set.
 
         Args:
             folder: The folder for its files.
-            name: Its name.
+            name: The raw set that was read, or that of a rendered set.
             aus: The AUs that it codes.
             landmarks_by: The origin of its landmarks: "au_jax", "dlib68", "file", or
                 "rendering", which knows the true ones.
+            split_rules: By split, who chose its images (`raw/splits.py`).
         """
         identity = dataset_info.DatasetIdentity(
             name=name,
@@ -88,6 +96,8 @@ class Writer:
                 aus=list(aus),
                 align=dict(ALIGNMENT),
                 landmarks_by=landmarks_by,
+                dataset=name,
+                split_rules=dict(split_rules or {}),
             ),
         )
         self._writer = tfds.core.SequentialWriter(

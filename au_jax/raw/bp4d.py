@@ -48,6 +48,7 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
     seen = set(folders) | set(videos)
     subjects = {subject for subject, _ in files} & {subject for subject, _ in seen}
     split = splits.bp4d(subjects, seed)
+    rule = splits.rule_of_bp4d(subjects, seed)
     yield from rejects
     for stray in strays:
         yield Reject(stray, "no_label", "not in the folder of a task")
@@ -69,8 +70,9 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
         else:
             found = _frames(sequence, images, labels, split)
         for item in found:
-            if isinstance(item, Row) and item.frame in stated:
-                item = dataclasses.replace(item, intensities=stated[item.frame])
+            if isinstance(item, Row):
+                strong = stated.get(item.frame, {})
+                item = dataclasses.replace(item, intensities=strong, split_rule=rule)
             yield item
 
 

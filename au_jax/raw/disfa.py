@@ -44,7 +44,9 @@ def read(raw: Path, seed: int, threshold: int = 2) -> Iterator[Row | Reject]:
     if not videos:
         raise UserError(f"no video like LeftVideoSN001_comp.avi below {raw}")
     yield from rejects
-    split = splits.by_subject(labels.keys() & videos.keys(), seed)
+    subjects = labels.keys() & videos.keys()
+    split = splits.by_subject(subjects, seed)
+    rule = splits.rule_by_subject(subjects, seed)
     for subject in sorted(labels.keys() | videos.keys()):
         if subject not in videos:
             yield Reject(subject, "no_image", "labelled, but there is no video")
@@ -69,6 +71,7 @@ def read(raw: Path, seed: int, threshold: int = 2) -> Iterator[Row | Reject]:
                     aus=aus,
                     video=video,
                     intensities=strengths,
+                    split_rule=rule,
                 )
 
 

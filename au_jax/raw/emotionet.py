@@ -25,10 +25,18 @@ from jaxtyping import UInt64
 
 from au_jax.errors import UserError
 from au_jax.raw import adld_lists, emotionet_labels
-from au_jax.raw.emotionet_labels import Codes, Entry, Table, labelled, listed
+from au_jax.raw.emotionet_labels import (
+    Codes,
+    Entry,
+    Table,
+    labelled,
+    listed,
+    name_of,
+    number_of,
+)
 from au_jax.raw.name_store import Names
 from au_jax.raw.row import Reject, Row, is_text
-from au_jax.raw.splits import rank
+from au_jax.raw.splits import ADLD, drawn, rank, ruled
 from au_jax.raw.tree import Tree, picture_finder, pictures, walk
 from au_jax.runtime.csv_file import header_problem
 
@@ -69,21 +77,24 @@ def read(
     contradicted = _contradicted(coded, find)
     seen = Names()
     if split_files:
-        rows = _by_lists(raw, tables, split_files, find, seen)
+        rows, rule = _by_lists(raw, tables, split_files, find, seen), ADLD["emotionet"]
     else:
         rows = _by_tables(raw, tables, find, seen, seed, test_images)
-    yield from _uncontradicted(rows, contradicted)
-    drawn = listed(raw, unlabelled)
+        halved = f"labelled pictures halved, seed {seed}"
+        rule = halved if "" in tables else "stated by the tables"
+    yield from ruled(_uncontradicted(rows, contradicted), rule)
+    others = listed(raw, unlabelled)
     if split_files:
-        drawn = _unseen(drawn, find, seen)
+        others = _unseen(others, find, seen)
     if "train" in split_files:
-        yield from _rows(drawn, find, seen, lambda _: None)
+        yield from _rows(others, find, seen, lambda _: None)
     else:
         ranks = _ranks(listed(raw, unlabelled), find, seen, seed)
         every = len(ranks) <= train_images
         last = 0 if every else ranks[train_images - 1]
         draw = lambda path: "train" if every or rank(path, seed) <= last else None
-        yield from _rows(drawn, find, seen, draw)
+        rule = drawn("picture", seed)
+        yield from ruled(_rows(others, find, seen, draw), rule)
     for folder in tree.folders:
         for path in pictures(raw, folder):
             if path not in seen:
@@ -137,12 +148,12 @@ def _by_lists(
         path
         for split in ("val", "test")
         for _, line in adld_lists.lines(split_files[split])
-        if (path := find(*_name(line)))
+        if (path := find(*name_of(line)))
     }
     codes: dict[str, Codes] = {}
     for table in every_table:
         for entry in labelled(raw, table):
-            path = find(*_name(entry.url)) if entry.url else None
+            path = find(*name_of(entry.url)) if entry.url else None
             if path in wanted:
                 codes.setdefault(path, entry.aus)
 
@@ -150,7 +161,7 @@ def _by_lists(
         for where, line in adld_lists.lines(split_files[split]):
             aus: Codes = {}
             if split != "train":
-                path = find(*_name(line))
+                path = find(*name_of(line))
                 aus = codes.get(path or "", "no label table names this picture")
             yield Entry(where, line, aus)
 
@@ -164,7 +175,7 @@ def _by_lists(
 def _unseen(entries: Iterable[Entry], find: Find, seen: Names) -> Iterator[Entry]:
     """Yield the entries whose picture was not listed before."""
     for entry in entries:
-        folder, name = _name(entry.url)
+        folder, name = name_of(entry.url)
         if (find(folder, name) or f"{folder}/{name}") not in seen:
             yield entry
 
@@ -178,7 +189,7 @@ def _rows(
     """Yield the image of every entry, or why it cannot be used."""
     for entry in entries:
         where, aus = entry.where, entry.aus
-        folder, name = _name(entry.url)
+        folder, name = name_of(entry.url)
         if not name:
             yield Reject(where, "bad_label", "no URL")
             continue
@@ -200,7 +211,7 @@ def _rows(
         elif split is None:
             yield Reject(path, "not_drawn", f"{where}: not among the images drawn")
         else:
-            yield Row(path, split, frame=_number(name), aus=aus)
+            yield Row(path, split, frame=number_of(name), aus=aus)
 
 
 def _contradicted(entries: Iterable[Entry], find: Find) -> set[str]:
@@ -208,7 +219,7 @@ def _contradicted(entries: Iterable[Entry], find: Find) -> set[str]:
     first = Names()
     pictures: set[str] = set()
     for entry in entries:
-        path = find(*_name(entry.url)) if entry.url else None
+        path = find(*name_of(entry.url)) if entry.url else None
         if path and not isinstance(entry.aus, str):
             label = hash(tuple(sorted(entry.aus.items())))
             if first.setdefault(path, label) != label:
@@ -226,23 +237,11 @@ def _uncontradicted(
             yield item
 
 
-def _name(url: str) -> tuple[str, str]:
-    """Return the folder and file name of a picture: the last two parts of its URL."""
-    parts = PurePosixPath(url.split("?")[0].split("#")[0])
-    return parts.parent.name, parts.name
-
-
-def _number(name: str) -> int:
-    """Return the number at the end of a name, or 0 if there is none."""
-    match = re.search(r"(\d{1,9})$", PurePosixPath(name).stem)
-    return int(match[1]) if match else 0
-
-
 def _ranks(
     entries: Iterable[Entry], find: Find, seen: Names, seed: int
 ) -> UInt64[np.ndarray, " n"]:
     """Return the sorted ranks of the images that exist and are in no earlier split."""
-    paths = (find(*_name(entry.url)) for entry in entries if entry.url)
+    paths = (find(*name_of(entry.url)) for entry in entries if entry.url)
     ranks = (rank(path, seed) for path in paths if path and path not in seen)
     return np.unique(np.fromiter(ranks, np.uint64))
 

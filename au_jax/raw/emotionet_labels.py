@@ -187,3 +187,15 @@ def _open(file: Path) -> Iterator["Workbook"]:
         except Exception as error:  # zipfile, XML and openpyxl raise many types
             text = " ".join(str(error).split())[:150]
             raise ValueError(f"{type(error).__name__}: {text}") from error
+
+
+def name_of(url: str) -> tuple[str, str]:
+    """Return the folder and file name of a picture: the last two parts of its URL."""
+    parts = PurePosixPath(url.split("?")[0].split("#")[0])
+    return parts.parent.name, parts.name
+
+
+def number_of(name: str) -> int:
+    """Return the number at the end of a name, or 0 if there is none."""
+    match = re.search(r"(\d{1,9})$", PurePosixPath(name).stem)
+    return int(match[1]) if match else 0

@@ -56,7 +56,8 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
             elif not is_text(path):
                 yield Reject(path, "bad_name", "rename it to plain text")
             else:
-                yield Row(path, splits.by_name(path, seed))
+                rule = splits.drawn("file", seed)
+                yield Row(path, splits.by_name(path, seed), split_rule=rule)
     for video in videos:
         if not tables:
             yield from _frames(raw, video, seed)
@@ -82,9 +83,10 @@ def _frames(raw: Path, video: str, seed: int) -> Iterator[Row | Reject]:
     except UnusableImage as error:
         yield Reject(video, error.reason, error.detail)
         return
-    split = splits.by_name(video, seed)
+    split, rule = splits.by_name(video, seed), splits.drawn("file", seed)
     for frame in range(1, count + 1):
-        yield Row(f"{video}#{frame:04d}", split, frame=frame, video=video)
+        path = f"{video}#{frame:04d}"
+        yield Row(path, split, frame=frame, video=video, split_rule=rule)
 
 
 def _listed(raw: Path, table: Path, seed: int, listed: Names) -> Iterator[Row | Reject]:
@@ -98,6 +100,7 @@ def _listed(raw: Path, table: Path, seed: int, listed: Names) -> Iterator[Row | 
         if labels.setdefault(_name(entry), label) != label:
             contradicted.add(_name(entry))
     split_of = splits.by_subject(subjects - {""}, seed)
+    rule_of_people = splits.rule_by_subject(subjects - {""}, seed)
     for entry in entries(table):
         if not entry.path:
             yield Reject(entry.where, "bad_label", entry.problem)
@@ -121,10 +124,22 @@ def _listed(raw: Path, table: Path, seed: int, listed: Names) -> Iterator[Row | 
             detail = f"{entry.where}: a row of a video needs a frame, counted from 1"
             yield Reject(video, "bad_label", detail)
         else:
-            split = entry.split or split_of.get(entry.subject)
-            split = split or splits.by_name(file, seed)
-            who, task, frame = entry.subject, entry.task, entry.frame
-            yield Row(path, split, who, task, frame, entry.aus, video=video)
+            if entry.split:
+                split, rule = entry.split, "stated by the table"
+            elif entry.subject in split_of:
+                split, rule = split_of[entry.subject], rule_of_people
+            else:
+                split, rule = splits.by_name(file, seed), splits.drawn("file", seed)
+            yield Row(
+                path,
+                split,
+                entry.subject,
+                entry.task,
+                entry.frame,
+                entry.aus,
+                video=video,
+                split_rule=rule,
+            )
 
 
 def _name(entry: Entry) -> str:

@@ -42,6 +42,7 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
     lists = [(path, *_partners(raw, path, len(aus))) for path in paths]
     people = {subject for path, *_ in lists for subject in _subjects(raw, path)}
     split_of = splits.bp4d(people, seed)
+    rule_of_people = splits.rule_of_bp4d(people, seed)
     contradicted = _contradicted(raw, lists)
     seen = Names()
     for file, occur, land in lists:
@@ -58,9 +59,14 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
                     detail = f"{where}: listed again with other codes"
                     yield Reject(item.path, "bad_label", detail)
                     continue
-                split = named[1].lower() if named else split_of.get(item.subject)
-                split = split or splits.by_name(item.path, seed)
-                item = dataclasses.replace(item, split=split)
+                if named:
+                    split, rule = named[1].lower(), "stated by the lists"
+                elif item.subject in split_of:
+                    split, rule = split_of[item.subject], rule_of_people
+                else:
+                    split = splits.by_name(item.path, seed)
+                    rule = splits.drawn("picture", seed)
+                item = dataclasses.replace(item, split=split, split_rule=rule)
             yield item
 
 

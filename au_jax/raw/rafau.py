@@ -63,7 +63,8 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
             yield Reject(path, "bad_label", f"{detail} picture has other labels, too")
         else:
             aus = {au: au in active for au in sorted(coded)}
-            yield Row(path, splits.by_name(path, seed), aus=aus)
+            rule = splits.drawn("picture", seed)
+            yield Row(path, splits.by_name(path, seed), aus=aus, split_rule=rule)
         seen.add(stem)
     for stem, path in by_name.items():
         if stem not in seen:

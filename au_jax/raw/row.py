@@ -28,6 +28,8 @@ class Row:
     """The video that holds the picture as frame `frame`, relative to the raw folder."""
     intensities: Mapping[int, int] = field(default_factory=dict, repr=False)
     """AU number -> 0 to 5, where the set states how strong its AUs are."""
+    split_rule: str = field(default="", repr=False, compare=False)
+    """Who chose `split`, in the words of `raw/splits.py`."""
 
     @property
     def file(self) -> str:

@@ -128,8 +128,12 @@ def make(options: Options, pause: Callable[[], None] = lambda: None) -> None:
         Reject(str(other), "not_image", "not a picture file") for other in tree.others
     ]
     others = [(left_out, Faces([], np.zeros((0, 49, 2), np.float32), []))]
+    drawn = {splits.by_name(path, options.seed) for path in paths}
     survey = Survey(
-        driven.AUS, len(jobs) * options.pictures, _fingerprint(options, paths)
+        driven.AUS,
+        len(jobs) * options.pictures,
+        _fingerprint(options, paths),
+        dict.fromkeys(sorted(drawn), splits.drawn("photograph", options.seed)),
     )
     final = options.data_dir / NAME / writer.VERSION
     done = assemble.stored_report(final)

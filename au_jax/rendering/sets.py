@@ -158,7 +158,8 @@ def render(
     settings = settings.replace(repr(plan.draw_scene), plan.draw_scene.__name__)
     fingerprint = hashlib.sha256(settings.encode()).hexdigest()
     images = len(work) * plan.tasks * plan.frames
-    survey = Survey(AUS, images, fingerprint)
+    rules = dict.fromkeys(plan.people, "each rendered person in one split")
+    survey = Survey(AUS, images, fingerprint, rules)
     final = data_dir / name / writer.VERSION
     done = assemble.stored_report(final)
     if done and done["fingerprint"] == fingerprint:

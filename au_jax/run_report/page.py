@@ -205,7 +205,7 @@ def _inside(
     yield "".join(f"<th>{escape(title)}</th>" for title in pictures.titles(found))
     yield "</tr>"
     for d, domain in enumerate(DOMAINS):
-        show = drawing.choose(faces, config.data[domain])
+        show = drawing.choose(faces, splits[domain].licensed)
         of_domain = image[d], np.asarray(batches[d]["landmarks"])
         prediction = predict_images(model.predictor, model.variables, *of_domain)
         predicted = prediction.landmarks

@@ -50,25 +50,45 @@ def test_text_says_which_are_active():
 
 
 @pytest.mark.parametrize(
-    ("asked", "dataset", "expected"),
+    ("name", "dataset", "expected"),
     [
-        (None, "bp4d", "none"),
-        (None, "emotionet", "none"),
-        (None, "faces_lab", "show"),
-        (None, "faces_lab+bp4d", "none"),
-        (None, "bp4d_fold1", "none"),
-        (None, "bp4d2", "show"),
-        ("blur", "bp4d", "blur"),
-        ("show", "bp4d", "show"),
+        # Sets of older versions do not say what was read: their names do.
+        ("bp4d", "", "bp4d"),
+        ("emotionet", "", "emotionet"),
+        ("faces_lab", "", ""),
+        ("bp4d_fold1", "", "bp4d"),
+        ("bp4d2", "", ""),
+        # The raw set that was read decides, whatever the prepared one is called.
+        ("mine", "bp4d", "bp4d"),
+        ("disfa_mine", "bp4d", "bp4d"),
+        ("mine", "lists", "lists"),
+        ("mine", "folder", ""),
+        ("faces_lab", "faces_lab", ""),
+        # These two do not say whose pictures they are.
+        ("bp4d_crops", "folder", "bp4d"),
+        ("disfa_lists", "lists", "disfa"),
     ],
 )
-def test_licensed_faces_are_hidden_unless_asked_for(asked, dataset, expected):
-    assert drawing.choose(asked, dataset) == expected
+def test_the_raw_set_says_whose_the_pictures_are(name, dataset, expected):
+    assert drawing.licensed_as(name, dataset) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "licensed", "expected"),
+    [
+        (None, True, "none"),
+        (None, False, "show"),
+        ("blur", True, "blur"),
+        ("show", True, "show"),
+    ],
+)
+def test_licensed_faces_are_hidden_unless_asked_for(asked, licensed, expected):
+    assert drawing.choose(asked, licensed) == expected
 
 
 def test_an_unknown_way():
     with pytest.raises(UserError, match="show, blur, none"):
-        drawing.choose("pixel", "bp4d")
+        drawing.choose("pixel", licensed=True)
 
 
 def test_grids_are_filled_row_by_row():

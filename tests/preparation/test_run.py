@@ -12,9 +12,11 @@ from au_jax.data.split import open_split
 from au_jax.errors import UserError
 from au_jax.evaluation import intensity
 from au_jax.preparation import run
+from au_jax.preparation.assemble import take_survey
 from au_jax.preparation.run import Options
 from au_jax.raw import subject_file
 from au_jax.raw.row import Reject, Row
+from tests import raw_trees
 from tests.preparation import painted_trees
 from tests.prepared_sets import open_builder, read_examples
 from tests.raw_trees import make_finder, write_bp4d, write_emotionet, write_picture
@@ -59,6 +61,79 @@ def test_a_set_may_have_another_name(raw, out):
     for ours, theirs in zip(renamed, usual, strict=True):
         assert ours["path"] == theirs["path"]
         np.testing.assert_array_equal(ours["aus"], theirs["aus"])
+
+
+def test_a_licensed_set_by_another_name_shows_no_face(raw, out, capsys):
+    run.prepare(Options("bp4d", raw, out, name="mine"), make_finder)
+    printed, errors = capsys.readouterr()
+    assert "(faces: none)" in printed
+    assert "split: drawn by subject, seed 0\n" in printed
+    assert errors.startswith("warning: the split is not ADLD's")
+    (part,) = open_split(out, "mine", "train", (1, 12)).parts
+    assert (part.dataset, part.split_rule) == ("bp4d", "drawn by subject, seed 0")
+    page = (out / "mine" / "1.0.0" / "report.html").read_text()
+    assert "Raw set: bp4d." in page
+    assert "Split: drawn by subject, seed 0." in page
+    assert "3 of BP4D&#x27;s 41 subjects are here" in page
+
+
+def test_a_finished_set_of_an_older_version_learns_what_was_read(raw, out, capsys):
+    options = Options("bp4d", raw, out, name="mine", split="bp4d-adld")
+    run.prepare(options, make_finder)
+    file = out / "mine" / "1.0.0" / "metadata.json"
+    complete = file.read_bytes()
+    stored = json.loads(complete)
+    assert set(stored.pop("split_rules").values()) == {"bp4d-adld"}
+    assert stored.pop("dataset") == "bp4d"
+    file.write_text(json.dumps(stored))
+    capsys.readouterr()
+    run.prepare(options, make_finder)
+    printed, errors = capsys.readouterr()
+    assert "up to date" in printed
+    assert "split: bp4d-adld\n" in printed
+    assert not errors
+    assert file.read_bytes() == complete
+
+
+BY_SUBJECT = "drawn by subject, seed 0"
+
+
+def as_halved(raw):
+    """Take the split out of the names of EmotioNet's tables."""
+    write_emotionet(raw)
+    for table in raw.glob("*.csv"):
+        table.rename(raw / f"{table.stem}s.csv")
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("dataset", "write", "test", "train"),
+    [
+        ("disfa", raw_trees.write_disfa, BY_SUBJECT, BY_SUBJECT),
+        (
+            "emotionet",
+            write_emotionet,
+            "stated by the tables",
+            "drawn by picture, seed 0",
+        ),
+        (
+            "emotionet",
+            as_halved,
+            "labelled pictures halved, seed 0",
+            "drawn by picture, seed 0",
+        ),
+        ("folder", raw_trees.write_folder, None, "drawn by file, seed 0"),
+        ("rafau", raw_trees.write_rafau, None, "drawn by picture, seed 0"),
+        ("lists", raw_trees.write_lists, None, "all in train, too few subjects"),
+    ],
+)
+def test_every_reader_says_who_chose_the_splits(tmp_path, dataset, write, test, train):
+    more = {"aus": (1, 12)} if dataset == "lists" else {}
+    options = Options(dataset, write(tmp_path / "raw"), tmp_path / "out", reader=more)
+    items = list(run.make_reader(options)(lambda: None))
+    rules = take_survey(items, options.raw, 0).split_rules
+    assert rules["train"] == train
+    assert rules.get("test") == test
 
 
 @pytest.mark.parametrize(

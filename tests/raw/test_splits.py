@@ -2,6 +2,7 @@
 
 import collections
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -99,9 +100,57 @@ def test_folds_test_everyone_once(dataset):
 def test_a_named_split_takes_its_people_only():
     people = splits.named("bp4d-fold2")
     items = [Row("a.jpg", "train", "F003"), Row("b.jpg", "test", "F999")]
-    actual = list(splits.assign(items, people))
+    actual = list(splits.assign(items, people, "bp4d-fold2"))
     assert actual[0] == Row("a.jpg", "test", "F003")
+    assert isinstance(actual[0], Row)
+    assert actual[0].split_rule == "bp4d-fold2"
     assert isinstance(actual[1], Reject)
     assert actual[1].reason == "not_in_split"
     with pytest.raises(UserError, match=r"did you mean bp4d-fold[123]"):
         splits.named("bp4d-fold")
+
+
+@pytest.mark.parametrize(
+    ("subjects", "rule"),
+    [
+        (BP4D, "bp4d-adld"),
+        (BP4D[:-1], "drawn by subject, seed 3"),
+        (BP4D[:2], "all in train, too few subjects"),
+    ],
+)
+def test_the_rule_of_bp4d_in_words(subjects, rule):
+    assert splits.rule_of_bp4d(subjects, seed=3) == rule
+
+
+def test_rules_of_several_splits_are_one_line():
+    assert splits.in_words({"train": "bp4d-adld", "test": "bp4d-adld"}) == "bp4d-adld"
+    mixed = {"train": "drawn by picture, seed 0", "val": "stated", "test": "stated"}
+    expected = "train: drawn by picture, seed 0; val and test: stated"
+    assert splits.in_words(mixed) == expected
+    assert splits.in_words({}) == "not known"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "rule", "subjects", "words"),
+    [
+        ("bp4d", "drawn by subject, seed 0", BP4D[:-1], "40 of BP4D's 41 .* M018; add"),
+        ("bp4d", "drawn by subject, seed 0", [*BP4D, "M019"], "others beside .*; give"),
+        (
+            "bp4d",
+            "drawn by subject, seed 0",
+            ["S1", "S2"],
+            None,
+        ),  # another set's people
+        ("bp4d", "bp4d-adld", BP4D[:-1], None),
+        ("bp4d", "bp4d-fold1", BP4D[:-1], None),
+        ("bp4dplus", "drawn by subject, seed 0", BP4D[:-1], None),
+    ],
+)
+def test_bp4d_without_its_published_split_is_a_warning(dataset, rule, subjects, words):
+    actual = splits.bp4d_warning(dataset, [rule], subjects)
+    if words is None:
+        assert not actual
+    else:
+        assert re.search(words, actual)
+        assert "give --split=bp4d-adld" in actual
+        assert "\n" not in actual

@@ -5,8 +5,10 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from au_jax.data import metadata
+from au_jax.data.metadata import Metadata
 from au_jax.data.reader import forget_open_files, not_prepared, open_builder
 from au_jax.data.split import FaceSplit, Records
 from au_jax.errors import UserError
@@ -22,11 +24,20 @@ class Prepared:
 
     directory: Path
     """The version folder: DATA_DIR/NAME/VERSION."""
-    name: str
-    aus: tuple[int, ...]
+    metadata: Metadata
     splits: dict[str, FaceSplit]
     counts: dict[str, Any] | None
     """The content of `counts.json`, if there is one."""
+
+    @property
+    def name(self) -> str:
+        """The name of the set."""
+        return self.metadata.name
+
+    @property
+    def aus(self) -> tuple[int, ...]:
+        """The AUs that the set codes."""
+        return self.metadata.aus
 
     def rejected(self) -> Iterator[dict[str, str]]:
         """Yield the rows of `rejected.csv` (path, reason, detail), if it exists."""
@@ -71,16 +82,16 @@ def open_prepared(directory: Path) -> Prepared:
     forget_open_files()
     try:
         info = open_builder(directory).info
-        aus = tuple(int(au) for au in cast(Any, info.metadata)["aus"])
+        said = metadata.read(directory, info)
         sizes = {name: split.num_examples for name, split in info.splits.items()}
         counts = read_counts(directory)
     except Exception as error:  # TFDS raises errors of many types
         raise not_prepared(directory, error) from error
     splits = {
-        split: FaceSplit((Records(directory, split, aus, size),), aus)
+        split: FaceSplit((Records(directory, split, said.aus, size),), said.aus)
         for split, size in sorted(sizes.items(), key=lambda item: _place(item[0]))
     }
-    return Prepared(directory, directory.parent.name, aus, splits, counts)
+    return Prepared(directory, said, splits, counts)
 
 
 def _place(split: str) -> tuple[int, str]:

@@ -4,8 +4,10 @@ import collections
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from au_jax.data.metadata import Metadata
 from au_jax.preparation.checks.dataset import Prepared
 from au_jax.preparation.checks.statistics import Repeated, SplitStatistics
+from au_jax.raw.splits import bp4d_warning
 
 FEW_POSITIVES = 10
 # Above these shares of the images of a split, a warning becomes an error.
@@ -33,6 +35,7 @@ def findings(
     """Return all findings, errors first."""
     results = [
         *_subjects(splits),
+        *_split(prepared.metadata, splits),
         *_copies(prepared, splits, copies),
         *_faults(splits),
         *_labels(prepared.aus, splits),
@@ -60,6 +63,16 @@ def _subjects(splits: Mapping[str, SplitStatistics]) -> Iterator[Finding]:
         if name not in splits:
             text = f"there is no split {name}, so nothing can be measured"
             yield Finding(False, text)
+
+
+def _split(
+    metadata: Metadata, splits: Mapping[str, SplitStatistics]
+) -> Iterator[Finding]:
+    subjects = {subject for split in splits.values() for subject in split.subjects}
+    rules = metadata.split_rules.values()
+    problem = bp4d_warning(metadata.dataset, rules, subjects)
+    if problem:
+        yield Finding(False, problem)
 
 
 def _copies(

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from au_jax.data.metadata import Metadata
 from au_jax.faces import drawing
 from au_jax.media.images import UnusableImage, read_image
 from au_jax.preparation.checks import plots
@@ -20,10 +21,12 @@ from au_jax.preparation.checks.dataset import Prepared
 from au_jax.preparation.checks.findings import Finding
 from au_jax.preparation.checks.statistics import SplitStatistics
 from au_jax.raw.folder_table import path_problem
+from au_jax.raw.splits import in_words
 from au_jax.runtime.html import table
 
 SAMPLE = 24  # faces shown per split
 LISTED = 200  # rejected files listed per reason
+SUBJECTS = 1000  # subjects listed
 THUMBNAILS = 6  # pictures of rejected files shown per reason
 BANNERS = {
     "show": "",
@@ -55,7 +58,9 @@ def page(
         f"<header><h1>{escape(title)}</h1>{banner}</header><main>",
         *_findings(results),
         "<h2>Splits</h2>",
+        *_origin(prepared.metadata),
         table(("split", "images", "subjects", "images per task"), _split_rows(splits)),
+        *_by_subject(splits),
         "<h2>Action units</h2>",
         *([] if labelled else ["<p>No image has a label.</p>"]),
         *(_aus(prepared.aus, name, split) for name, split in labelled.items()),
@@ -88,6 +93,29 @@ def _split_rows(splits: Mapping[str, SplitStatistics]) -> Iterator[Sequence[obje
         subjects = len(split.subjects.keys() - {""}) or "unknown"
         tasks = [f"{task} {n}" for task, n in sorted(split.tasks.items()) if task]
         yield name, split.images, subjects, ", ".join(tasks) or "no tasks"
+
+
+def _origin(metadata: Metadata) -> Iterator[str]:
+    """Say which raw set was read, and who chose the splits."""
+    if metadata.dataset:
+        yield f"<p>Raw set: {escape(metadata.dataset)}.</p>"
+    yield f"<p>Split: {escape(in_words(metadata.split_rules))}.</p>"
+
+
+def _by_subject(splits: Mapping[str, SplitStatistics]) -> Iterator[str]:
+    """Show the images of each subject in each split, folded, if there are subjects."""
+    subjects = sorted({s for split in splits.values() for s in split.subjects} - {""})
+    if not subjects:
+        return
+    rows = (
+        (subject, *(split.subjects[subject] for split in splits.values()))
+        for subject in subjects[:SUBJECTS]
+    )
+    yield "<details><summary>Images of each subject</summary>"
+    yield table(("subject", *splits), rows)
+    if len(subjects) > SUBJECTS:
+        yield f"<p>{len(subjects) - SUBJECTS} more subjects are not shown.</p>"
+    yield "</details>"
 
 
 def _aus(aus: Sequence[int], name: str, split: SplitStatistics) -> str:

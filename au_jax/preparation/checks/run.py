@@ -11,6 +11,7 @@ from au_jax.preparation.checks import dataset, report_page
 from au_jax.preparation.checks.dataset import Prepared
 from au_jax.preparation.checks.findings import Finding, findings
 from au_jax.preparation.checks.statistics import SplitStatistics, count, repeated
+from au_jax.raw.splits import in_words
 from au_jax.runtime.files import write_whole
 
 
@@ -30,7 +31,7 @@ def check(
     """
     directories = dataset.find(folder)
     if faces:
-        drawing.choose(faces, "")
+        drawing.choose(faces, licensed=False)
     code = 0
     for directory in directories:
         opened = dataset.open_prepared(directory)
@@ -65,9 +66,10 @@ def conclude(
     """Print the findings and write `report.html`; return the exit code."""
     results = findings(opened, splits, repeated(splits))
     _print(results)
-    show = drawing.choose(faces, opened.name)
+    show = drawing.choose(faces, bool(opened.metadata.licensed_as))
     file = opened.directory / "report.html"
     write_whole(file, report_page.page(opened, splits, results, show, raw))
+    print(f"split: {in_words(opened.metadata.split_rules)}")
     print(f"report: {file} (faces: {show})")
     return int(any(finding.error for finding in results))
 

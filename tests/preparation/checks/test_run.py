@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 from au_jax.preparation import writer as records
-from au_jax.preparation.checks import run
+from au_jax.preparation.checks import report_page, run
 from au_jax.preparation.checks.statistics import landmark_faults
 from au_jax.preparation.chunks import encode
 from au_jax.raw.row import Row
@@ -219,6 +219,36 @@ def test_the_page_loads_nothing_and_hides_licensed_faces(tmp_path, name, faces, 
     assert (
         len(re.findall("<img ", page)) == len(re.findall('<img alt="[^"]', page)) == 72
     )
+
+
+@pytest.mark.parametrize(("raw_set", "banner"), [("bp4d", True), ("faces_lab", False)])
+def test_the_raw_set_decides_not_the_name(tmp_path, capsys, raw_set, banner):
+    folder = write(tmp_path, good(), raw_set)
+    (folder / raw_set).rename(folder / "mine")
+    assert run.check(folder) == 0
+    printed = capsys.readouterr().out
+    assert f"(faces: {'none' if banner else 'show'})" in printed
+    assert "split: not known\n" in printed
+    page = (folder / "mine" / "1.0.0" / "report.html").read_text()
+    assert ('class="banner"' in page) == banner
+    assert f"Raw set: {raw_set}." in page
+
+
+def test_images_of_each_subject_are_a_folded_table(tmp_path, monkeypatch):
+    folder = write(tmp_path, good())
+    run.check(folder)
+    file = folder / "faces_lab" / "1.0.0" / "report.html"
+    page = file.read_text()
+    assert "<details><summary>Images of each subject</summary>" in page
+    row = '<tr><th scope="row">train-1</th><td>12</td><td>0</td><td>0</td></tr>'
+    assert row in page
+    monkeypatch.setattr(report_page, "SUBJECTS", 2)
+    run.check(folder)
+    assert "4 more subjects are not shown." in file.read_text()
+    rows = [(split, "", *rest) for split, _, *rest in good()]
+    run.check(write(tmp_path / "nobody", rows))
+    page = (tmp_path / "nobody" / "faces_lab" / "1.0.0" / "report.html").read_text()
+    assert "Images of each subject" not in page
 
 
 JSON = st.recursive(
