@@ -180,6 +180,8 @@ def _training(config: Config, workdir: Path, domain: str, step: int) -> dict[str
         "step": step,
         "best_on": domain,
     }
+    if datasets := start_log.datasets(workdir):
+        entry["datasets"] = datasets
     report = workdir / "eval.json"
     if report.is_file():
         entry["evaluation"] = read_json(report, "run au_jax.eval again")

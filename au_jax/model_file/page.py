@@ -22,6 +22,7 @@ LICENCES: Mapping[str, str] = {
     "faces_wild": "rendered by au-jax; free for any use",
     "reenacted": "moved by au-jax reenact; under the licence of the photographs",
 }
+OTHER_LICENCE = "under the licence of its pictures"
 
 USE = (
     "To measure facial movements, as action units of FACS, in photographs and videos of"
@@ -105,11 +106,15 @@ def _data(training: Mapping[str, Any]) -> list[str]:
     for domain in DOMAINS:
         for name in filter(None, str(training.get(domain) or "").split(JOINT)):
             roles.setdefault(name, []).append(domain)
-    return [
-        f"- `{name}` ({' and '.join(domains)}): "
-        + LICENCES.get(licensed_as(name) or name, "under the licence of its pictures")
-        for name, domains in roles.items()
-    ]
+    datasets = training.get("datasets")
+    datasets = datasets if isinstance(datasets, Mapping) else {}
+    lines = []
+    for name, domains in roles.items():
+        dataset = str(datasets.get(name, ""))
+        origin = f", prepared from `{dataset}`" if dataset not in ("", name) else ""
+        licence = LICENCES.get(licensed_as(name, dataset) or name, OTHER_LICENCE)
+        lines.append(f"- `{name}` ({' and '.join(domains)}{origin}): {licence}")
+    return lines
 
 
 def _scores(name: str, evaluation: Mapping[str, Any]) -> list[str]:

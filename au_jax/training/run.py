@@ -62,7 +62,7 @@ def train(config: Config, workdir: Path, requests: Requests | None = None) -> No
             metrics_log.cut_back(workdir, latest)
             metrics_log.write_best(workdir)
             write_config(workdir, config)
-            start_log.record(workdir, landmark_origins(data))
+            start_log.record(workdir, landmark_origins(data), datasets(data))
         processes.meet("workdir")
         opened = wandb.opened(config, workdir, package) if package else nullcontext()
         with opened as wandb_run:
@@ -124,6 +124,12 @@ def landmark_origins(data: RunData) -> dict[str, str]:
         domain: next(filter(is_method, found), found[0])
         for domain, found in by_domain.items()
     }
+
+
+def datasets(data: RunData) -> dict[str, str]:
+    """Return by prepared set the raw set that was read, where it is known."""
+    parts = [part for split in data.train.values() for part in split.parts]
+    return {part.name: part.dataset for part in parts if part.dataset}
 
 
 def check_batch_sizes(config: Config) -> None:

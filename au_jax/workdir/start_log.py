@@ -22,15 +22,21 @@ FILE = "starts.jsonl"
 LOG = logging.getLogger(__name__)
 
 
-def record(workdir: Path, landmarks_by: Mapping[str, str]) -> None:
+def record(
+    workdir: Path,
+    landmarks_by: Mapping[str, str],
+    datasets: Mapping[str, str] | None = None,
+) -> None:
     """Append a line; warn of changes since the last start that results depend on.
 
     Args:
         workdir: The folder of the run.
         landmarks_by: By domain, the origin of the landmarks of its data.
+        datasets: By prepared set, the raw set that was read, where it is known.
     """
     path = workdir / FILE
-    this = describe_start() | {"landmarks_by": dict(landmarks_by)}
+    this = describe_start()
+    this |= {"landmarks_by": dict(landmarks_by), "datasets": dict(datasets or {})}
     # A damaged line describes no start; it is kept, and compared with nothing.
     lines = read_whole_lines(path)
     last = _parsed(lines[-1]) if lines else None
@@ -49,16 +55,27 @@ def landmarks_by(workdir: Path) -> dict[str, str]:
 
     It is empty for runs of older versions, whose landmarks were dlib's.
     """
+    return _last_said(workdir, "landmarks_by")
+
+
+def datasets(workdir: Path) -> dict[str, str]:
+    """Return by prepared set the raw set that was read, as a run knew it.
+
+    It is empty for runs of older versions.
+    """
+    return _last_said(workdir, "datasets")
+
+
+def _last_said(workdir: Path, key: str) -> dict[str, str]:
+    """Return the texts that the last start with such an entry says, by name."""
     starts = map(_parsed, read_whole_lines(workdir / FILE))
-    said = [start["landmarks_by"] for start in starts if start and _says(start)]
-    return said[-1] if said else {}
-
-
-def _says(start: dict[str, Any]) -> bool:
-    origins = start.get("landmarks_by")
-    return isinstance(origins, dict) and all(
-        isinstance(origin, str) for origin in origins.values()
-    )
+    said = [start.get(key) for start in starts if start]
+    texts = [
+        entry
+        for entry in said
+        if isinstance(entry, dict) and all(isinstance(x, str) for x in entry.values())
+    ]
+    return texts[-1] if texts else {}
 
 
 def read_whole_lines(path: Path) -> list[str]:

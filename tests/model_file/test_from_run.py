@@ -3,8 +3,9 @@
 import numpy as np
 
 from au_jax.model_file import from_run
-from au_jax.workdir import validations
+from au_jax.workdir import start_log, validations
 from au_jax.workdir.validations import Answers
+from configs import joint as joint_config
 
 
 def test_usual_answers_are_medians_over_all_and_over_neutral_faces(tmp_path):
@@ -37,3 +38,11 @@ def test_usual_answers_are_medians_over_all_and_over_neutral_faces(tmp_path):
         expected = [np.median(values) for values in (own, *others)]
         np.testing.assert_allclose(usual[path]["neutral"], expected, atol=1e-3)
     assert from_run._usual(tmp_path, "target", "joint", 16) == {}
+
+
+def test_a_card_names_the_raw_sets_that_were_read(tmp_path):
+    config = joint_config.get_config("tiny")
+    assert "datasets" not in from_run._training(config, tmp_path, "target", 1)
+    start_log.record(tmp_path, {}, {"mine": "bp4d"})
+    card = from_run._training(config, tmp_path, "target", 1)
+    assert card["datasets"] == {"mine": "bp4d"}

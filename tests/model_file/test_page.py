@@ -90,6 +90,29 @@ def test_the_page_says_what_the_card_says():
     assert "Noise: of 255." in text
 
 
+def test_licences_follow_the_raw_set_that_was_read():
+    card = described().card
+    datasets = {"bp4d": "folder", "faces_wild": "disfa"}
+    renamed = {"source": "mine+studio", "target": "mine"}
+    training = {**card["training"], **renamed, "datasets": {"mine": "bp4d"}}
+    text = page.to_markdown({**card, "training": training})
+    agreement = "its agreement with Binghamton University"
+    assert f"`mine` (source and target, prepared from `bp4d`): {agreement}" in text
+    assert "`studio` (source): under the licence of its pictures" in text
+    text = page.to_markdown(
+        {**card, "training": {**card["training"], "datasets": datasets}}
+    )
+    assert f"`bp4d` (source, prepared from `folder`): {agreement}" in text
+    assert "(target, prepared from `disfa`): its agreement with the University" in text
+
+
+@pytest.mark.parametrize("datasets", [None, [], 3, {"bp4d": 4}])
+def test_foreign_data_sets_are_no_error(datasets):
+    card = described().card
+    training = {**card["training"], "datasets": datasets}
+    assert "Binghamton" in page.to_markdown({**card, "training": training})
+
+
 def test_aus_that_a_set_does_not_know_are_left_out():
     text = page.to_markdown(described().card)
     smiles = text[text.index("## Scores on smiles") :]

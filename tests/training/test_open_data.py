@@ -7,7 +7,8 @@ import pytest
 
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
-from au_jax.training.run import RunData, landmark_origins, open_data
+from au_jax.training.run import RunData, datasets, landmark_origins, open_data
+from au_jax.workdir import start_log
 from configs import joint as joint_config
 from tests.synthetic import write_prepared
 
@@ -49,6 +50,18 @@ def with_landmarks_by(split: FaceSplit, *methods: str) -> FaceSplit:
         for part, method in zip(split.parts, methods, strict=True)
     )
     return dataclasses.replace(split, parts=tuple(parts))
+
+
+def test_a_run_remembers_what_was_read(data_dir, tmp_path):
+    splits = open_data(config_of(data_dir, "lab+studio", (12,))).train
+    parts = splits["source"].parts
+    known = dataclasses.replace(parts[1], dataset="bp4d"), parts[0]
+    source = dataclasses.replace(splits["source"], parts=known)
+    changed = {"source": source, "target": splits["target"]}
+    assert datasets(RunData(changed, changed)) == {"studio": "bp4d"}
+    assert start_log.datasets(tmp_path) == {}
+    start_log.record(tmp_path, {}, {"studio": "bp4d"})
+    assert start_log.datasets(tmp_path) == {"studio": "bp4d"}
 
 
 @pytest.mark.parametrize(
