@@ -2,6 +2,7 @@
 
 from au_jax.comparison.summary import Json
 from au_jax.evaluation import published
+from au_jax.evaluation.published import Tested
 from au_jax.types import DOMAINS
 
 _OF_PUBLISHED = (
@@ -11,15 +12,36 @@ _OF_PUBLISHED = (
 
 
 def heading(summary: Json) -> str:
-    """Return the title of the page."""
+    """Return the title of the page: the sets, and what was run on them."""
     setting = summary["setting"]
-    return f"Comparison of methods: {setting['source']} to {setting['target']}"
+    parts = [f"Comparison of methods: {setting['source']} to {setting['target']}"]
+    parts += [f"{key} {setting[key]}" for key in ("crop", "width") if key in setting]
+    costs = [row["cost"] for row in summary["rows"]]
+    steps = [round(cost["steps"]) for cost in costs if cost.get("steps")]
+    if steps:
+        bounds = sorted({min(steps), max(steps)})
+        parts.append(" to ".join(f"{bound:,}" for bound in bounds) + " steps")
+    return ", ".join(parts)
+
+
+def published_set(summary: Json, domain: str) -> str:
+    """Return the data set whose published scores hold for a domain, or ""."""
+    setting = summary["setting"]
+    return published.set_of(
+        Tested(
+            name=setting[domain],
+            split=setting["split"],
+            images=summary["always_active"][domain]["images"],
+            aus=setting["aus"],
+            dataset=setting.get("datasets", {}).get(domain, ""),
+            split_rule=setting.get("split_rules", {}).get(domain, ""),
+        )
+    )
 
 
 def notes(summary: Json) -> list[str]:
     """Return what a reader must know before the tables."""
     setting = summary["setting"]
-    about = [published.hold_for(setting[d], setting["aus"]) for d in DOMAINS]
     images = {d: summary["always_active"][d]["images"] for d in DOMAINS}
     by_stage = [
         ", ".join(f"{stage} {value}" for stage, value in setting[key].items())
@@ -40,5 +62,5 @@ def notes(summary: Json) -> list[str]:
         "Steps are those of the stages that detect AUs or translate images, with the"
         " run that a row starts from; seconds include stage 1, and leave out"
         " compilation and validation.",
-        *([_OF_PUBLISHED] if any(about) else []),
+        *([_OF_PUBLISHED] if any(published_set(summary, d) for d in DOMAINS) else []),
     ]

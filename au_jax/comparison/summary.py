@@ -17,7 +17,7 @@ from au_jax.comparison.plan import Row, Run
 from au_jax.comparison.scores import METRICS, Key, Result, Scores
 from au_jax.data.split import labels, open_split
 from au_jax.evaluation import metrics
-from au_jax.types import AU_PATHS, DOMAINS, RULES, Config
+from au_jax.types import AU_PATHS, DOMAINS, JOINT, RULES, Config
 
 Json = dict[str, Any]
 
@@ -53,7 +53,7 @@ def summarise(config: Config, workdir: Path) -> Json:
             found = {Row(folder.name): {0: result}}
             rows += _row_entries(config, Row(folder.name), {0: result}, by_row | found)
     return {
-        "setting": _setting(config),
+        "setting": _setting(config) | _origins(config),
         "always_active": _always_active(config),
         "rows": rows,
         "label_free": _rounded(selection.study(candidates)),
@@ -85,6 +85,19 @@ def _setting(config: Config) -> Json:
         "seeds": list(config.seeds),
         "resamples": config.bootstrap,
         "label_free": run.eval.label_free,
+    }
+
+
+def _origins(config: Config) -> Json:
+    """Return by domain the raw set and the rule of the test split, "" if not known."""
+    data = config.run.data
+    parts = {
+        d: open_split(data.data_dir, data[d], config.split, tuple(data.aus)).parts
+        for d in DOMAINS
+    }
+    return {
+        key: {d: JOINT.join(getattr(one, field) for one in parts[d]) for d in DOMAINS}
+        for key, field in (("datasets", "dataset"), ("split_rules", "split_rule"))
     }
 
 

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from au_jax.comparison.notes import heading, notes
+from au_jax.comparison.notes import heading, notes, published_set
 from au_jax.comparison.scores import CENTRED, MEAN, METRICS
 from au_jax.comparison.summary import Json
 from au_jax.errors import UserError
@@ -168,10 +168,10 @@ def _overview(summary: Json, rule: str, domain: str) -> Section:
 
 
 def _per_au(summary: Json, rule: str, domain: str, metric: str) -> Section:
-    aus, data_set = summary["setting"]["aus"], summary["setting"][domain]
+    aus, data_set = summary["setting"]["aus"], published_set(summary, domain)
     columns = [f"AU{au:02d}" for au in aus]
     cells = [[f"{METRICS[metric]}, %", "seeds", *columns, "mean", "95 %"]]
-    if metric == "f1" and published.hold_for(data_set, aus):
+    if metric == "f1" and data_set:
         for method, values in published.F1[data_set].items():
             by_au = dict(zip(published.AUS, values, strict=False))
             line = [f"{method}, published", "", *(f"{by_au[au]:.1f}" for au in aus)]
@@ -190,8 +190,7 @@ def _per_au(summary: Json, rule: str, domain: str, metric: str) -> Section:
 
 def _ablation(summary: Json, rule: str) -> Iterator[Section]:
     cells = [["mean over AUs, %", "seeds", "F1 at .5", "accuracy", "AUC"]]
-    target, aus = summary["setting"]["target"], summary["setting"]["aus"]
-    if target == published.OF_ABLATION and published.hold_for(target, aus):
+    if published_set(summary, "target") == published.OF_ABLATION:
         for model, (f1, accuracy) in published.ABLATION.items():
             line = [f"{model}, published", "", f"{f1:.1f}", f"{accuracy:.1f}", ""]
             cells.append(line)

@@ -1,11 +1,12 @@
 """Published scores, to read beside ours (method.md section 7).
 
-They hold for one split of EmotioNet and one of BP4D. The rows of Fab-Net, TAE and CLP
-come from papers on 12 AUs; we take the columns of our six. These papers use three folds
-of BP4D and pretrain on other data.
+They hold for one split of EmotioNet and one of BP4D (`set_of`). The rows of Fab-Net,
+TAE and CLP come from papers on 12 AUs; we take the columns of our six. These papers use
+three folds of BP4D and pretrain on other data.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from au_jax.evaluation.report import (
     Answer,
@@ -15,6 +16,7 @@ from au_jax.evaluation.report import (
     answer_name,
     percent,
 )
+from au_jax.raw.splits import ADLD
 
 PAPER = "arXiv:2310.05207"
 AUS = (1, 2, 4, 6, 12, 17)
@@ -44,21 +46,69 @@ ABLATION = {"A": (36.5, 86.4), "B": (37.5, 87.1), "C": (38.9, 87.7)}
 OF_ABLATION = "emotionet"
 
 
-def hold_for(data_set: str, aus: Sequence[int]) -> bool:
-    """Return whether a table is about these AUs of a data set."""
-    return data_set in F1 and sorted(aus) == list(AUS)
+TEST_IMAGES = {"bp4d": 20_940, "emotionet": 10_544}
+"""The images of the papers' test splits (method.md section 7)."""
+TOLERANCE = 0.1
+"""The share of these images that may be absent or too many."""
+
+
+class Tested(NamedTuple):
+    """What was tested: a split of a prepared set."""
+
+    name: str
+    """The name of the prepared set."""
+    split: str
+    images: int
+    aus: Sequence[int]
+    dataset: str = ""
+    """The raw set that was read; "" in sets of older versions."""
+    split_rule: str = ""
+    """Who chose the images of the split; "" in sets of older versions."""
+
+
+def set_of(tested: Tested) -> str:
+    """Return the data set whose published scores hold for what was tested, or "".
+
+    They hold for the test split of BP4D or EmotioNet themselves, as ADLD divides them,
+    and for the six AUs. The raw set that was read counts, not the name of the prepared
+    one; sets of older versions have the name alone. The number of images may be up to
+    `TOLERANCE` off, because faces are not found and pictures of EmotioNet are no longer
+    on the web; a set in the format of BP4D with a few thousand images is another one.
+    """
+    data_set = tested.dataset or tested.name
+    if data_set not in F1 or tested.split != "test" or sorted(tested.aus) != list(AUS):
+        return ""
+    if tested.split_rule and tested.split_rule != ADLD[data_set]:
+        return ""
+    wanted = TEST_IMAGES[data_set]
+    return data_set if abs(tested.images - wanted) <= TOLERANCE * wanted else ""
+
+
+def set_of_model(model: ModelReport) -> str:
+    """Return the data set whose published scores hold for a model's split, or ""."""
+    return set_of(
+        Tested(
+            name=model.data_set,
+            split=model.split,
+            images=model.num_images,
+            aus=model.aus,
+            dataset=model.dataset,
+            split_rule=model.split_rule,
+        )
+    )
 
 
 def f1_cells(report: Report, model: ModelReport) -> Cells | None:
     """The published F1 of a model's data set, then that of each answer of the run.
 
-    None if the data set or the AUs are others than the papers'.
+    None if the data set, its split or the AUs are others than the papers'.
     """
-    if not hold_for(model.data_set, model.aus):
+    data_set = set_of_model(model)
+    if not data_set:
         return None
     columns = [model.aus.index(au) for au in AUS]
     rows = [["F1, %", *(f"AU{au:02d}" for au in AUS), "mean"]]
-    for method, values in F1[model.data_set].items():
+    for method, values in F1[data_set].items():
         rows.append([f"{method}, published", *(f"{value:.1f}" for value in values)])
     for other in report.models:
         if other.domain != model.domain:
@@ -76,7 +126,7 @@ def f1_cells(report: Report, model: ModelReport) -> Cells | None:
 
 def ablation_cells(report: Report, model: ModelReport) -> Cells | None:
     """The published ablation, then each answer of the run; None as in `f1_cells`."""
-    if model.data_set != OF_ABLATION or not hold_for(model.data_set, model.aus):
+    if set_of_model(model) != OF_ABLATION:
         return None
     rows = [["mean over AUs, %", "F1", "accuracy"]]
     for name, values in ABLATION.items():

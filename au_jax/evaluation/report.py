@@ -68,6 +68,10 @@ class ModelReport:
     """Mean point distance in percent of the eye distance."""
     answering: str | None = None
     """The path that answers for the target (`config.eval.target_path`)."""
+    dataset: str = ""
+    """The raw set that was read for `data_set`; "" if it is not known."""
+    split_rule: str = ""
+    """Who chose the images of the split; "" if it is not known."""
 
 
 Means = Mapping[str, float]

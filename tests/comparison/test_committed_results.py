@@ -19,6 +19,11 @@ def test_tables_are_made_from_the_numbers(folder):
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_stand_ins_do_not_stand_beside_published_numbers(folder):
+    assert "published" not in (folder / "compare.md").read_text().lower()
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_numbers_are_small_and_say_what_they_are_of(folder):
     assert (folder / "compare.json").stat().st_size < 1_000_000
     summary = tables.read_summary(folder / "compare.json")

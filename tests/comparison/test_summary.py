@@ -4,12 +4,14 @@ import csv
 import io
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
 from au_jax.comparison import scores, summary, tables
+from au_jax.comparison.notes import heading
 from au_jax.comparison.plan import Row, Run
 from au_jax.comparison.scores import Key, Result, Scores, SplitLabels
 from au_jax.errors import UserError
@@ -17,6 +19,7 @@ from au_jax.evaluation.bootstrap import resamples
 from au_jax.types import RULES
 from au_jax.workdir.validations import Answers
 from configs import compare as compare_config
+from tests.synthetic import write_prepared
 
 CONDITIONS = scores.Conditions("test", 30)
 
@@ -130,7 +133,10 @@ def whole(entries):
     trivial = {m: {"mean": 0.5, "aus": [0.5] * 6} for m in scores.METRICS}
     return {
         "setting": summary._setting(config),
-        "always_active": {d: {**trivial, "images": 40} for d in ("source", "target")},
+        "always_active": {
+            "source": {**trivial, "images": 20_940},
+            "target": {**trivial, "images": 10_544},
+        },
         "rows": entries,
         "label_free": [
             {
@@ -165,6 +171,50 @@ def test_tables_show_the_numbers(whole, tmp_path):
         == ("DANN", "label_free", "target", "f1", "mean")
     ]
     assert [float(line["value"]) for line in found] == [mean]
+
+
+def test_stand_ins_have_no_published_rows(whole):
+    small = json.loads(json.dumps(whole))
+    for domain in ("source", "target"):
+        small["always_active"][domain]["images"] = 670
+    assert "published" not in tables.to_markdown(small).lower()
+    drawn = json.loads(json.dumps(whole))
+    drawn["setting"]["datasets"] = {"source": "bp4d", "target": "emotionet"}
+    rules = {"source": "bp4d-adld", "target": "labelled pictures halved, seed 0"}
+    drawn["setting"]["split_rules"] = rules
+    page = tables.to_markdown(drawn)
+    assert "CLP, published" in page
+    assert "DANN, published" not in page  # these are EmotioNet's
+
+
+def test_the_heading_says_what_was_run(whole):
+    sets = "Comparison of methods: bp4d to emotionet"
+    first = tables.to_markdown(whole).splitlines()[0]
+    assert first.startswith(f"# {sets}, crop 128, width")
+    assert first.endswith(", 10 steps")
+    steps = (304.0, 1216.0, None)
+    costs = [{"seconds": 1.0} if n is None else {"steps": n} for n in steps]
+    other = whole | {"rows": [{**whole["rows"][0], "cost": cost} for cost in costs]}
+    assert tables.to_markdown(other).splitlines()[0].endswith(", 304 to 1,216 steps")
+    bare = whole["setting"].keys() - {"crop", "width"}
+    setting = {key: whole["setting"][key] for key in bare}
+    assert heading({"setting": setting, "rows": []}) == sets
+
+
+def test_a_comparison_stores_what_was_read(tmp_path):
+    config = compare_config.get_config("tiny")
+    config.run.data.data_dir = str(tmp_path)
+    for domain, dataset in (("source", "bp4d"), ("target", "")):
+        folder = write_prepared(tmp_path, config.run.data[domain], {"test": 2})
+        file = Path(folder) / "metadata.json"
+        known = json.loads(file.read_text())
+        if dataset:
+            known |= {"dataset": dataset, "split_rules": {"test": "bp4d-adld"}}
+        file.write_text(json.dumps(known))
+    assert summary._origins(config) == {
+        "datasets": {"source": "bp4d", "target": ""},
+        "split_rules": {"source": "bp4d-adld", "target": ""},
+    }
 
 
 def test_a_foreign_json_is_one_line(tmp_path):

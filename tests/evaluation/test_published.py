@@ -23,7 +23,7 @@ MODEL = ModelReport(
     domain="target",
     data_set="emotionet",
     split="test",
-    num_images=10,
+    num_images=10_400,  # some were lost
     stage="joint",
     step=8,
     is_floor=False,
@@ -78,10 +78,49 @@ def test_markdown_has_them_only_where_data_and_aus_are_the_papers():
     titles = [f"## {x} on emotionet, as published" for x in ("F1", "Ablation")]
     lines = tables.to_markdown(Report((FLOOR, MODEL))).splitlines()
     assert [line for line in lines if "as published" in line] == titles
-    source = dataclasses.replace(MODEL, domain="source", data_set="bp4d")
+    source = dataclasses.replace(
+        MODEL, domain="source", data_set="bp4d", num_images=20_940
+    )
     lines = tables.to_markdown(Report((source,))).splitlines()
     assert "## F1 on bp4d, as published" in lines
     other = dataclasses.replace(MODEL, data_set="wild")
     assert "published" not in tables.to_markdown(Report((other,)))
     fewer = dataclasses.replace(MODEL, aus=(1, 2, 4, 6, 12, 25))
     assert "published" not in tables.to_markdown(Report((fewer,)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        # Sets of older versions: name and number of images.
+        ({}, "bp4d"),
+        ({"images": 19_000}, "bp4d"),
+        ({"images": 670}, ""),  # stand-ins
+        ({"images": 24_869, "split": "val"}, ""),
+        ({"split": "val"}, ""),
+        ({"name": "mine"}, ""),
+        ({"aus": (1, 2, 4)}, ""),
+        ({"name": "emotionet", "images": 10_544}, "emotionet"),
+        ({"name": "emotionet"}, ""),
+        # What was read, and by which rule it is split.
+        ({"name": "mine", "dataset": "bp4d", "split_rule": "bp4d-adld"}, "bp4d"),
+        ({"dataset": "folder", "split_rule": "bp4d-adld"}, ""),
+        ({"dataset": "bp4d", "split_rule": "drawn by subject, seed 0"}, ""),
+        ({"dataset": "bp4d", "split_rule": "bp4d-fold3"}, ""),
+        ({"dataset": "bp4d", "split_rule": "bp4d-adld", "images": 670}, ""),
+        ({"name": "bp4d+mine", "dataset": "bp4d+bp4d"}, ""),
+    ],
+)
+def test_published_scores_hold_for_the_sets_themselves(changes, expected):
+    tested = published.Tested("bp4d", "test", 20_940, AUS)
+    assert published.set_of(tested._replace(**changes)) == expected
+
+
+def test_emotionet_needs_the_split_of_adlds_lists():
+    by_lists = dataclasses.replace(
+        MODEL, dataset="emotionet", split_rule="emotionet-adld"
+    )
+    assert published.f1_cells(Report((by_lists,)), by_lists)
+    halved = dataclasses.replace(by_lists, split_rule="labelled pictures halved")
+    assert published.f1_cells(Report((halved,)), halved) is None
+    assert published.ablation_cells(Report((halved,)), halved) is None
