@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from au_jax.data.metadata import Metadata
 from au_jax.preparation.checks.dataset import Prepared
 from au_jax.preparation.checks.findings import Finding, findings
 from au_jax.preparation.checks.statistics import Repeated, SplitStatistics, empty
@@ -30,7 +31,7 @@ def found(train: SplitStatistics, shared: int = 0, **counts: Any) -> list[Findin
                 for name, s in splits.items()
             }
         }
-    prepared = Prepared(Path("nowhere"), "lab", (1,), {}, report)
+    prepared = Prepared(Path("nowhere"), Metadata("lab", (1,), "file"), {}, report)
     return findings(prepared, splits, Repeated([], 0, {"train": shared}))
 
 
