@@ -115,9 +115,7 @@ def prepare(
         done = assemble.stored_report(final)
         survey = assemble.take_survey(items(), options.raw, options.seed, version)
         if done and done["fingerprint"] == survey.fingerprint:
-            _clear_up(partial)
-            assemble.renew_metadata(final, options.dataset, survey)
-            print(f"{final} is up to date: nothing to do\n{counts.table(done)}")
+            _keep(options, partial, survey, done)
             return check_prepared(final, options.raw, options.faces, pause)
         if done:
             print(f"{final} was made from other files or settings: preparing it again")
@@ -154,11 +152,19 @@ def _warn_of_split(options: Options, survey: Survey) -> None:
         print(f"warning: {problem}", file=sys.stderr)
 
 
-def _clear_up(partial: Path) -> None:
-    """Remove what a run left that was killed after it had published its data set."""
+def _keep(
+    options: Options, partial: Path, survey: Survey, report: Mapping[str, Any]
+) -> None:
+    """Leave a finished set as it is, but for what older versions did not store.
+
+    What a run left that was killed after it had published its data set is removed.
+    """
     if partial.exists():
         with staging.locked(partial):
             shutil.rmtree(partial)
+    assemble.renew_metadata(options.final, options.dataset, survey)
+    table = counts.table(dict(report))
+    print(f"{options.final} is up to date: nothing to do\n{table}")
 
 
 def make_reader(options: Options) -> Callable[[Callable[[], None]], Iterator[Item]]:
