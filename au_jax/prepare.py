@@ -71,6 +71,12 @@ SUBJECTS = flags.DEFINE_string(
     "A table of who is seen in which picture (columns path, subject), for sets that do"
     " not say so.",
 )
+LICENCE = flags.DEFINE_string(
+    "licence",
+    "",
+    "The licence of the pictures, if it is not that of --dataset: model cards state it,"
+    " and reports show the faces.",
+)
 LISTS = flags.DEFINE_string(
     "lists", None, "emotionet: a folder of ADLD's lists, which state the splits."
 )
@@ -130,6 +136,7 @@ def _prepare(pause: Callable[[], None]) -> int:
         landmarks_by=known,
         beam=BEAM.value,
         faces=FACES.value,
+        licence=LICENCE.value or "",
         reader=_reader_options(dataset),
     )
     return prepare(options, pause=pause)

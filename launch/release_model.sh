@@ -7,24 +7,27 @@
 # training took 47 minutes of a core of a busy machine. Run it again to resume.
 # PYTHON names the Python that makes a new .venv; SUBJECTS a table of who is on WILD's
 # pictures (docs/data.md), for intervals of scores.
-# The card begins with launch/release_note.md, which describes our pictures: with others,
-# change it. docs/model.md has more scores, by `eval --on=real_smiles`, `--on=faces_wild`
-# with `--by=skin` and other groups, and `--degraded`, before the same `export`.
+# The card begins with launch/release_note.md, which describes our pictures and their
+# licences: with others, change it, and `licence` below. docs/model.md has more scores, by
+# `eval --on=real_smiles`, `--on=faces_wild` with `--by=skin` and other groups, and
+# `--degraded`, before the same `export`.
 set -euo pipefail
 if [ $# -lt 3 ]; then
-    sed -n '2,12s/^# //p' "$0" >&2
+    sed -n '2,14s/^# //p' "$0" >&2
     exit 2
 fi
 studio=$(realpath "$1") wild=$(realpath "$2") photos=$(realpath "$3")
+licence="any use with attribution, as said above"
 people=${SUBJECTS:+--subjects=$(realpath "$SUBJECTS")}
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/environment.sh
 use_environment requirements/faces.txt
 run() { "$python" -m "$@"; }
 
-run au_jax.prepare --dataset=bp4d --name=studio --raw="$studio" --data_dir=prepared
+run au_jax.prepare --dataset=bp4d --name=studio --raw="$studio" --data_dir=prepared \
+    --licence="$licence"
 run au_jax.prepare --dataset=emotionet --name=wild --raw="$wild" --data_dir=prepared \
-    ${people:+"$people"}
+    --licence="$licence" ${people:+"$people"}
 run au_jax.reenact --raw="$photos" --data_dir=prepared --pictures=9
 run au_jax.render --data_dir=prepared
 run au_jax.main --config=configs/release.py --workdir=runs/release "${@:4}"

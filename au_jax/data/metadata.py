@@ -29,11 +29,13 @@ class Metadata:
     not known, because the version was older."""
     split_rules: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """By split: who chose its images (`raw/splits.py`); empty in older versions."""
+    licence: str = ""
+    """The licence of its pictures, if `prepare --licence` states it."""
 
     @property
     def licensed_as(self) -> str:
         """The licensed set that the pictures are of, or ""."""
-        return licensed_as(self.name, self.dataset)
+        return "" if self.licence else licensed_as(self.name, self.dataset)
 
     def split_rule(self, split: str) -> str:
         """Return the rule of a split or of a part of it, or ""."""
@@ -64,4 +66,5 @@ def read(directory: Path, info: Any) -> Metadata:
             str(split): printable(str(rule))
             for split, rule in dict(stored.get("split_rules", {})).items()
         },
+        licence=printable(str(stored.get("licence", ""))),
     )

@@ -48,6 +48,8 @@ class Records:
     """The raw set that was read, whatever the name is; "" if it is not known."""
     split_rule: str = ""
     """Who chose the images of the split (`raw/splits.py`); "" if it is not known."""
+    licence: str = ""
+    """The licence of the pictures, if `prepare --licence` states it."""
 
     @property
     def name(self) -> str:
@@ -102,7 +104,11 @@ class FaceSplit:
     @property
     def licensed(self) -> bool:
         """Whether pictures of at least one of the data sets are a licensed set's."""
-        return any(licensed_as(part.name, part.dataset) for part in self.parts)
+        return any(
+            licensed_as(part.name, part.dataset)
+            for part in self.parts
+            if not part.licence
+        )
 
     def __str__(self) -> str:
         """Return the name of the split, and the folders."""
@@ -225,6 +231,7 @@ def _open_records(data_dir: Path, name: str, split: str) -> Records:
         landmarks_by=said.landmarks_by,
         dataset=said.dataset,
         split_rule=said.split_rule(split),
+        licence=said.licence,
     )
 
 

@@ -194,8 +194,8 @@ def _write_tables(
     return seen, first
 
 
-def renew_metadata(folder: Path, dataset: str, survey: Survey) -> None:
-    """Store what a finished set of an older version does not say of itself.
+def renew_metadata(folder: Path, dataset: str, survey: Survey, licence: str) -> None:
+    """Store the licence, and what a set of an older version does not say of itself.
 
     Its records stay as they are. Damaged metadata do, too: the check names them.
 
@@ -206,7 +206,7 @@ def renew_metadata(folder: Path, dataset: str, survey: Survey) -> None:
     try:
         stored = json.loads(read_regular(file, _MAX_BYTES))
         rules = dict(survey.split_rules)
-        known = stored | {"dataset": dataset, "split_rules": rules}
+        known = stored | {"dataset": dataset, "split_rules": rules, "licence": licence}
     except (OSError, ValueError, TypeError, RecursionError):
         return
     if known != stored:

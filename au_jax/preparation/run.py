@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from au_jax.data.metadata import REENACTED, RENDERED
-from au_jax.errors import UserError
+from au_jax.errors import UserError, printable
 from au_jax.faces import detect, drawing
 from au_jax.faces.detect import LandmarkFinder, LandmarksBy
 from au_jax.preparation import assemble, counts, find_faces, staging, writer
@@ -73,6 +73,8 @@ class Options:
     """Pipeline options of Apache Beam, which then finds the faces."""
     faces: str | None = None
     """How the report shows faces: "show", "blur" or "none"; None as the set permits."""
+    licence: str = ""
+    """The licence of the pictures, if it is not that of the raw set."""
     reader: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Further options of the reader."""
 
@@ -135,6 +137,7 @@ def prepare(
             with contextlib.closing(faces):  # ends the workers
                 pieces, folder = pausing(faces, pause), partial / "data"
                 report = assemble.write(pieces, folder, options.dataset, survey, origin)
+            _describe(options, folder, survey)
             staging.publish(partial, final)
     except OSError as error:
         problem = f"{error.filename or options.data_dir}: {error.strerror or error}"
@@ -162,9 +165,13 @@ def _keep(
     if partial.exists():
         with staging.locked(partial):
             shutil.rmtree(partial)
-    assemble.renew_metadata(options.final, options.dataset, survey)
+    _describe(options, options.final, survey)
     table = counts.table(dict(report))
     print(f"{options.final} is up to date: nothing to do\n{table}")
+
+
+def _describe(options: Options, folder: Path, survey: Survey) -> None:
+    assemble.renew_metadata(folder, options.dataset, survey, options.licence)
 
 
 def make_reader(options: Options) -> Callable[[Callable[[], None]], Iterator[Item]]:
@@ -221,6 +228,8 @@ def check_options(options: Options) -> None:
     if not os.access(options.final.parent, os.W_OK | os.X_OK):
         raise UserError(f"cannot write to --data_dir={data_dir}: permission denied")
     drawing.choose(options.faces, licensed=False)
+    if options.licence != printable(options.licence) or len(options.licence) > 200:
+        raise UserError("--licence: give one line of at most 200 characters")
 
 
 def _check_name(name: str, dataset: str) -> None:

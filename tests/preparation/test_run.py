@@ -1,6 +1,7 @@
 """Expected: the labels that each test writes into its tree."""
 
 import csv
+import dataclasses
 import json
 import re
 
@@ -81,8 +82,8 @@ def test_a_finished_set_of_an_older_version_learns_what_was_read(raw, out, capsy
     options = Options("bp4d", raw, out, name="mine", split="bp4d-adld")
     run.prepare(options, make_finder)
     file = out / "mine" / "1.0.0" / "metadata.json"
-    complete = file.read_bytes()
-    stored = json.loads(complete)
+    complete = json.loads(file.read_bytes())
+    stored = dict(complete)
     assert set(stored.pop("split_rules").values()) == {"bp4d-adld"}
     assert stored.pop("dataset") == "bp4d"
     file.write_text(json.dumps(stored))
@@ -92,7 +93,25 @@ def test_a_finished_set_of_an_older_version_learns_what_was_read(raw, out, capsy
     assert "up to date" in printed
     assert "split: bp4d-adld\n" in printed
     assert not errors
-    assert file.read_bytes() == complete
+    assert json.loads(file.read_bytes()) == complete
+
+
+def test_a_licence_that_is_stated_counts_and_may_be_stated_later(raw, out, capsys):
+    options = Options("bp4d", raw, out, name="mine")
+    run.prepare(options, make_finder)
+    assert "(faces: none)" in capsys.readouterr().out
+    run.prepare(dataclasses.replace(options, licence="CC BY 4.0"), make_finder)
+    printed = capsys.readouterr().out
+    assert "up to date" in printed
+    assert "(faces: show)" in printed
+    folder = out / "mine" / "1.0.0"
+    assert "Licence: CC BY 4.0." in (folder / "report.html").read_text()
+    data = open_split(out, "mine", "train", (1, 12))
+    assert data.parts[0].licence == "CC BY 4.0"
+    assert not data.licensed
+    wrong = dataclasses.replace(options, licence="a\nb")
+    with pytest.raises(UserError, match="--licence: give one line"):
+        run.prepare(wrong, make_finder)
 
 
 BY_SUBJECT = "drawn by subject, seed 0"

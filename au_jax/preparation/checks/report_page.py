@@ -99,6 +99,8 @@ def _origin(metadata: Metadata) -> Iterator[str]:
     """Say which raw set was read, and who chose the splits."""
     if metadata.dataset:
         yield f"<p>Raw set: {escape(metadata.dataset)}.</p>"
+    if metadata.licence:
+        yield f"<p>Licence: {escape(metadata.licence)}.</p>"
     yield f"<p>Split: {escape(in_words(metadata.split_rules))}.</p>"
 
 
