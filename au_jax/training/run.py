@@ -16,7 +16,7 @@ from au_jax.training import wandb
 from au_jax.training.loop import run_stage
 from au_jax.training.plan import make_plan, steps_per_epoch
 from au_jax.types import Config
-from au_jax.workdir import metrics_log, resume, start_log
+from au_jax.workdir import checkpoints, metrics_log, resume, start_log
 from au_jax.workdir.config import write_config
 from au_jax.workdir.initial_networks import find_origin
 
@@ -70,6 +70,7 @@ def train(config: Config, workdir: Path, requests: Requests | None = None) -> No
                 requests.check()
                 plan = make_plan(name, config, data.train, workdir)
                 if plan.finished:
+                    checkpoints.clear(plan.folder)
                     LOG.info("%s: all %d steps are done", name, plan.num_steps)
                     continue
                 run_stage(plan, data.val, workdir, requests, wandb_run)

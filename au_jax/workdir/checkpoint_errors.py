@@ -7,6 +7,7 @@ from pathlib import Path
 import orbax.checkpoint as ocp
 
 from au_jax.errors import UserError
+from au_jax.workdir import old_checkpoints
 
 
 class OtherNetworks(UserError):
@@ -42,7 +43,8 @@ def disk_errors_explained(manager: ocp.CheckpointManager) -> Iterator[None]:
         text = " ".join(str(error).split())
         known = ("No space left", "File too large", "Disk quota", "Permission denied")
         reason = next((x for x in (*known, "No such file") if x in text), text[:200])
-        step = manager.latest_step()
+        replaced = old_checkpoints.latest_replaced(Path(manager.directory))
+        step = max(manager.latest_step() or 0, replaced)
         after = f"step {step}" if step else "the start"
         raise UserError(
             f"cannot write a checkpoint to {manager.directory}: {reason}; earlier ones"

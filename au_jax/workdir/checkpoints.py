@@ -1,4 +1,4 @@
-"""Checkpoints of one stage; the only module that calls Orbax.
+"""Checkpoints of one stage; only this module and `checkpoint_json` call Orbax.
 
 A checkpoint is named after the number of steps done, which is also the position in the
 data. The folder keeps the latest two, and the best one by each rule of `RULES`.
@@ -10,7 +10,6 @@ Checkpoints of older versions have no digests and are read as they are.
 
 import dataclasses
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,14 @@ from au_jax.errors import UserError
 from au_jax.runtime import processes
 from au_jax.stages.state import TrainState, checkpoint_items
 from au_jax.types import DOMAINS, RULES, Variables
-from au_jax.workdir import digests
+from au_jax.workdir import digests, old_checkpoints
 from au_jax.workdir.checkpoint_errors import (
     OtherNetworks,
     damage_explained,
     damaged,
     disk_errors_explained,
 )
+from au_jax.workdir.checkpoint_json import compare_json, read_digests, read_json
 
 Scores = dict[str, float]
 """Validation scores by rule; higher is better."""
@@ -50,13 +50,14 @@ def open_manager(
     """Open the checkpoints of a stage.
 
     Only the program that trains may open them for writing, because doing so removes
-    the unfinished checkpoint that a killed program leaves.
+    the unfinished and the old checkpoints that a killed program leaves.
 
     Raises:
         UserError: a checkpoint is damaged, or the folder cannot be read.
     """
     if read_only:
         return _open(directory, ocp.CheckpointManagerOptions(read_only=True))
+    clear(directory)
     policies: list[Any] = [checkpoint_managers.LatestN(2)]
     for rule in rules:
         best = checkpoint_managers.BestN(
@@ -70,6 +71,7 @@ def open_manager(
         # Orbax requires a ranking of its own besides the policies.
         best_fn=lambda scores: scores[rules[0]],
         cleanup_tmp_directories=True,
+        todelete_subdir=old_checkpoints.SUPERSEDED,
     )
     return _open(directory, options)
 
@@ -81,11 +83,28 @@ def _open(
         return ocp.CheckpointManager(directory.absolute(), options=options)
 
 
+def clear(directory: Path) -> None:
+    """Remove the old checkpoints that a killed program left in a stage's folder.
+
+    Only the program that trains may do so. All its processes have to call this.
+
+    Raises:
+        UserError: the folder cannot be changed.
+    """
+    processes.meet("checkpoints read")
+    if processes.first():
+        old_checkpoints.clear(directory)
+    processes.meet("old checkpoints cleared")
+
+
 def position(directory: Path) -> Position | None:
     """The latest checkpoint of a stage; None if it has none."""
-    if not directory.is_dir():
-        return None
-    with open_manager(directory, (), read_only=True) as manager:
+    found = map(_latest, old_checkpoints.folders(directory))
+    return max(filter(None, found), key=lambda latest: latest.step, default=None)
+
+
+def _latest(folder: Path) -> Position | None:
+    with open_manager(folder, (), read_only=True) as manager:
         step = manager.latest_step()
         return None if step is None else Position(step, bool(_scores(manager, step)))
 
@@ -121,32 +140,27 @@ def save(
         digests=ocp.args.JsonSave(stored),
         **{name: ocp.args.StandardSave(tree) for name, tree in trees.items()},
     )
-    step = int(jax.device_get(state.step))
+    step, folder = int(jax.device_get(state.step)), Path(manager.directory)
+    wait(manager)  # as Orbax itself would, but the old ones are deleted, too
     with disk_errors_explained(manager):
         if step in manager.all_steps():  # saved on a signal, before its validation
-            _delete(manager, step)
+            if processes.first():
+                old_checkpoints.set_aside(folder, step)
+            processes.meet("set aside")
+            manager.reload()
         manager.save(step, args=items, metrics=scores)
 
 
-def _delete(manager: ocp.CheckpointManager, step: int) -> None:
-    """Delete a checkpoint atomically.
-
-    Orbax deletes file by file: killed meanwhile, it leaves half of the latest one.
-    """
-    folder = Path(manager.directory) / str(step)
-    # Orbax takes this for an unfinished save and removes it at the next start.
-    doomed = folder.with_name(f"{step}.orbax-checkpoint-tmp")
-    if processes.first():
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
-    processes.meet("deleted")
-    manager.reload()
-
-
 def wait(manager: ocp.CheckpointManager) -> None:
-    """Wait until the last checkpoint is written; raise a UserError if it cannot be."""
+    """Wait until the last checkpoint is written, and delete those that it supersedes.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     with disk_errors_explained(manager):
         manager.wait_until_finished()
+    if processes.first():
+        old_checkpoints.clear(Path(manager.directory))
 
 
 def read_notes(directory: Path, step: int) -> dict[str, Any]:
@@ -155,9 +169,10 @@ def read_notes(directory: Path, step: int) -> dict[str, Any]:
     Raises:
         UserError: they are damaged.
     """
-    with open_manager(directory, (), read_only=True) as manager:
-        notes = _read_json(manager, step, "notes")
-        _compare_json(manager, step, "notes", notes)
+    folders = old_checkpoints.folders(directory)
+    folder = next((x for x in folders if (x / str(step)).is_dir()), directory)
+    with open_manager(folder, (), read_only=True) as manager:
+        notes = read_json(manager, step, "notes")
         if not (
             isinstance(notes.get("config", {}), dict)
             and isinstance(notes.get("window", []), list)
@@ -165,35 +180,6 @@ def read_notes(directory: Path, step: int) -> dict[str, Any]:
         ):
             raise damaged(Path(manager.directory) / str(step), "its notes")
         return notes
-
-
-def _read_json(manager: ocp.CheckpointManager, step: int, name: str) -> dict[str, Any]:
-    """A JSON item of a checkpoint; empty if it has none."""
-    folder = Path(manager.directory) / str(step)
-    if not (folder / name).is_dir():
-        return {}
-    with damage_explained(folder):
-        args = ocp.args.Composite(**{name: ocp.args.JsonRestore()})
-        value = dict(manager.restore(step, args=args))[name]
-    if isinstance(value, dict):
-        return value
-    raise damaged(folder, f"its {name}")
-
-
-def _read_digests(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
-    """The digests of a checkpoint, which have a digest of their own."""
-    stored = _read_json(manager, step, "digests")
-    if stored and stored.pop("digests", None) != digests.of_json(stored):
-        raise damaged(Path(manager.directory) / str(step), "its digests")
-    return stored
-
-
-def _compare_json(
-    manager: ocp.CheckpointManager, step: int, name: str, value: Any
-) -> None:
-    stored = _read_digests(manager, step)
-    if stored and stored.get(name) != digests.of_json(value):
-        raise damaged(Path(manager.directory) / str(step), f"its {name}")
 
 
 def restore(
@@ -230,7 +216,7 @@ def _restore(
 ) -> dict[str, Any]:
     """Restore some items of a checkpoint and compare them with their digests."""
     folder = Path(manager.directory) / str(step)
-    stored = _read_digests(manager, step)
+    stored = read_digests(manager, step)
     for name, tree in shapes.items() if stored else ():
         if not isinstance(stored.get(name), dict):
             raise damaged(folder, "its digests")
@@ -289,7 +275,7 @@ def _scores(manager: ocp.CheckpointManager, step: int) -> Scores | None:
         UserError: they are damaged.
     """
     scores: Any = manager.metrics(step) or None
-    _compare_json(manager, step, "scores", scores)
+    compare_json(manager, step, "scores", scores)
     if scores is not None and not (
         isinstance(scores, dict)
         # Older versions had no label-free score.

@@ -101,23 +101,6 @@ def test_scores_can_be_added_to_a_checkpoint_that_has_none(tmp_path):
         assert checkpoints.position(tmp_path) == checkpoints.Position(3, validated)
 
 
-def test_killed_while_scores_are_added_the_checkpoint_before_counts(
-    tmp_path, monkeypatch
-):
-    def kill(_):
-        raise KeyboardInterrupt  # as if killed: nothing after it happens
-
-    save_all(tmp_path, [(0.5, 0.5)])
-    save_and_wait(tmp_path, {})
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoints.shutil, "rmtree", kill)
-        with pytest.raises(KeyboardInterrupt):
-            save_and_wait(tmp_path, {})
-    assert checkpoints.position(tmp_path) == checkpoints.Position(1, validated=True)
-    save_and_wait(tmp_path, {})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
-
-
 def test_without_a_checkpoint_there_is_no_position(tmp_path):
     assert checkpoints.position(tmp_path / "nowhere") is None
     assert checkpoints.position(tmp_path) is None
