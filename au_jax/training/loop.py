@@ -27,7 +27,7 @@ from au_jax.training.step import build_train_step, compile_train_step
 from au_jax.training.term_log import TermLog
 from au_jax.training.validation import Validator
 from au_jax.types import RULES, Variables
-from au_jax.workdir import checkpoints
+from au_jax.workdir import checkpoints, data_record
 from au_jax.workdir.best_networks import network_shapes
 from au_jax.workdir.checkpoint_errors import OtherNetworks
 from au_jax.workdir.config import as_json
@@ -76,7 +76,7 @@ def run_stage(
         pause = stop_between_batches(requests)
         validate = Validator(plan, val, workdir, predictor, metrics, progress, pause)
         if plan.validation_is_due:
-            notes = {"config": as_json(config), **log.notes()}
+            notes = make_notes(plan, val, log)
             checkpoints.save(manager, state, validate(plan.done, state), notes)
         weight = au_weights(plan)
         built = build_train_step(plan.name, config, optimizers, weight, plan.num_steps)
@@ -106,7 +106,7 @@ def run_stage(
                 # 3. Save, in the background. Orbax copies `state` before it returns, so
                 #    that the next step may overwrite it.
                 requests.save = False
-                notes = {"config": as_json(config), **log.notes()}
+                notes = make_notes(plan, val, log)
                 checkpoints.save(manager, state, scores, notes)
                 # 4. Stop, if a signal asked for it before the step or since.
                 asked_since = agreed(requests)
@@ -201,6 +201,14 @@ def restore_or_initialise(
         ) from error
     LOG.info("%s: resuming after %d of %d steps", plan.name, plan.done, plan.num_steps)
     return state
+
+
+def make_notes(
+    plan: StagePlan, val: Mapping[str, FaceSplit], log: TermLog
+) -> dict[str, Any]:
+    """What a checkpoint stores beside the state, for resuming to compare and use."""
+    data = data_record.describe([*plan.streams, *val.values()])
+    return {"config": as_json(plan.config), "data": data, **log.notes()}
 
 
 def make_log(

@@ -55,6 +55,8 @@ def train(config: Config, workdir: Path, requests: Requests | None = None) -> No
     lock = locked(workdir, f"training in {workdir}")
     with lock if processes.first() else nullcontext():
         resume.check_same_config(workdir, config)
+        splits = [*data.train.values(), *data.val.values()]
+        resume.check_same_data(workdir, config, splits)
         # Read again, because only now the folder is ours; and in every process, because
         # Orbax waits for all of them.
         latest = resume.positions(workdir)

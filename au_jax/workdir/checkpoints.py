@@ -175,6 +175,8 @@ def read_notes(directory: Path, step: int) -> dict[str, Any]:
         notes = read_json(manager, step, "notes")
         if not (
             isinstance(notes.get("config", {}), dict)
+            and isinstance(data := notes.get("data", {}), dict)
+            and all(isinstance(split, dict) for split in data.values())
             and isinstance(notes.get("window", []), list)
             and isinstance(notes.get("skipped", 0), int)
         ):

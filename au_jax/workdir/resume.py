@@ -1,17 +1,18 @@
-"""Resume a run: how far it is, and whether the config is still the same."""
+"""Resume a run: how far it is, and whether config and data are still the same."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
+from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
 from au_jax.runtime.command_line import flatten
 from au_jax.stages import PACED, STAGES
 from au_jax.types import Config
-from au_jax.workdir import checkpoints
+from au_jax.workdir import checkpoints, data_record
 from au_jax.workdir.checkpoints import Position
 from au_jax.workdir.config import as_json, upgraded
 
@@ -40,16 +41,44 @@ def check_same_config(workdir: Path, config: Config) -> None:
     Raises:
         UserError: a key differs that results depend on.
     """
-    latest = positions(workdir)
-    for stage in config.stages:
-        if stage not in latest:
-            continue
-        notes = checkpoints.read_notes(workdir / stage, latest[stage].step)
+    for stage, notes in _latest_notes(workdir, config):
         if differences := config_differences(notes.get("config", {}), config, stage):
             raise UserError(
                 f"{workdir / stage} was trained with another config:"
                 f" {', '.join(differences)}; give the old values, or another --workdir"
             )
+
+
+def check_same_data(workdir: Path, config: Config, splits: Sequence[FaceSplit]) -> None:
+    """Check that the checkpoints of a run were made with these data.
+
+    Those of older versions do not say so, and are not compared.
+
+    Args:
+        workdir: The folder of the run.
+        config: The config of this start.
+        splits: All splits of this start, for training and validation.
+
+    Raises:
+        UserError: a data set differs in what results depend on.
+    """
+    for stage, notes in _latest_notes(workdir, config):
+        if differences := data_record.differences(notes.get("data", {}), splits):
+            raise UserError(
+                f"{workdir / stage} was trained on other data:"
+                f" {', '.join(differences)}; give the folder of the old data"
+                " (--config.data.data_dir), or another --workdir"
+            )
+
+
+def _latest_notes(
+    workdir: Path, config: Config
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the stages that have a checkpoint, and the notes of the latest one."""
+    latest = positions(workdir)
+    for stage in config.stages:
+        if stage in latest:
+            yield stage, checkpoints.read_notes(workdir / stage, latest[stage].step)
 
 
 def config_differences(stored: dict[str, Any], config: Config, stage: str) -> list[str]:

@@ -161,6 +161,26 @@ def test_a_resumed_run_equals_an_uninterrupted_one(data_dir, trained, tmp_path):
     assert steps[: len(steps) // 2] == steps[len(steps) // 2 :]
 
 
+def test_resuming_on_other_data_is_refused(data_dir, trained, tmp_path):
+    run, moved = tmp_path / "run", tmp_path / "moved"
+    shutil.copytree(trained, run)
+    shutil.copytree(data_dir, moved)
+    config = tiny(str(moved))
+    config.stages = ("landmarks",)
+    train(config, run)  # the folder alone may differ
+    shutil.rmtree(moved / "bp4d")
+    write_prepared(moved, "bp4d", {"train": 40, "val": 8, "test": 8})
+    before = (run / "starts.jsonl").read_bytes()
+    with pytest.raises(UserError) as caught:
+        train(config, run)
+    assert str(caught.value) == (
+        f"{run}/landmarks was trained on other data: the number of images of bp4d/train"
+        " was 24, now 40; give the folder of the old data (--config.data.data_dir), or"
+        " another --workdir"
+    )
+    assert (run / "starts.jsonl").read_bytes() == before
+
+
 class Met(Exception):
     """Raised at the point where all processes of a run wait for each other."""
 
