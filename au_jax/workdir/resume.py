@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
+from au_jax.runtime import config_files
 from au_jax.runtime.command_line import flatten
 from au_jax.stages import PACED, STAGES
 from au_jax.types import Config
@@ -95,9 +96,14 @@ def config_differences(stored: dict[str, Any], config: Config, stage: str) -> li
     """
     if not stored:
         return []
-    stored = upgraded(stored)
     begun = _up_to(config.stages, stage)
-    old, new = (flatten(x) for x in (ConfigDict(stored), ConfigDict(as_json(config))))
+    # An older version lacks the keys of later ones; what they add is off by default, or
+    # `upgraded` knows better.
+    default = as_json(config_files.load("joint"))
+    old, new, default = (
+        flatten(ConfigDict(x)) for x in (upgraded(stored), as_json(config), default)
+    )
+    old = default | old
     old["stages"], new["stages"] = _up_to(old["stages"], stage), begun
     free = [*FREE, *(f"{other}.*" for other in STAGES if other not in begun)]
     if len(config[stage].decay) == 1 and stage not in PACED:

@@ -49,6 +49,32 @@ def test_what_changes_no_result_is_free(key, value, stage):
     assert resume.config_differences(stored(), config, stage) == []
 
 
+def test_key_that_an_older_run_lacks_had_the_default():
+    old, config = stored(), joint_config.get_config()
+    del old["model"]["second_round"], old["discriminators"], old["data"]["degraded"]
+    assert resume.config_differences(old, config, "joint") == []
+    config.model.second_round = "live"
+    config.discriminators.every = 2
+    config.data.degraded = 0.5
+    assert resume.config_differences(old, config, "joint") == [
+        "config.data.degraded was 0.0, now 0.5",
+        "config.discriminators.every was 1, now 2",
+        "config.model.second_round was detached, now live",
+    ]
+
+
+def test_where_the_default_changed_an_older_run_keeps_its_own(monkeypatch):
+    default = joint_config.get_config()
+    default.supervised.from_landmarks = True
+    monkeypatch.setattr(resume.config_files, "load", lambda _: default)
+    old, config = stored(), default.copy_and_resolve_references()
+    config.stages = old["stages"] = ("supervised",)
+    del old["supervised"]["from_landmarks"]
+    assert resume.config_differences(old, config, "supervised") == [
+        "config.supervised.from_landmarks was False, now True"
+    ]
+
+
 def test_a_stage_whose_terms_follow_its_length_keeps_its_epochs():
     before, after = joint_config.get_config(), joint_config.get_config()
     for config, epochs in ((before, 3), (after, 4)):
