@@ -182,6 +182,8 @@ def _training(config: Config, workdir: Path, domain: str, step: int) -> dict[str
     }
     if datasets := start_log.datasets(workdir):
         entry["datasets"] = datasets
+    if licences := start_log.licences(workdir):
+        entry["licences"] = licences
     report = workdir / "eval.json"
     if report.is_file():
         entry["evaluation"] = read_json(report, "run au_jax.eval again")

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from au_jax.errors import UserError
+from au_jax.errors import UserError, printable
 from au_jax.evaluation.report import BOUNDS, METRICS, percent
 from au_jax.evaluation.tables import markdown
 from au_jax.faces.drawing import licensed_as
@@ -106,15 +106,26 @@ def _data(training: Mapping[str, Any]) -> list[str]:
     for domain in DOMAINS:
         for name in filter(None, str(training.get(domain) or "").split(JOINT)):
             roles.setdefault(name, []).append(domain)
-    datasets = training.get("datasets")
-    datasets = datasets if isinstance(datasets, Mapping) else {}
     lines = []
     for name, domains in roles.items():
-        dataset = str(datasets.get(name, ""))
-        origin = f", prepared from `{dataset}`" if dataset not in ("", name) else ""
-        licence = LICENCES.get(licensed_as(name, dataset) or name, OTHER_LICENCE)
-        lines.append(f"- `{name}` ({' and '.join(domains)}{origin}): {licence}")
+        dataset = _said(training, "datasets", name)
+        licence = printable(_said(training, "licences", name))
+        origin = ""
+        if dataset not in ("", name):
+            how = "in the layout of" if licence else "prepared from"
+            origin = f", {how} `{dataset}`"
+        known = LICENCES.get(licensed_as(name, dataset) or name, OTHER_LICENCE)
+        lines.append(
+            f"- `{name}` ({' and '.join(domains)}{origin}): {licence or known}"
+        )
     return lines
+
+
+def _said(training: Mapping[str, Any], key: str, name: str) -> str:
+    """Return what an entry of the training says of a data set, or ""."""
+    entry = training.get(key)
+    said = entry.get(name) if isinstance(entry, Mapping) else None
+    return said if isinstance(said, str) else ""
 
 
 def _scores(name: str, evaluation: Mapping[str, Any]) -> list[str]:

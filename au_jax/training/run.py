@@ -5,7 +5,7 @@ import logging
 from contextlib import nullcontext
 from pathlib import Path
 
-from au_jax.data.split import FaceSplit, open_split
+from au_jax.data.split import FaceSplit, Records, open_split
 from au_jax.errors import UserError
 from au_jax.faces.detect import is_method
 from au_jax.runtime import devices, processes
@@ -64,7 +64,8 @@ def train(config: Config, workdir: Path, requests: Requests | None = None) -> No
             metrics_log.cut_back(workdir, latest)
             metrics_log.write_best(workdir)
             write_config(workdir, config)
-            start_log.record(workdir, landmark_origins(data), datasets(data))
+            sets = datasets(data), licences(data)
+            start_log.record(workdir, landmark_origins(data), *sets)
         processes.meet("workdir")
         opened = wandb.opened(config, workdir, package) if package else nullcontext()
         with opened as wandb_run:
@@ -131,8 +132,16 @@ def landmark_origins(data: RunData) -> dict[str, str]:
 
 def datasets(data: RunData) -> dict[str, str]:
     """Return by prepared set the raw set that was read, where it is known."""
-    parts = [part for split in data.train.values() for part in split.parts]
-    return {part.name: part.dataset for part in parts if part.dataset}
+    return {part.name: part.dataset for part in _parts(data) if part.dataset}
+
+
+def licences(data: RunData) -> dict[str, str]:
+    """Return by prepared set the licence of its pictures, where it is stated."""
+    return {part.name: part.licence for part in _parts(data) if part.licence}
+
+
+def _parts(data: RunData) -> list[Records]:
+    return [part for split in data.train.values() for part in split.parts]
 
 
 def check_batch_sizes(config: Config) -> None:

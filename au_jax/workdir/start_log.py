@@ -26,6 +26,7 @@ def record(
     workdir: Path,
     landmarks_by: Mapping[str, str],
     datasets: Mapping[str, str] | None = None,
+    licences: Mapping[str, str] | None = None,
 ) -> None:
     """Append a line; warn of changes since the last start that results depend on.
 
@@ -33,10 +34,15 @@ def record(
         workdir: The folder of the run.
         landmarks_by: By domain, the origin of the landmarks of its data.
         datasets: By prepared set, the raw set that was read, where it is known.
+        licences: By prepared set, the licence of its pictures, where it is stated.
     """
     path = workdir / FILE
     this = describe_start()
-    this |= {"landmarks_by": dict(landmarks_by), "datasets": dict(datasets or {})}
+    this |= {
+        "landmarks_by": dict(landmarks_by),
+        "datasets": dict(datasets or {}),
+        "licences": dict(licences or {}),
+    }
     # A damaged line describes no start; it is kept, and compared with nothing.
     lines = read_whole_lines(path)
     last = _parsed(lines[-1]) if lines else None
@@ -64,6 +70,11 @@ def datasets(workdir: Path) -> dict[str, str]:
     It is empty for runs of older versions.
     """
     return _last_said(workdir, "datasets")
+
+
+def licences(workdir: Path) -> dict[str, str]:
+    """Return by prepared set the licence that `prepare --licence` stated, if it did."""
+    return _last_said(workdir, "licences")
 
 
 def _last_said(workdir: Path, key: str) -> dict[str, str]:

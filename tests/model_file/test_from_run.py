@@ -43,6 +43,7 @@ def test_usual_answers_are_medians_over_all_and_over_neutral_faces(tmp_path):
 def test_a_card_names_the_raw_sets_that_were_read(tmp_path):
     config = joint_config.get_config("tiny")
     assert "datasets" not in from_run._training(config, tmp_path, "target", 1)
-    start_log.record(tmp_path, {}, {"mine": "bp4d"})
+    start_log.record(tmp_path, {}, {"mine": "bp4d"}, {"mine": "CC BY 4.0"})
     card = from_run._training(config, tmp_path, "target", 1)
     assert card["datasets"] == {"mine": "bp4d"}
+    assert card["licences"] == {"mine": "CC BY 4.0"}

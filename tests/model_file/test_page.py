@@ -106,10 +106,18 @@ def test_licences_follow_the_raw_set_that_was_read():
     assert "(target, prepared from `disfa`): its agreement with the University" in text
 
 
+def test_a_licence_that_was_stated_counts():
+    card = described().card
+    stated = {"datasets": {"studio": "bp4d"}, "licences": {"studio": "CC BY 4.0"}}
+    training = {**card["training"], "source": "studio", **stated}
+    text = page.to_markdown({**card, "training": training})
+    assert "`studio` (source, in the layout of `bp4d`): CC BY 4.0\n" in text
+
+
 @pytest.mark.parametrize("datasets", [None, [], 3, {"bp4d": 4}])
 def test_foreign_data_sets_are_no_error(datasets):
     card = described().card
-    training = {**card["training"], "datasets": datasets}
+    training = {**card["training"], "datasets": datasets, "licences": datasets}
     assert "Binghamton" in page.to_markdown({**card, "training": training})
 
 

@@ -7,7 +7,13 @@ import pytest
 
 from au_jax.data.split import FaceSplit
 from au_jax.errors import UserError
-from au_jax.training.run import RunData, datasets, landmark_origins, open_data
+from au_jax.training.run import (
+    RunData,
+    datasets,
+    landmark_origins,
+    licences,
+    open_data,
+)
 from au_jax.workdir import start_log
 from configs import joint as joint_config
 from tests.synthetic import write_prepared
@@ -55,13 +61,15 @@ def with_landmarks_by(split: FaceSplit, *methods: str) -> FaceSplit:
 def test_a_run_remembers_what_was_read(data_dir, tmp_path):
     splits = open_data(config_of(data_dir, "lab+studio", (12,))).train
     parts = splits["source"].parts
-    known = dataclasses.replace(parts[1], dataset="bp4d"), parts[0]
+    known = dataclasses.replace(parts[1], dataset="bp4d", licence="CC"), parts[0]
     source = dataclasses.replace(splits["source"], parts=known)
     changed = {"source": source, "target": splits["target"]}
     assert datasets(RunData(changed, changed)) == {"studio": "bp4d"}
+    assert licences(RunData(changed, changed)) == {"studio": "CC"}
     assert start_log.datasets(tmp_path) == {}
-    start_log.record(tmp_path, {}, {"studio": "bp4d"})
+    start_log.record(tmp_path, {}, {"studio": "bp4d"}, {"studio": "CC"})
     assert start_log.datasets(tmp_path) == {"studio": "bp4d"}
+    assert start_log.licences(tmp_path) == {"studio": "CC"}
 
 
 @pytest.mark.parametrize(

@@ -137,5 +137,7 @@ def test_a_folder_that_cannot_be_changed_is_one_line(tmp_path, monkeypatch):
         raise OSError(30, "Read-only file system", str(folder))
 
     monkeypatch.setattr(old_checkpoints.shutil, "rmtree", fail)
-    with pytest.raises(UserError, match=r"cannot delete old checkpoints in .*Read-only"):
+    with pytest.raises(
+        UserError, match=r"cannot delete old checkpoints in .*Read-only"
+    ):
         checkpoints.clear(tmp_path)
