@@ -138,7 +138,9 @@ def main(argv: Sequence[str]) -> int:
     overlay, report = bool(OVERLAY.value), bool(REPORT.value)
     outputs = run.Outputs(formats, overlay, report, LIVE.value or 0, neutral)
     workers = WORKERS.value or num_cores()
-    options = run.Options(EVERY.value or 1, FACES.value == "whole", known, workers)
+    options = run.SearchOptions(
+        EVERY.value or 1, FACES.value == "whole", known, workers
+    )
     run.check_known(sources, options)
     path = Path(MODEL.value) if MODEL.value else model_file.SHIPPED
     detector = Detector(run.open_model(path), PATH.value, by)

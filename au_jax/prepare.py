@@ -118,13 +118,13 @@ def _prepare(pause: Callable[[], None]) -> int:
     raw = Path(_required(RAW, "the folder of the raw set"))
     data_dir = Path(_required(DATA_DIR, "a folder for prepared sets"))
     # Imported here, because workers import this module too and need no TFDS.
-    from au_jax.preparation.run import Options, prepare
+    from au_jax.preparation.run import PrepareOptions, prepare
     from au_jax.raw import subject_file
     from au_jax.raw.landmark_file import landmarks_by
 
     known = landmarks_by(LANDMARKS_BY.value, BASE.value)
     assert known is not None  # the flag has a default
-    options = Options(
+    options = PrepareOptions(
         dataset=dataset,
         raw=raw,
         data_dir=data_dir,

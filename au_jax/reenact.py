@@ -55,7 +55,7 @@ def main(argv: list[str]) -> int:
                 raise UserError(f"--raw={raw} is not a folder; give one of photographs")
             by = LANDMARKS_BY.value or ""
             assert detect.is_method(by)
-            options = reenacted.Options(
+            options = reenacted.ReenactOptions(
                 raw=raw,
                 data_dir=data_dir,
                 pictures=PICTURES.value or 1,

@@ -1,6 +1,7 @@
 """Every file and heading that the documentation names exists."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -86,8 +87,8 @@ def test_commands_of_benchmarks_set_the_stage_that_they_measure():
         named = re.search(r"--config=(\w+)", command)
         if not named:
             continue  # the program is named, not called
-        config = load(named[1])
+        config: Any = load(named[1])
         chosen = re.search(r"--stage=(\w+)", command)
-        measured = chosen[1] if chosen else main_stage(config["stages"])
+        measured = chosen[1] if chosen else main_stage(config.stages)
         changed = set(re.findall(r"--config\.(\w+)\.batch_size", command))
         assert changed <= {measured}, command

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from au_jax.data import metadata
+from au_jax.data.split import open_split
 from au_jax.errors import UserError
 from au_jax.rendering import sets
 
@@ -36,4 +37,4 @@ def test_a_mistake_is_named_in_one_line(tmp_path, arguments, message):
 def test_training_names_the_program_that_makes_the_sets(tmp_path):
     assert set(metadata.RENDERED) == set(sets.PLANS)
     with pytest.raises(UserError, match=r"au_jax\.render --data_dir"):
-        split.open_split(tmp_path, "faces_lab", "train", (1,))
+        open_split(tmp_path, "faces_lab", "train", (1,))

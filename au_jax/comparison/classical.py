@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from au_jax.evaluation import baselines, metrics
-from au_jax.evaluation.baselines import Faces, Numbers, Probabilities, regress
+from au_jax.evaluation.baselines import FaceFeatures, Numbers, Probabilities, regress
 
 _PLAIN = {
     "landmarks_alone": "landmarks alone",
@@ -41,18 +41,18 @@ _LEAST = 4
 _SHARE, _ROUNDS = 0.5, 3  # of self-training
 _DRAWS, _FACE = 2, 0.5  # of recombination
 
-Detect = Callable[["Split"], Probabilities]
+Detect = Callable[["SplitFeatures"], Probabilities]
 
 
 @dataclasses.dataclass(frozen=True)
-class Split:
+class SplitFeatures:
     """The features of a split, and whose faces they are."""
 
-    faces: Faces
+    faces: FaceFeatures
     person: Int[np.ndarray, "n"]
 
 
-def train(name: str, source: Split, target: Split) -> Detect:
+def train(name: str, source: SplitFeatures, target: SplitFeatures) -> Detect:
     """Train a detector on the source's labels and the target's faces without labels.
 
     Args:
@@ -65,7 +65,7 @@ def train(name: str, source: Split, target: Split) -> Detect:
     features = baselines.make_numbers(kind, source.faces)
     labels = source.faces.aus, source.faces.known
 
-    def numbers(split: Split) -> Numbers:
+    def numbers(split: SplitFeatures) -> Numbers:
         x = features(split.faces)
         return centred(x, split.person) if name.endswith(_CENTRED) else x
 

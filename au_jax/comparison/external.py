@@ -34,12 +34,12 @@ _AU = re.compile(
 _INTENSITIES = ("r", "intensity", "intensities")
 _DECISIONS = ("c", "detection", "occurrence")
 
-Split = tuple[str, FaceSplit]
+NamedSplit = tuple[str, FaceSplit]
 """A split with its domain."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Table:
+class ToolTable:
     """The answers of a tool, by image."""
 
     name: str
@@ -59,7 +59,7 @@ def parse_flag(value: str) -> tuple[str, Path]:
     return name, Path(file)
 
 
-def read(name: str, file: Path) -> Table:
+def read(name: str, file: Path) -> ToolTable:
     """Read the table of a tool.
 
     Of several faces in an image, the surest counts, or else the first.
@@ -94,7 +94,7 @@ def read(name: str, file: Path) -> Table:
         answers = np.array([_answer(row, kinds) for kinds in found.values()])
         if not np.isnan(answers).all():
             by_path.setdefault(row[path_column].replace("\\", "/"), answers)
-    return Table(name, tuple(found), by_path)
+    return ToolTable(name, tuple(found), by_path)
 
 
 def _number(text: str) -> float:
@@ -122,7 +122,7 @@ def _answer(row: Mapping[str, str], kinds: Mapping[str, str]) -> float:
 
 
 def answers_for(
-    table: Table, paths: Sequence[str], aus: Sequence[int]
+    table: ToolTable, paths: Sequence[str], aus: Sequence[int]
 ) -> tuple[Float[np.ndarray, "n a"], Bool[np.ndarray, "n"]]:
     """Return a tool's answers for images, and for which it has one.
 
@@ -160,9 +160,9 @@ def answers_for(
 
 
 def score(
-    table: Table,
-    test: Sequence[Split],
-    validation: Sequence[Split],
+    table: ToolTable,
+    test: Sequence[NamedSplit],
+    validation: Sequence[NamedSplit],
     labels: Mapping[str, SplitLabels],
     folder: Path,
     conditions: Conditions,

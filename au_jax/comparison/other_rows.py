@@ -64,7 +64,7 @@ def score_classical(
         return
     LOG.info("reading faces for %s", ", ".join(row.name for row in waiting))
     data = config.run.data
-    splits: dict[tuple[str, str], classical.Split] = {}
+    splits: dict[tuple[str, str], classical.SplitFeatures] = {}
     for domain in DOMAINS:
         training, validation = data[f"{domain}_splits"]
         for name in (training, validation, config.split):
@@ -94,8 +94,8 @@ def score_classical(
 
 def _read_split(
     config: Config, domain: str, name: str, most: int | None
-) -> classical.Split:
+) -> classical.SplitFeatures:
     """Read the features of a split; of more than `most` images, equally spaced ones."""
     split = open_part(config.run, domain, name)
     step = -(-len(split) // most) if most else 1
-    return classical.Split(baselines.read(split, step), people_of(split, step))
+    return classical.SplitFeatures(baselines.read(split, step), people_of(split, step))

@@ -57,7 +57,7 @@ class BaselineScores:
 
 
 @dataclasses.dataclass(frozen=True)
-class Faces:
+class FaceFeatures:
     """The features and labels of a split."""
 
     landmarks: Float[np.ndarray, "n 98"]
@@ -86,16 +86,16 @@ def score(train: FaceSplit, tests: dict[str, FaceSplit]) -> tuple[BaselineScores
     return tuple(results)
 
 
-def read(split: FaceSplit, step: int = 1) -> Faces:
+def read(split: FaceSplit, step: int = 1) -> FaceFeatures:
     """Return the features of every `step`-th image of a split."""
     taken = range(0, len(split), step)
     activity = f"classical detectors: reading {split}"
     rows = [_features(split[i]) for i in counted(taken, len(taken), activity)]
-    return Faces(*map(np.stack, zip(*rows, strict=True)))
+    return FaceFeatures(*map(np.stack, zip(*rows, strict=True)))
 
 
 def _features(example: Example) -> tuple[np.ndarray, ...]:
-    """Return the row of an example in each array of `Faces`."""
+    """Return the row of an example in each array of `FaceFeatures`."""
     points, image = example["landmarks"], example["image"]
     features = shape(points), gradients(image, points), patches(image, points)
     return *features, example["aus"], example["aus_known"]
@@ -184,7 +184,7 @@ def _orientations(face: UInt8[np.ndarray, "s s"]) -> Float[np.ndarray, "s s 9"]:
     return result
 
 
-def fit(name: str, train: Faces) -> Callable[[Faces], Probabilities]:
+def fit(name: str, train: FaceFeatures) -> Callable[[FaceFeatures], Probabilities]:
     """Train a detector; return a function from features to probabilities."""
     numbers = make_numbers(name, train)
     detect = regress(numbers(train), train.aus, train.known)
@@ -219,7 +219,7 @@ def regress(
     return detect
 
 
-def make_numbers(name: str, train: Faces) -> Callable[[Faces], Numbers]:
+def make_numbers(name: str, train: FaceFeatures) -> Callable[[FaceFeatures], Numbers]:
     """Return the function from features to the numbers that a regression sees."""
     scale = StandardScaler().fit(train.landmarks)
     if name == LANDMARKS:
@@ -228,7 +228,7 @@ def make_numbers(name: str, train: Faces) -> Callable[[Faces], Numbers]:
     x = getattr(train, feature)
     reduce = PCA(min(most, *x.shape), random_state=0).fit(x)
 
-    def numbers(faces: Faces) -> Numbers:
+    def numbers(faces: FaceFeatures) -> Numbers:
         components = weight * reduce.transform(getattr(faces, feature))
         return np.concatenate([scale.transform(faces.landmarks), components], axis=1)
 

@@ -32,7 +32,7 @@ Grey = UInt8[np.ndarray, "h w"]
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom, in pixels of the picture."""
 
-Predictor = Callable[[Grey, Box], Float[np.ndarray, "k 2"]]
+LandmarkPredictor = Callable[[Grey, Box], Float[np.ndarray, "k 2"]]
 """A function from a grey picture and the box of a face to points of the face.
 
 They are x, y in pixels of the picture; dlib's are whole pixels.
@@ -113,7 +113,7 @@ def load_dlib() -> Any:
     return dlib
 
 
-def load_predictor(points: int) -> Predictor:
+def load_predictor(points: int) -> LandmarkPredictor:
     """Load dlib's predictor of 5 or 68 points, which takes up to 1 s.
 
     Raises:
@@ -133,7 +133,7 @@ def load_predictor(points: int) -> Predictor:
     return predict
 
 
-def load_landmarks(landmarks_by: LandmarksBy) -> Predictor:
+def load_landmarks(landmarks_by: LandmarksBy) -> LandmarkPredictor:
     """Return a function from a grey picture and the box of a face to its 49 landmarks.
 
     Raises:

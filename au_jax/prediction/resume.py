@@ -18,7 +18,7 @@ from au_jax.prediction import baseline, rows
 from au_jax.prediction.detector import Detector
 from au_jax.prediction.inputs import OVERLAY, Source
 from au_jax.prediction.rows import TABLE
-from au_jax.prediction.search import Options, Position
+from au_jax.prediction.search import Position, SearchOptions
 from au_jax.runtime.files import open_regular, read_regular, write_whole
 
 LOG = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def _load(out: Path) -> Progress:
 
 
 def resume(
-    detector: Detector, sources: Sequence[Source], out: Path, options: Options
+    detector: Detector, sources: Sequence[Source], out: Path, options: SearchOptions
 ) -> Progress:
     """Return the progress of the run in a folder.
 
@@ -160,7 +160,7 @@ def _digest(entry: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
 
 
-def _landmarks(detector: Detector, options: Options) -> str:
+def _landmarks(detector: Detector, options: SearchOptions) -> str:
     """Return a text that changes whenever the same face gets other landmarks."""
     if options.known:
         text = read_regular(options.known.file, _MAX_LANDMARKS)
@@ -183,7 +183,7 @@ def _states(sources: Sequence[Source]) -> str:
 
 
 def _settings(
-    detector: Detector, sources: Sequence[Source], options: Options
+    detector: Detector, sources: Sequence[Source], options: SearchOptions
 ) -> dict[str, Any]:
     """Return everything that the rows depend on; resuming requires the same."""
     card = cards.without_arrays(detector.model.card)

@@ -15,7 +15,7 @@ from au_jax.prediction.detector import Detector
 from au_jax.prediction.inputs import OVERLAY, Source
 from au_jax.prediction.resume import REPORT, resume
 from au_jax.prediction.rows import TABLE
-from au_jax.prediction.search import FrameFaces, Options, Position, Seconds
+from au_jax.prediction.search import FrameFaces, Position, SearchOptions, Seconds
 from au_jax.prediction.search_thread import search
 from au_jax.prediction.views import live, overlay, report_page
 from au_jax.raw.landmark_file import points_of
@@ -98,7 +98,7 @@ def open_model(path: Path) -> model_file.Model:
     return model_file.with_digest(from_run.load(path, "target"))
 
 
-def check_known(sources: Sequence[Source], options: Options) -> None:
+def check_known(sources: Sequence[Source], options: SearchOptions) -> None:
     """Raise a `UserError` if known landmarks do not fit the inputs or other options.
 
     A picture that the file does not name has no face; but one of them has to be named.
@@ -126,7 +126,7 @@ def write_results(
     detector: Detector,
     sources: Sequence[Source],
     out: Path,
-    options: Options,
+    options: SearchOptions,
     outputs: Outputs,
 ) -> Summary:
     """Predict all sources, then write the other wanted results from the table.
@@ -181,7 +181,7 @@ def predict(
     detector: Detector,
     sources: Sequence[Source],
     out: Path,
-    options: Options,
+    options: SearchOptions,
     check_interrupt: Callable[[], None] = lambda: None,
     show: live.Show | None = None,
 ) -> Summary:

@@ -23,7 +23,7 @@ from au_jax.raw.landmark_file import LandmarkFile, points_of
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class SearchOptions:
     """How faces are searched for."""
 
     every: int = 10
@@ -104,19 +104,19 @@ class Known:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """An input to search; unlike `Options`, it can be sent to another process."""
+    """An input to search; unlike `SearchOptions`, it can be sent to another process."""
 
     source: Source
     start: Position
     """The place in it to begin at."""
     every: int
-    """As in `Options`; 1 for a picture."""
+    """As in `SearchOptions`; 1 for a picture."""
     known: Known | None
     """The landmarks of a picture if they are known; None searches for faces, too."""
 
 
 def tasks(
-    sources: Sequence[Source], start: Position, options: Options
+    sources: Sequence[Source], start: Position, options: SearchOptions
 ) -> Iterator[Task]:
     """Yield what is left to do from a position on, in order."""
     for number in range(start.source, len(sources)):

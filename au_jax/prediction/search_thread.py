@@ -12,8 +12,8 @@ from au_jax.prediction.inputs import Source
 from au_jax.prediction.picture_pool import Tools
 from au_jax.prediction.search import (
     FrameFaces,
-    Options,
     Position,
+    SearchOptions,
     Seconds,
     Task,
     search_one,
@@ -29,7 +29,7 @@ def search(
     detector: Detector,
     sources: Sequence[Source],
     start: Position,
-    options: Options,
+    options: SearchOptions,
     seconds: Seconds,
     keep_pixels: bool = False,
 ) -> Generator[FrameFaces, None, None]:
@@ -102,7 +102,7 @@ def _search(
     detector: Detector,
     sources: Sequence[Source],
     start: Position,
-    options: Options,
+    options: SearchOptions,
     seconds: Seconds,
     keep_pixels: bool,
 ) -> Generator[FrameFaces, None, None]:

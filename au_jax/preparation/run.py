@@ -48,7 +48,7 @@ READERS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class PrepareOptions:
     """The settings of a preparation."""
 
     dataset: str
@@ -85,7 +85,7 @@ class Options:
 
 
 def prepare(
-    options: Options,
+    options: PrepareOptions,
     make_finder: Callable[[], LandmarkFinder] | None = None,
     pause: Callable[[], None] = lambda: None,
 ) -> int:
@@ -147,7 +147,7 @@ def prepare(
     return check_prepared(final, options.raw, options.faces, pause)
 
 
-def _warn_of_split(options: Options, survey: Survey) -> None:
+def _warn_of_split(options: PrepareOptions, survey: Survey) -> None:
     """Say before the work begins that BP4D's split is not the one to expect."""
     rules = survey.split_rules.values()
     problem = splits.bp4d_warning(options.dataset, rules, survey.bp4d_subjects)
@@ -156,7 +156,7 @@ def _warn_of_split(options: Options, survey: Survey) -> None:
 
 
 def _keep(
-    options: Options, partial: Path, survey: Survey, report: Mapping[str, Any]
+    options: PrepareOptions, partial: Path, survey: Survey, report: Mapping[str, Any]
 ) -> None:
     """Leave a finished set as it is, but for what older versions did not store.
 
@@ -170,11 +170,13 @@ def _keep(
     print(f"{options.final} is up to date: nothing to do\n{table}")
 
 
-def _describe(options: Options, folder: Path, survey: Survey) -> None:
+def _describe(options: PrepareOptions, folder: Path, survey: Survey) -> None:
     assemble.renew_metadata(folder, options.dataset, survey, options.licence)
 
 
-def make_reader(options: Options) -> Callable[[Callable[[], None]], Iterator[Item]]:
+def make_reader(
+    options: PrepareOptions,
+) -> Callable[[Callable[[], None]], Iterator[Item]]:
     """Return a function that reads the rows anew, calling its argument before each."""
     read = functools.partial(
         READERS[options.dataset], options.raw, options.seed, **options.reader
@@ -205,7 +207,7 @@ def _with_text_names(items: Iterable[Item]) -> Iterator[Item]:
             yield Reject(wrong, "bad_name", "rename it to plain text")
 
 
-def check_options(options: Options) -> None:
+def check_options(options: PrepareOptions) -> None:
     """Raise a `UserError` for options that cannot work."""
     name, raw, data_dir = options.dataset, options.raw, options.data_dir
     if name not in READERS:
@@ -243,7 +245,7 @@ def _check_name(name: str, dataset: str) -> None:
 
 
 def _find_faces_by_beam(
-    options: Options,
+    options: PrepareOptions,
     folder: Path,
     items: Iterable[Item],
     make_finder: Callable[[], LandmarkFinder],

@@ -243,7 +243,7 @@ def _greys(photos: Sequence[Path]) -> Iterator[UInt8[np.ndarray, "h w"]]:
 
 
 @functools.cache
-def _dlib() -> tuple[Any, detect.Predictor]:
+def _dlib() -> tuple[Any, detect.LandmarkPredictor]:
     return detect.load_detector(), detect.load_predictor(5)
 
 

@@ -39,7 +39,7 @@ POOR = 0.3  # the share of the pictures that a poor camera takes
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class ReenactOptions:
     """The settings of a set."""
 
     raw: Path
@@ -59,7 +59,7 @@ class Options:
 class Job:
     """The pictures of one photograph."""
 
-    options: Options
+    options: ReenactOptions
     path: str
     """Relative to the folder."""
 
@@ -112,7 +112,7 @@ class Job:
         return Faces(jpegs, np.stack(points), problems), deviation
 
 
-def make(options: Options, pause: Callable[[], None] = lambda: None) -> None:
+def make(options: ReenactOptions, pause: Callable[[], None] = lambda: None) -> None:
     """Make the set; after an interruption, do only the rest.
 
     Raises:
@@ -155,7 +155,7 @@ def make(options: Options, pause: Callable[[], None] = lambda: None) -> None:
     print(f"wrote {final}\n{counts.table(report)}")
 
 
-def _fingerprint(options: Options, paths: list[str]) -> str:
+def _fingerprint(options: ReenactOptions, paths: list[str]) -> str:
     """Return a digest that changes whenever the set would."""
     settings = dataclasses.asdict(options) | {"raw": "", "data_dir": "", "workers": 0}
     method = detect.version(options.landmarks_by)

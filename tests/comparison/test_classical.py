@@ -5,7 +5,7 @@ import pytest
 
 from au_jax.comparison import classical, reverse_validation
 from au_jax.evaluation import metrics
-from au_jax.evaluation.baselines import Faces
+from au_jax.evaluation.baselines import FaceFeatures
 
 
 def test_coloured_features_have_the_covariance_of_the_target():
@@ -94,15 +94,15 @@ def test_reverse_validation_prefers_right_answers(shifted):
 
 @pytest.mark.parametrize("name", classical.NAMES)
 def test_every_detector_answers_for_the_other_domain(name):
-    def split(seed: int, shift: float) -> classical.Split:
+    def split(seed: int, shift: float) -> classical.SplitFeatures:
         rng = np.random.default_rng(seed)
         aus = (rng.random((60, 2)) < 0.5).astype(np.float32)
         landmarks = rng.normal(size=(60, 98)) + 2 * aus[:, :1] + shift
         hog = rng.normal(size=(60, 4356)) / 100 + aus[:, 1:] + shift
         patches = rng.normal(size=(60, 7056)) / 100 + aus[:, 1:] + shift
         x, y, z = (x.astype("f4") for x in (landmarks, hog, patches))
-        faces = Faces(x, y, z, aus, np.ones_like(aus, bool))
-        return classical.Split(faces, np.arange(60) // 6)
+        faces = FaceFeatures(x, y, z, aus, np.ones_like(aus, bool))
+        return classical.SplitFeatures(faces, np.arange(60) // 6)
 
     source, target = split(0, 0.0), split(1, 0.5)
     p = classical.train(name, source, target)(target)

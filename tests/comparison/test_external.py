@@ -12,7 +12,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation.bootstrap import resamples
 
 
-def table(tmp_path, text: str) -> external.Table:
+def table(tmp_path, text: str) -> external.ToolTable:
     file = tmp_path / "table.csv"
     file.write_text(text)
     return external.read("tool", file)
@@ -66,7 +66,7 @@ def test_libreface_and_our_own(tmp_path):
 
 def test_answers_find_their_images_by_the_end_of_the_path():
     paths = ["F001/T1/1.jpg", "F002/T1/1.jpg", "F002/T1/2.jpg"]
-    answers = external.Table(
+    answers = external.ToolTable(
         "tool",
         (12, 1),
         {"/raw/F002/T1/1.jpg": np.array([0.7, 0.2]), "z.jpg": np.ones(2)},
@@ -79,7 +79,7 @@ def test_answers_find_their_images_by_the_end_of_the_path():
 
 
 def test_an_ambiguous_path_is_one_line():
-    answers = external.Table("tool", (1,), {"1.jpg": np.ones(1)})
+    answers = external.ToolTable("tool", (1,), {"1.jpg": np.ones(1)})
     with pytest.raises(UserError, match="write more of the path"):
         external.answers_for(answers, ["F001/1.jpg", "F002/1.jpg"], (1,))
 
@@ -98,7 +98,7 @@ def test_an_au_that_the_tool_lacks_has_no_score(tmp_path, monkeypatch, caplog):
     labels = {"target": SplitLabels(aus, np.ones_like(aus, bool), weights)}
     test = [("target", Split((Records(tmp_path, "test", (1, 12), 6),), (1, 12)))]
     answers = {f"{i}.jpg": aus[i, :1] for i in range(6)}
-    tool, wanted = external.Table("tool", (1,), answers), Conditions("test", 30)
+    tool, wanted = external.ToolTable("tool", (1,), answers), Conditions("test", 30)
     folder = tmp_path / external.FOLDER / "tool"
     folder.mkdir(parents=True)
     external.score(tool, test, [], labels, tmp_path, wanted)

@@ -6,7 +6,7 @@ import pytest
 
 from au_jax.data.split import open_split
 from au_jax.evaluation import baselines
-from au_jax.evaluation.baselines import HOG, LANDMARKS, PATCHES, Faces
+from au_jax.evaluation.baselines import HOG, LANDMARKS, PATCHES, FaceFeatures
 from au_jax.faces.landmarks import eye_centres
 from tests.synthetic import face_points, write_prepared
 
@@ -70,7 +70,7 @@ def test_a_patch_sums_gradients_by_cell_and_orientation():
     assert (found[1, 2:, :2] == 0).all()  # below and left of the square
 
 
-def drawn(n: int, seed: int) -> Faces:
+def drawn(n: int, seed: int) -> FaceFeatures:
     """Return noise in which one landmark and one gradient tell the AUs 0 and 1."""
     random = np.random.default_rng(seed)
     aus = (random.random((n, 3)) < 0.4).astype(np.float32)
@@ -81,7 +81,7 @@ def drawn(n: int, seed: int) -> Faces:
     patches = random.normal(scale=0.02, size=(n, 7056)).astype(np.float32)
     patches[:, 2000] += 6 * aus[:, 1]
     known = random.random((n, 3)) < 0.8
-    return Faces(landmarks, hog, patches, aus, known)
+    return FaceFeatures(landmarks, hog, patches, aus, known)
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,9 @@ def test_all_tables_but_the_first_are_relative(tmp_path):
     outputs = run.Outputs(frozenset({"openface"}), baseline=baseline.parse("median"))
 
     def predict(outputs):
-        run.write_results(detector, expand([str(clip)]), out, run.Options(), outputs)
+        run.write_results(
+            detector, expand([str(clip)]), out, run.SearchOptions(), outputs
+        )
 
     predict(outputs)
     raw = read_table(out / run.TABLE)

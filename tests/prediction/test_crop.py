@@ -50,7 +50,7 @@ def test_a_refused_prediction_leaves_no_folder(tmp_path):
     cv2.imwrite(str(tmp_path / "face.png"), np.zeros((50, 60, 3), np.uint8))
     detector = Detector(small_model("supervised", "landmarks"))
     sources, out = expand([str(tmp_path / "face.png")]), tmp_path / "out"
-    options = run.Options(whole=True)
+    options = run.SearchOptions(whole=True)
     with pytest.raises(UserError, match="looks at landmarks"):
         run.write_results(detector, sources, out, options, run.Outputs())
     assert not out.exists()

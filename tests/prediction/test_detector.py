@@ -91,7 +91,7 @@ def test_threads_find_what_one_thread_finds(detector, photographs):
 def landmarks(detector, clip, out, every):
     """Return the points by frame and face, searching in every n-th frame."""
     sources = expand([str(clip)])
-    run.predict(detector, sources, out, run.Options(every=every))
+    run.predict(detector, sources, out, run.SearchOptions(every=every))
     with (out / run.TABLE).open(newline="") as stream:
         rows = [row for row in csv.DictReader(stream) if row["status"] == "ok"]
     return {

@@ -76,7 +76,7 @@ def test_known_landmarks_need_no_search(photographs, tmp_path):
     file = tmp_path / "points.csv"
     numbers = ",".join(map(str, found.face.landmarks.ravel().tolist()))
     file.write_text(f"{photographs[0].name},{numbers}\n")
-    options = run.Options(known=open_landmarks(file, 0))
+    options = run.SearchOptions(known=open_landmarks(file, 0))
     sources = expand([str(p) for p in photographs[:2]])
     out = tmp_path / "out"
     run.predict(detector, sources, out, options)
@@ -93,7 +93,7 @@ def test_known_landmarks_need_no_search(photographs, tmp_path):
 def test_known_landmarks_are_of_pictures(tmp_path):
     file = tmp_path / "points.csv"
     file.write_text(LINE)
-    options = run.Options(known=open_landmarks(file, 0))
+    options = run.SearchOptions(known=open_landmarks(file, 0))
     run.check_known([Source("a.jpg", "image")], options)
     with pytest.raises(UserError, match=r"b\.mp4 is a video"):
         run.check_known([Source("b.mp4", "video")], options)
@@ -105,7 +105,7 @@ def test_known_landmarks_are_of_pictures(tmp_path):
 def test_what_a_file_cannot_be_used_for_is_said_before_the_first_picture(tmp_path):
     file = tmp_path / "points.csv"
     file.write_text(LINE + "b.jpg" + ",5" * 98 + "\n")
-    options = run.Options(known=open_landmarks(file, 0))
+    options = run.SearchOptions(known=open_landmarks(file, 0))
     sources = [Source(name, "image") for name in ("a.jpg", "c.jpg", "b.jpg")]
     run.check_known(sources[:2], options)
     with pytest.raises(UserError, match=r"b\.jpg: .*not those of a face"):
@@ -124,8 +124,10 @@ def test_points_outside_a_picture_end_the_run_which_can_begin_anew(tmp_path):
     file.write_text(LINE.replace("a.jpg", "a.png"))
     detector, sources = Detector(small_model()), expand([str(picture)])
     with pytest.raises(UserError, match=r"a\.png: .* in a picture of 60 x 40"):
-        run.predict(detector, sources, out, run.Options(known=open_landmarks(file, 0)))
-    summary = run.predict(detector, sources, out, run.Options())
+        run.predict(
+            detector, sources, out, run.SearchOptions(known=open_landmarks(file, 0))
+        )
+    summary = run.predict(detector, sources, out, run.SearchOptions())
     assert summary.rows == {"no_face": 1}
 
 

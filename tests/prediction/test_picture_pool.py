@@ -26,7 +26,7 @@ from tests.rendered import CLIPS, write_clip
 def _predict(detector, inputs, out, workers, pause=lambda: None, show=None, **options):
     """Return the summary, and all files of the run."""
     sources = expand([str(path) for path in inputs])
-    options = run.Options(**options, workers=workers)
+    options = run.SearchOptions(**options, workers=workers)
     summary = run.predict(detector, sources, out, options, pause, show)
     assert multiprocessing.active_children() == []
     return summary, {path.name: path.read_bytes() for path in out.iterdir()}
@@ -113,7 +113,7 @@ def test_known_landmarks(photographs, detector, tmp_path):
     sources = expand([str(path) for path in photographs[:4]])
     seen = []
     for workers in (1, 2):
-        options = run.Options(known=open_landmarks(file, 0), workers=workers)
+        options = run.SearchOptions(known=open_landmarks(file, 0), workers=workers)
         results = search_thread.search(
             detector, sources, Position(), options, Seconds()
         )

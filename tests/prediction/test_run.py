@@ -27,7 +27,7 @@ from tests.rendered import CLIP_FRAMES, CLIPS, NUM_FACES, write_clip
 
 def _predict(detector, inputs, out, pause=lambda: None, **options):
     sources = expand([str(path) for path in inputs])
-    summary = run.predict(detector, sources, out, run.Options(**options), pause)
+    summary = run.predict(detector, sources, out, run.SearchOptions(**options), pause)
     with (out / run.TABLE).open(newline="") as file:
         return summary, list(csv.DictReader(file))
 
@@ -237,7 +237,10 @@ def test_results_among_the_inputs_resume_after_ctrl_c(tmp_path, out, monkeypatch
     """The overlays written before Ctrl-C do not become inputs."""
     for name in ("a.png", "b.png"):
         cv2.imwrite(str(tmp_path / name), np.full((64, 64, 3), 90, np.uint8))
-    detector, options = Detector(small_model(), path="direct"), run.Options(whole=True)
+    detector, options = (
+        Detector(small_model(), path="direct"),
+        run.SearchOptions(whole=True),
+    )
 
     def write():
         sources = expand([str(tmp_path)], tmp_path / out)
@@ -320,7 +323,7 @@ def test_a_damaged_file_of_a_run_is_one_line(name, data, finished_run):
     new = data.draw(st.binary(max_size=3).filter(lambda b: b != whole[at : at + 1]))
     damaged = whole[:at] + new + whole[at + 1 :]
     (out / name).write_bytes(damaged)
-    options = run.Options(whole=True)
+    options = run.SearchOptions(whole=True)
     _, message = attempt(run.predict, detector, expand([str(picture)]), out, options)
     if message:
         assert "is damaged" in message or "results of other" in message

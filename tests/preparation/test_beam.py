@@ -9,7 +9,7 @@ pytest.importorskip("apache_beam", reason="Apache Beam (the extra beam) is absen
 from au_jax.errors import UserError
 from au_jax.preparation import beam as on_beam
 from au_jax.preparation import run
-from au_jax.preparation.run import Options
+from au_jax.preparation.run import PrepareOptions
 from tests.raw_trees import make_finder, write_bp4d
 
 # TFDS calls functions that Beam's version of protobuf has deprecated.
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def prepare(raw, out, beam=None):
-    run.prepare(Options("bp4d", raw, out, beam=beam), make_finder)
+    run.prepare(PrepareOptions("bp4d", raw, out, beam=beam), make_finder)
     return {file.name: file.read_bytes() for file in (out / "bp4d/1.0.0").iterdir()}
 
 

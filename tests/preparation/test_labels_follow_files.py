@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from au_jax.errors import UserError
 from au_jax.preparation import run
-from au_jax.preparation.run import Options
+from au_jax.preparation.run import PrepareOptions
 from tests.preparation import painted_trees
 from tests.preparation.painted_trees import AUS, LEVELS, columns, faces
 from tests.prepared_sets import open_builder, read_examples
@@ -54,7 +54,7 @@ def test_each_example_has_the_labels_of_its_file(
     expected = {name for name, face in names.items() if face.good}
     prepare = functools.partial(
         run.prepare,
-        Options(dataset, folder / "raw", folder / "out", reader=options),
+        PrepareOptions(dataset, folder / "raw", folder / "out", reader=options),
         make_finder,
     )
     if not expected:

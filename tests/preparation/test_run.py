@@ -14,7 +14,7 @@ from au_jax.errors import UserError
 from au_jax.evaluation import intensity
 from au_jax.preparation import run
 from au_jax.preparation.assemble import take_survey
-from au_jax.preparation.run import Options
+from au_jax.preparation.run import PrepareOptions
 from au_jax.raw import subject_file
 from au_jax.raw.row import Reject, Row
 from tests import raw_trees
@@ -24,7 +24,7 @@ from tests.raw_trees import make_finder, write_bp4d, write_emotionet, write_pict
 
 
 def prepare(raw, out, dataset="bp4d", workers=1, seed=0, finder=make_finder, **more):
-    options = Options(dataset, raw, out, workers=workers, seed=seed, **more)
+    options = PrepareOptions(dataset, raw, out, workers=workers, seed=seed, **more)
     return run.prepare(options, finder)
 
 
@@ -53,7 +53,7 @@ def out(tmp_path):
 
 def test_a_set_may_have_another_name(raw, out):
     prepare(raw, out)
-    run.prepare(Options("bp4d", raw, out, name="morning"), make_finder)
+    run.prepare(PrepareOptions("bp4d", raw, out, name="morning"), make_finder)
     renamed, usual = (
         [split.record(i) for i in range(len(split))]
         for split in (open_split(out, s, "train", (1, 12)) for s in ("morning", "bp4d"))
@@ -65,7 +65,7 @@ def test_a_set_may_have_another_name(raw, out):
 
 
 def test_a_licensed_set_by_another_name_shows_no_face(raw, out, capsys):
-    run.prepare(Options("bp4d", raw, out, name="mine"), make_finder)
+    run.prepare(PrepareOptions("bp4d", raw, out, name="mine"), make_finder)
     printed, errors = capsys.readouterr()
     assert "(faces: none)" in printed
     assert "split: drawn by subject, seed 0\n" in printed
@@ -79,7 +79,7 @@ def test_a_licensed_set_by_another_name_shows_no_face(raw, out, capsys):
 
 
 def test_a_finished_set_of_an_older_version_learns_what_was_read(raw, out, capsys):
-    options = Options("bp4d", raw, out, name="mine", split="bp4d-adld")
+    options = PrepareOptions("bp4d", raw, out, name="mine", split="bp4d-adld")
     run.prepare(options, make_finder)
     file = out / "mine" / "1.0.0" / "metadata.json"
     complete = json.loads(file.read_bytes())
@@ -97,7 +97,7 @@ def test_a_finished_set_of_an_older_version_learns_what_was_read(raw, out, capsy
 
 
 def test_a_licence_that_is_stated_counts_and_may_be_stated_later(raw, out, capsys):
-    options = Options("bp4d", raw, out, name="mine")
+    options = PrepareOptions("bp4d", raw, out, name="mine")
     run.prepare(options, make_finder)
     assert "(faces: none)" in capsys.readouterr().out
     run.prepare(dataclasses.replace(options, licence="CC BY 4.0"), make_finder)
@@ -148,7 +148,9 @@ def as_halved(raw):
 )
 def test_every_reader_says_who_chose_the_splits(tmp_path, dataset, write, test, train):
     more = {"aus": (1, 12)} if dataset == "lists" else {}
-    options = Options(dataset, write(tmp_path / "raw"), tmp_path / "out", reader=more)
+    options = PrepareOptions(
+        dataset, write(tmp_path / "raw"), tmp_path / "out", reader=more
+    )
     items = list(run.make_reader(options)(lambda: None))
     rules = take_survey(items, options.raw, 0).split_rules
     assert rules["train"] == train
@@ -167,7 +169,7 @@ def test_every_reader_says_who_chose_the_splits(tmp_path, dataset, write, test, 
 )
 def test_a_name_that_cannot_be(raw, out, name, message):
     with pytest.raises(UserError, match=f"--name={re.escape(name)}.* {message}"):
-        run.prepare(Options("bp4d", raw, out, name=name), make_finder)
+        run.prepare(PrepareOptions("bp4d", raw, out, name=name), make_finder)
     assert not out.exists()
 
 

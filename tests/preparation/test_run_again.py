@@ -15,14 +15,14 @@ import pytest
 
 from au_jax.errors import UserError
 from au_jax.preparation import run
-from au_jax.preparation.run import Options
+from au_jax.preparation.run import PrepareOptions
 from tests.raw_trees import make_finder, write_bp4d, write_picture
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
 def prepare(raw, out, dataset="bp4d", workers=1, seed=0, finder=make_finder):
-    options = Options(dataset, raw, out, workers=workers, seed=seed)
+    options = PrepareOptions(dataset, raw, out, workers=workers, seed=seed)
     return run.prepare(options, finder)
 
 
@@ -144,7 +144,7 @@ def test_an_interrupted_run_resumes(raw, out, tmp_path, stop):
 
 KILLED = """
 import functools, pathlib, sys, time
-from au_jax.preparation.run import Options, prepare
+from au_jax.preparation.run import PrepareOptions, prepare
 from tests import raw_trees
 
 def make_slow_finder():
@@ -153,7 +153,7 @@ def make_slow_finder():
 
 if __name__ == "__main__":
     raw, out = map(pathlib.Path, sys.argv[1:])
-    prepare(Options("bp4d", raw, out), make_slow_finder)
+    prepare(PrepareOptions("bp4d", raw, out), make_slow_finder)
 """
 
 

@@ -12,7 +12,7 @@ import pytest
 from au_jax.data import split
 from au_jax.errors import UserError
 from au_jax.rendering import driven, reenacted
-from au_jax.rendering.reenacted import Options
+from au_jax.rendering.reenacted import ReenactOptions
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -35,7 +35,7 @@ def photos(tmp_path_factory):
 
 
 def options(photos, out, **changes):
-    return Options(photos, out, **{"pictures": 2, "most": 99.0} | changes)
+    return ReenactOptions(photos, out, **{"pictures": 2, "most": 99.0} | changes)
 
 
 @pytest.fixture(scope="module")

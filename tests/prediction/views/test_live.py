@@ -59,7 +59,7 @@ def read_parts(stream, pictures):
 
 def test_the_stream_shows_frames_and_changes_no_row(port, video, tmp_path):
     detector = Detector(small_model(), path="direct")
-    options = run.Options(whole=True)
+    options = run.SearchOptions(whole=True)
     run.predict(detector, [video], tmp_path / "without", options)
     pictures = []
     with live.serve(port, detector.model.aus) as show:
@@ -98,7 +98,7 @@ def test_each_frame_of_a_camera_is_shown(video, tmp_path, monkeypatch):
         Detector(small_model(), path="direct"),
         [Source("0", "camera")],
         tmp_path / "out",
-        run.Options(whole=True),
+        run.SearchOptions(whole=True),
         pause,
         show,
     )

@@ -101,11 +101,11 @@ def test_a_long_picture_is_reduced(shape):
 
 def test_an_own_folder_is_refused_while_another_run_writes(tmp_path):
     from au_jax.prediction import run
-    from au_jax.prediction.search import Options
+    from au_jax.prediction.search import SearchOptions
     from au_jax.runtime.files import locked
     from tests.prediction.models import small_model
 
     detector = run.Detector(small_model())
     sources = [Source("a.jpg", "image")]
     with locked(tmp_path, "x"), pytest.raises(UserError, match="predicting into"):
-        run.write_results(detector, sources, tmp_path, Options(), run.Outputs())
+        run.write_results(detector, sources, tmp_path, SearchOptions(), run.Outputs())
