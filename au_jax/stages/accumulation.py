@@ -1,8 +1,11 @@
 """Gradient accumulation, for batches that do not fit into memory.
 
 A batch is split into microbatches, which are processed one after the other. Batch norm
-uses the statistics of each microbatch; loss terms and gradients are the means over the
-microbatches.
+uses the statistics of each microbatch, as do the terms of `coral`, `mmd` and `entropy`.
+Loss terms and gradients are the means over the microbatches.
+
+Microbatches differ in how many labels are known. So that the mean of their `au` is that
+of the batch, each divides by the same number: its share of the batch's known labels.
 """
 
 from collections.abc import Callable
@@ -21,14 +24,17 @@ def split_batch(batch: Batch, count: int) -> Batch:
     """Reshape a batch with axes (d, b, ...) to (count, d, b / count, ...).
 
     Microbatch m has the rows m, m + count, ... It takes equally many rows from every
-    device, so that no data moves between devices.
+    device, so that no image moves between devices. `known_per_part`, counted over all
+    devices, is the same for all microbatches.
     """
 
     def split(x: jax.Array) -> jax.Array:
         strided = x.reshape(x.shape[0], -1, count, *x.shape[2:])
         return jnp.moveaxis(strided, 2, 0)
 
-    return jax.tree.map(split, batch)
+    known = jnp.maximum(batch["aus_known"].sum(axis=(1, 2)), 1)
+    per_part = jnp.broadcast_to(known / count, (count, len(known)))
+    return Batch({**jax.tree.map(split, batch), "known_per_part": per_part})
 
 
 def mean_over_microbatches(

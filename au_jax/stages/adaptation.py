@@ -102,7 +102,7 @@ def make_train_step(
             x = apply_and_update_stats(module, own_params, stats, name, *inputs)
             outputs.append(unfold(x))
         features, logits = outputs
-        source = losses.au(logits[0], batch["aus"][0], batch["aus_known"][0], au_weight)
+        source = losses.labelled_au(logits[0], batch, au_weight)
         seen = Outputs(features, losses.f32(logits), progress)
         terms = {"au": source, **method_terms(params, seen)}
         return losses.total(terms, weights), (stats, terms)

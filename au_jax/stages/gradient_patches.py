@@ -79,8 +79,7 @@ def make_train_step(
         logits = apply_and_update_stats(
             detector, own_params, stats, DETECTOR, image, landmarks, kept
         )
-        aus, known = batch["aus"][0], batch["aus_known"][0]
-        value = losses.au(logits, aus, known, au_weight)
+        value = losses.labelled_au(logits, batch, au_weight)
         return value, (stats, {"au": value})
 
     return descent.make_train_step(config, optimizers, num_steps, loss)

@@ -93,7 +93,7 @@ def player_terms(
     names: Iterable[str],
 ) -> Terms:
     """Return the terms of L_total (eq. 3) that `names` lists, unweighted."""
-    aus, known, cells = batch["aus"][0], batch["aus_known"][0], batch["cells"]
+    cells = batch["cells"]
 
     def align(kind: str, supervisor: Float[Array, "d b f f c"]) -> Float[Array, ""]:
         projected = outputs[f"projected_{kind}"]
@@ -107,8 +107,8 @@ def player_terms(
         "au": lambda: (
             0.5
             * (
-                losses.au(outputs["au_source"], aus, known, au_weight)
-                + losses.au(outputs["au_recombined"], aus, known, au_weight)
+                losses.labelled_au(outputs["au_source"], batch, au_weight)
+                + losses.labelled_au(outputs["au_recombined"], batch, au_weight)
             )
         ),
         # Half the sum of four terms: each call already averages over two domains.

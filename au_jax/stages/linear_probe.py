@@ -79,8 +79,7 @@ def make_train_step(
     ) -> tuple[Array, Params]:
         stats = dict(stats)
         logits = apply_and_update_stats(probe, params, stats, PROBE, x)
-        aus, known = batch["aus"][0], batch["aus_known"][0]
-        return losses.au(logits, aus, known, au_weight), stats
+        return losses.labelled_au(logits, batch, au_weight), stats
 
     loss_and_gradients = jax.value_and_grad(loss, has_aux=True)
 

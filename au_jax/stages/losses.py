@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from au_jax.faces.landmarks import eye_distance
 from au_jax.models.landmark_maps import one_hot_maps
-from au_jax.types import Array, Terms
+from au_jax.types import Array, Batch, Terms
 
 
 def f32(x: Float[Array, "*b"]) -> Float[Array, "*b"]:
@@ -54,14 +54,28 @@ def au(
     aus: Float[Array, "b a"],
     known: Bool[Array, "b a"],
     weight: Float[Array, "a"],
+    count: Float[Array, ""] | None = None,
 ) -> Float[Array, ""]:
     """BCE_w of L_au: w_a * BCE-with-logits, averaged over the known labels.
 
-    It is 0 without any known label (method.md section 4).
+    It is 0 without any known label (method.md section 4). The sum over the known labels
+    is divided by `count`, if there is one, instead of their number.
     """
     cross_entropy = optax.sigmoid_binary_cross_entropy(f32(logits), aus)
     weighted = weight[None] * cross_entropy * known
-    return weighted.sum() / jnp.maximum(known.sum(), 1)
+    return weighted.sum() / (jnp.maximum(known.sum(), 1) if count is None else count)
+
+
+def labelled_au(
+    logits: Float[Array, "b a"], batch: Batch, weight: Float[Array, "a"]
+) -> Float[Array, ""]:
+    """`au` of the labels of a batch's first domain.
+
+    The values of microbatches have the value of the whole batch as their mean.
+    """
+    per_part = batch.get("known_per_part")
+    count = None if per_part is None else per_part[0]
+    return au(logits, batch["aus"][0], batch["aus_known"][0], weight, count)
 
 
 def landmark(

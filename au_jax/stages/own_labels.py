@@ -3,6 +3,10 @@
 This is the step that `mean_teacher` and `self_training` share. Per AU, only the
 teacher's surest answers count, in the proportion of active and inactive labels in the
 source: otherwise the labels of a rare AU would all be inactive. This choice is ours.
+
+How many answers count is known only after the teacher has answered. So with
+microbatches, `self_training` is the mean of their means, unlike `au`, which is the mean
+over the source's known labels of the whole batch (`accumulation`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -126,7 +130,7 @@ def make_train_step(
         logits, stats = study(params, stats, batch, key)
         source, target = unfold(logits)
         terms = {
-            "au": losses.au(source, batch["aus"][0], batch["aus_known"][0], au_weight),
+            "au": losses.labelled_au(source, batch, au_weight),
             "self_training": losses.au(target, labels, counts, au_weight),
         }
         total = losses.total(terms, weights)

@@ -36,9 +36,7 @@ def make_train_step(
         num_steps,
         "au_detector",
         "au",
-        lambda logits, batch: losses.au(
-            logits, batch["aus"][0], batch["aus_known"][0], au_weight
-        ),
+        lambda logits, batch: losses.labelled_au(logits, batch, au_weight),
     )
 
 

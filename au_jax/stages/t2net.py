@@ -136,9 +136,8 @@ class T2Net:
     ) -> Terms:
         """Return the terms of `config.t2net.loss`."""
         scores = self._judge(discriminators, outputs.translated[0], outputs.features[0])
-        aus, known = batch["aus"][0], batch["aus_known"][0]
         return {
-            "au": losses.au(outputs.logits, aus, known, self.au_weight),
+            "au": losses.labelled_au(outputs.logits, batch, self.au_weight),
             "image_adversarial": losses.least_squares(scores["image"], 1.0),
             "identity": losses.l1(outputs.translated[1], batch["image"][1]),
             "feature_adversarial": losses.least_squares(scores["domain"], 1.0),
