@@ -31,6 +31,9 @@ from au_jax.types import Array, Batch, Config, Params, Terms
 MEMORY = 0.99
 """Of the running means of thresholds and of the source's share of active labels."""
 
+NONE_YET = -1.0
+"""The share of active labels of an AU before its first known one."""
+
 Teach = Callable[[Params, Params, Batch], Float[Array, "b a"]]
 """`(parameters, statistics, batch)` to the probabilities of the target's images.
 
@@ -48,12 +51,12 @@ step's own.
 
 
 def no_labels(num_aus: int) -> dict[str, Float[Array, "a"]]:
-    """Return thresholds that choose no label, before the first step."""
+    """Return thresholds that choose no label, before the first known one."""
     zeros = jnp.zeros(num_aus)
     return {
-        "active": zeros,  # the source's share of active labels
-        "upper": zeros + 1,  # the least probability that counts as active
-        "lower": zeros,  # the greatest that counts as inactive
+        "active": zeros + NONE_YET,  # the source's share of active labels
+        "upper": zeros + 2,  # the least probability that counts as active
+        "lower": zeros - 1,  # the greatest that counts as inactive
     }
 
 
@@ -79,22 +82,27 @@ def update_labelling(
     With the rate r of active labels in the source, `share` * r of the target's answers
     count as active and `share` * (1 - r) as inactive. The means are over all batches at
     first, later over about the last 100; `before` is the number of batches so far. A
-    batch without a known label of an AU leaves its rate.
+    batch without a known label of an AU leaves its rate. The means of an AU begin with
+    the first batch that has one; before it, no answer counts.
     """
     memory = jnp.minimum(before / (before + 1), MEMORY)
     count = known.sum(axis=0)
     rate = (aus * known).sum(axis=0) / jnp.maximum(count, 1)
     rate = jnp.where(count > 0, rate, labelling["active"])
+    had_none, has_none = labelling["active"] < 0, rate < 0
 
-    def mean(old: Array, new: Array) -> Array:
-        return memory * old + (1 - memory) * new
+    def mean(name: str, new: Array) -> Array:
+        old = labelling[name]
+        updated = jnp.where(had_none, new, memory * old + (1 - memory) * new)
+        return jnp.where(has_none, old, updated)
 
-    active = mean(labelling["active"], rate)
+    active = mean("active", rate)
+    r = jnp.maximum(active, 0)
     quantile = jax.vmap(jnp.quantile, in_axes=(1, 0))
     return {
         "active": active,
-        "upper": mean(labelling["upper"], quantile(p, 1 - share * active)),
-        "lower": mean(labelling["lower"], quantile(p, share * (1 - active))),
+        "upper": mean("upper", quantile(p, 1 - share * r)),
+        "lower": mean("lower", quantile(p, share * (1 - r))),
     }
 
 

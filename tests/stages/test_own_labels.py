@@ -9,7 +9,8 @@ RANDOM = np.random.default_rng(0)
 P = RANDOM.random((40, 3)).astype(np.float32)
 AUS = (RANDOM.random((40, 3)) < [0.1, 0.5, 0.8]).astype(np.float32)
 KNOWN = RANDOM.random((40, 3)) < 0.7
-NONE = {name: jnp.zeros(3) for name in ("active", "upper", "lower")}
+NONE = own_labels.no_labels(3)
+UNKNOWN = np.zeros_like(KNOWN)
 
 
 def updated(labelling, p, step, share=0.5):
@@ -44,19 +45,33 @@ def test_thresholds_are_means_over_the_steps():
 def test_a_batch_without_a_known_label_leaves_the_rate():
     """As where one of several sets of the source codes an AU, and is seldom drawn."""
     labelling = updated(NONE, P, 0)
-    unknown = own_labels.update_labelling(
-        labelling, P, AUS, np.zeros_like(KNOWN), 0.5, jnp.array(1)
-    )
+    unknown = own_labels.update_labelling(labelling, P, AUS, UNKNOWN, 0.5, jnp.array(1))
     np.testing.assert_allclose(unknown["active"], labelling["active"], rtol=1e-6)
 
 
-def test_an_au_without_known_labels_has_a_rate_of_0():
+def test_before_the_first_known_label_no_answer_counts():
+    labelling = NONE
+    for step in range(3):
+        labelling = own_labels.update_labelling(
+            labelling, P, AUS, UNKNOWN, 0.5, jnp.array(step)
+        )
+        _, counts = own_labels.choose_labels(P.round(), labelling)
+        assert not counts.any()
+
+
+def test_means_begin_with_the_first_batch_that_has_a_known_label():
+    """The second AU is unknown at first, then always active."""
+    known = np.ones_like(KNOWN)
+    known[:, 1] = False
+    labelling = own_labels.update_labelling(NONE, P, AUS, known, 0.5, jnp.array(0))
+    first = labelling["active"]
+    aus = np.where([False, True, False], 1, AUS).astype(np.float32)
     labelling = own_labels.update_labelling(
-        NONE, P, AUS, np.zeros_like(KNOWN), 0.5, jnp.array(0)
+        labelling, 1 - P, aus, np.ones_like(KNOWN), 0.5, jnp.array(1)
     )
-    np.testing.assert_array_equal(labelling["active"], 0)
-    labels, counts = own_labels.choose_labels(P, labelling)
-    assert (labels * counts).mean() < 0.03  # the greatest alone
+    np.testing.assert_allclose(labelling["active"][1], 1)
+    np.testing.assert_allclose(labelling["upper"][1], np.quantile(1 - P[:, 1], 0.5))
+    np.testing.assert_allclose(labelling["active"][::2], first[::2], rtol=1e-6)
 
 
 def test_the_thresholds_themselves_count():
