@@ -5,7 +5,7 @@ Dimension letters: `d` domain (source, target), `b` batch, `h w` height and widt
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import jax
 import numpy as np
@@ -72,9 +72,13 @@ class Batch(TypedDict):
     person: Int[Array, "d b"]
     """A number of the subject, whose name several sets may share. Where a set has
     no subjects, each image counts as a person."""
-    known_per_part: NotRequired[Float[Array, "d"]]
-    """Of a microbatch alone (`stages/accumulation.py`): the known labels of the whole
-    batch, divided by the number of microbatches."""
+
+
+class Microbatch(Batch):
+    """A part of a batch (`stages/accumulation.py`)."""
+
+    known_per_part: Float[Array, "d"]
+    """The known labels of the whole batch, divided by the number of parts."""
 
 
 class EvalBatch(TypedDict):

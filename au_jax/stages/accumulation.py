@@ -15,12 +15,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from au_jax.types import Batch
+from au_jax.types import Batch, Microbatch
 
 Tree = Any
 
 
-def split_batch(batch: Batch, count: int) -> Batch:
+def split_batch(batch: Batch, count: int) -> Microbatch:
     """Reshape a batch with axes (d, b, ...) to (count, d, b / count, ...).
 
     Microbatch m has the rows m, m + count, ... It takes equally many rows from every
@@ -34,7 +34,7 @@ def split_batch(batch: Batch, count: int) -> Batch:
 
     known = jnp.maximum(batch["aus_known"].sum(axis=(1, 2)), 1)
     per_part = jnp.broadcast_to(known / count, (count, len(known)))
-    return Batch({**jax.tree.map(split, batch), "known_per_part": per_part})
+    return Microbatch(**jax.tree.map(split, batch), known_per_part=per_part)
 
 
 def mean_over_microbatches(

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from au_jax.faces.landmarks import eye_distance
 from au_jax.models.landmark_maps import one_hot_maps
-from au_jax.types import Array, Batch, Terms
+from au_jax.types import Array, Batch, Microbatch, Terms
 
 
 def f32(x: Float[Array, "*b"]) -> Float[Array, "*b"]:
@@ -67,7 +67,7 @@ def au(
 
 
 def labelled_au(
-    logits: Float[Array, "b a"], batch: Batch, weight: Float[Array, "a"]
+    logits: Float[Array, "b a"], batch: Batch | Microbatch, weight: Float[Array, "a"]
 ) -> Float[Array, ""]:
     """`au` of the labels of a batch's first domain.
 
