@@ -10,6 +10,9 @@ from au_jax.types import Array, Params
 
 ITERATIONS = 12
 
+EPSILON = 1e-6
+"""The least singular value: a kernel of zeros stays one."""
+
 
 def normalise(params: Params) -> Params:
     """Divide each kernel by its largest singular value.
@@ -27,10 +30,12 @@ def normalise(params: Params) -> Params:
 
 
 def largest_singular_value(kernel: Float[Array, "*k c"]) -> Float[Array, ""]:
-    """Return the largest singular value, by power iteration.
+    """Return the largest singular value, by power iteration, and at least `EPSILON`.
 
-    As in the paper, the gradient takes the singular vectors for constants; it is that
-    of the value at convergence.
+    Twelve iterations from a fixed start do not converge where the largest singular
+    values are close: the result is up to 6 % too small, so that a normalised kernel has
+    one of up to 1.06. As in the paper, the gradient takes the singular vectors for
+    constants; it is that of the value at convergence.
     """
     matrix = kernel.reshape(-1, kernel.shape[-1])
     constant = jax.lax.stop_gradient(matrix)
@@ -38,4 +43,5 @@ def largest_singular_value(kernel: Float[Array, "*k c"]) -> Float[Array, ""]:
     for _ in range(ITERATIONS):
         vector = constant.T @ (constant @ vector)
         vector = vector / (jnp.linalg.norm(vector) + 1e-12)
-    return jnp.linalg.norm(matrix @ vector)
+    # Not `jnp.linalg.norm`, whose gradient at 0 is NaN.
+    return jnp.sqrt(jnp.maximum(((matrix @ vector) ** 2).sum(), EPSILON**2))

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from au_jax.models import spectral_norm
 
@@ -30,6 +31,23 @@ def test_kernels_have_a_largest_singular_value_of_1_and_the_rest_is_as_it_was():
     np.testing.assert_array_equal(
         normalised["prelu"]["negative_slope"], params["prelu"]["negative_slope"]
     )
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 64, 64), (4, 4, 3, 64), (3, 3, 8, 1)])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_value_is_at_most_6_percent_too_small(shape, seed):
+    drawn = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    exact = np.linalg.norm(drawn.reshape(-1, shape[-1]), 2)
+    found = jax.jit(spectral_norm.largest_singular_value)(drawn)
+    assert 0.94 * exact <= found <= 1.00001 * exact
+
+
+def test_a_kernel_of_zeros_stays_one():
+    zeros = {"conv": {"kernel": jnp.zeros((3, 3, 4, 8))}}
+    normalise = lambda params: spectral_norm.normalise(params)["conv"]["kernel"]
+    np.testing.assert_array_equal(normalise(zeros), 0)
+    gradient = jax.grad(lambda params: normalise(params).sum())(zeros)
+    assert np.isfinite(gradient["conv"]["kernel"]).all()
 
 
 def test_gradient_is_that_of_the_singular_value():
