@@ -22,6 +22,7 @@ LARGEST_CROP, LARGEST_WIDTH = 1024, 8
 """The limits of model files, so that what was trained can be exported."""
 
 AT_LEAST_0: Check = (lambda x: x >= 0, "at least 0")
+FINITE: Check = (lambda x: 0 <= x < math.inf, "at least 0 and finite")
 AT_LEAST_1: Check = (lambda x: x >= 1, "at least 1")
 ABOVE_0: Check = (lambda x: 0 < x < math.inf, "above 0")
 SPLITS: Check = (
@@ -63,9 +64,9 @@ CHECKS: dict[str, Check] = {
     ),
     "model.reduction": (lambda x: 1 <= x <= 1024, "at least 1 and at most 1024"),
     "discriminators.every": AT_LEAST_1,
-    "discriminators.r1": (lambda x: 0 <= x < math.inf, "at least 0"),
-    "*loss.*": (lambda x: 0 <= x < math.inf, "at least 0"),
-    "*.weight": AT_LEAST_0,
+    "discriminators.r1": FINITE,
+    "*loss.*": FINITE,
+    "*.weight": FINITE,
     "*.dropout": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
     "*.momentum": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
     "*.share": (lambda x: 0 < x <= 1, "above 0 and at most 1"),

@@ -75,6 +75,12 @@ def test_crops_that_the_networks_take(crop: int):
         ("stages", ("adda", "supervised"), "in the order supervised,adda, because"),
         ("mean_teacher.share", 2.0, "must be above 0 and at most 1"),
         ("dann.weight", -1.0, "config.dann.weight=-1.0 must be at least 0"),
+        (
+            "dann.weight",
+            float("inf"),
+            "config.dann.weight=inf must be at least 0 and",
+        ),
+        ("coral.weight", float("nan"), "config.coral.weight=nan must be at least 0"),
         ("data.crop", 150, "config.data.crop=150 must be a multiple of 16, at least"),
         ("data.aus", (), "config.data.aus=() must be one or more different AUs"),
         ("data.aus", (1, 61), "each from 1 to 60"),
