@@ -75,8 +75,8 @@ def initial_networks(stage: str, config: Config, workdir: Path) -> Variables:
         variables = take_networks(stage, variables, taken, label)
     before = predecessor(stage, config)
     if before in config.stages and (workdir / before).is_dir():
-        domain = "target" if before == "joint" else "source"
-        taken, step = best_networks(before, domain, config, workdir)
+        rule = usual_rule(before, config)
+        taken, step = best_networks(before, rule, config, workdir)
         variables = take_networks(stage, variables, taken, f"{before}, step {step}")
     for original, copy in COPIES.get(stage, ()):
         for groups in variables:
@@ -111,8 +111,7 @@ def check_same_aus(
 def find_origin(init_from: str, init_rule: str) -> Origin:
     """Find the stage that `config.init_from` names: a run, or the folder of a stage.
 
-    Of a run, the last stage counts. Without `config.init_rule`, the rule is the target,
-    or the source where the stage learns from the source alone.
+    Of a run, the last stage counts. Without `config.init_rule`, `usual_rule` counts.
 
     Raises:
         UserError: the folder holds no checkpoint.
@@ -128,10 +127,25 @@ def find_origin(init_from: str, init_rule: str) -> Origin:
             )
         in_order = [stage for stage in read_config(path).stages if stage in stages]
         folder = path / (in_order or stages)[-1]
-    labelled = ("supervised", "linear_probe", "gradient_patches")
-    source_alone = folder.name in (*WITHOUT_AUS, *labelled)
-    rule = init_rule or ("source" if source_alone else "target")
-    return Origin(folder.name, rule, read_config(folder.parent), folder.parent)
+    config = read_config(folder.parent)
+    rule = init_rule or usual_rule(folder.name, config)
+    return Origin(folder.name, rule, config, folder.parent)
+
+
+def usual_rule(stage: str, config: Config) -> str:
+    """Return the rule that chooses a stage's checkpoint where nobody says which.
+
+    It is the target, or the source where the stage learns from the source alone. For
+    `supervised`, it is the domain whose labels it learned from.
+
+    Args:
+        stage: The stage whose networks are taken.
+        config: The config of its run.
+    """
+    if stage == "supervised":
+        return config.supervised.domain
+    source_alone = (*WITHOUT_AUS, "linear_probe", "gradient_patches")
+    return "source" if stage in source_alone else "target"
 
 
 def take_networks(

@@ -121,6 +121,29 @@ def test_of_a_run_the_last_stage_that_it_lists_counts(tmp_path, monkeypatch):
     assert find_origin(str(tmp_path / "dann"), "")[:2] == ("dann", "target")
 
 
+@pytest.mark.parametrize("domain", ["source", "target"])
+def test_the_domain_that_supervised_learned_from_chooses(tmp_path, monkeypatch, domain):
+    """Of another run as well as of the predecessor in the same one."""
+    config, asked = joint_config.get_config("tiny"), []
+    config.stages, config.supervised.domain = ("supervised", "adda"), domain
+    position = lambda folder: folder.is_dir() or None
+    monkeypatch.setattr(module.checkpoints, "position", position)
+    monkeypatch.setattr(module, "read_config", lambda path: config)
+    (tmp_path / "supervised").mkdir()
+    assert find_origin(str(tmp_path), "").rule == domain
+    assert find_origin(str(tmp_path), "label_free").rule == "label_free"
+
+    def best(stage, rule, config, workdir):
+        asked.append((stage, rule))
+        return numbered(1, "feature_encoder"), 1
+
+    fresh = numbered(0, "feature_encoder", "source_encoder")
+    monkeypatch.setattr(module, "fresh_networks", lambda *_: fresh)
+    monkeypatch.setattr(module, "best_networks", best)
+    initial_networks("adda", config, tmp_path)
+    assert asked == [("supervised", domain)]
+
+
 def test_both_encoders_of_adda_start_as_the_one_that_it_takes(other, tmp_path):
     config = supervised(other, other[1])
     config.stages = ("adda",)
