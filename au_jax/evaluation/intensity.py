@@ -187,7 +187,8 @@ def fit(p: Values, truth: Values) -> tuple[tuple[float, ...] | None, ...]:
 
 def pcc(x: Float[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
     """Return Pearson's correlation; NaN if either is constant."""
-    if x.std() == 0 or y.std() == 0:
+    # Not the standard deviation: that of equal numbers is seldom exactly 0.
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
         return math.nan
     return float(np.corrcoef(x, y)[0, 1])
 
@@ -198,6 +199,8 @@ def icc(x: Float[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
     It is (b - e) / (b + e), where b is the mean square between images and e that of the
     error; NaN if both are 0.
     """
+    if np.ptp(x) == 0 and np.ptp(y) == 0:  # rounding would leave them a little above 0
+        return math.nan
     both = np.stack([x, y], axis=1)
     mean, n = both.mean(), len(both)
     between = 2 * ((both.mean(axis=1) - mean) ** 2).sum() / (n - 1)

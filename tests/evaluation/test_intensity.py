@@ -85,6 +85,17 @@ def test_icc_is_that_of_the_analysis_of_variance():
     assert np.isnan(intensity.pcc(np.ones(3), x[:3]))
 
 
+def test_constants_have_no_correlation():
+    """The standard deviation of 997 times .1 is 3e-17, for example."""
+    constant, y = np.full(997, 0.1), RANDOM.random(997)
+    assert constant.std() > 0
+    assert np.isnan(intensity.pcc(constant, y))
+    assert np.isnan(intensity.pcc(y, constant))
+    assert np.isnan(intensity.icc(constant, np.full(997, 0.3)))
+    # Of one constant, both mean squares are half of the other's variance.
+    assert intensity.icc(constant, y) == pytest.approx(0, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
