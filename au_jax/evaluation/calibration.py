@@ -60,13 +60,14 @@ def best_threshold(
     """The threshold t whose decisions `probability >= t` have the highest F1.
 
     It lies in the middle of the gap below the best probability, so that rounding
-    changes no decision. It is .5 if nothing is active.
+    changes no decision (`thresholds.between`). It is .5 if nothing is active.
 
     Args:
         probabilities: Of the faces.
         active: Whether the AU is.
         false_alarms: Thresholds at which more of the inactive faces than this share
-            would be decided active do not count; the threshold is 1 if none is left.
+            would be decided active do not count. If none is left, the threshold is
+            `thresholds.NEVER`: some answers may be exactly 1.
     """
     if not active.any():
         return metrics.THRESHOLD
@@ -77,10 +78,10 @@ def best_threshold(
     wrong = len(inactive) - np.searchsorted(inactive, candidates)
     allowed = wrong <= false_alarms * len(inactive)
     if not allowed.any():
-        return 1.0
+        return thresholds.NEVER
     best = int(np.argmax(np.where(allowed, f1, -1)))
     below = candidates[best - 1] if best else 0.0
-    return float(candidates[best] + below) / 2
+    return thresholds.between(float(below), float(candidates[best]))
 
 
 def f1_table(
@@ -89,7 +90,7 @@ def f1_table(
     """F1 of each AU at .5 and at the chosen thresholds."""
     rows = [
         ["", *(f"AU{au:02d}" for au in aus), "mean"],
-        ["threshold", *(f"{t:.3f}" for t in chosen.values), ""],
+        ["threshold", *(thresholds.shown(t, 3) for t in chosen.values), ""],
     ]
     for name, limits in (("at .5", None), ("at threshold", chosen.values)):
         scores = metrics.score(

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Bool, Float
 
+from au_jax.workdir.thresholds import between
+
 MOST_IMAGES = 2_000
 """Of more, equally spaced ones count: `snd` compares each with each."""
 
@@ -130,7 +132,7 @@ def matching_thresholds(
         count = counts[np.abs(counts - np.rint(rate * len(p))).argmin()]
         above = column[count - 1] if count else max(1.0, column[0] + 1e-6)
         below = column[count] if count < len(column) else 0.0
-        limits.append(float(above + below) / 2)
+        limits.append(between(float(below), float(above)))
     return tuple(limits)
 
 

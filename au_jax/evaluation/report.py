@@ -10,7 +10,7 @@ from au_jax.evaluation.bootstrap import RESAMPLES
 from au_jax.evaluation.metrics import AuScores
 from au_jax.stages import SEEING_LANDMARKS
 from au_jax.workdir.best_networks import FLOOR
-from au_jax.workdir.thresholds import Thresholds
+from au_jax.workdir.thresholds import Thresholds, shown
 
 METRICS = {
     "f1": "F1",
@@ -133,6 +133,12 @@ def percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{100 * value:.1f}"
 
 
+def interval(bounds: Sequence[float]) -> str:
+    """Two percentages; "-" where there is no interval."""
+    low, high = bounds
+    return "-" if math.isnan(low) else f"{percent(low)} to {percent(high)}"
+
+
 def note_lines(report: Report) -> list[str]:
     """Which checkpoint was tested on which split, and who chose the thresholds."""
     lines = []
@@ -203,7 +209,8 @@ def path_cells(model: ModelReport, path: PathScores) -> Cells:
         rows.append([f"AUC, {bound}", *map(percent, values)])
     if path.calibrated is not None and path.thresholds is not None:
         # Thresholds change the decisions, not the order of the images.
-        rows.append(["threshold", *map(percent, path.thresholds.values), ""])
+        limits = (shown(value, 1, 100) for value in path.thresholds.values)
+        rows.append(["threshold", *limits, ""])
         for metric in ("f1", "accuracy"):
             label = f"{METRICS[metric]} at threshold"
             rows.append(_metric_row(metric, label, path.calibrated))

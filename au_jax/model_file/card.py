@@ -14,6 +14,7 @@ from au_jax.stages.networks import PROJECTORS
 from au_jax.types import AU_PATHS, Config
 from au_jax.workdir.config import upgraded
 from au_jax.workdir.intensities import STRONGEST
+from au_jax.workdir.thresholds import NEVER, is_threshold
 
 FORMAT = 1
 """Version of the file format; readers refuse versions that they do not know."""
@@ -124,8 +125,9 @@ def check(card: Any, where: str) -> None:
     )
     by = alignment.get("landmarks_by", "dlib68")
     require(isinstance(by, str) and detect.is_method(by), f"landmarks by {by!r}")
+    limits = card.get("thresholds")
     require(
-        _are_probabilities(card.get("thresholds"), num_aus),
+        _are_numbers(limits, num_aus, NEVER) and all(map(is_threshold, limits)),
         "it does not have one threshold from 0 to 1 for each AU",
     )
     _check_usual(card.get("usual", {}), num_aus, require)
@@ -226,10 +228,14 @@ def _check_intensity(entry: Any, num_aus: int, require: Require) -> None:
 
 
 def _are_probabilities(values: Any, count: int) -> bool:
+    return _are_numbers(values, count, 1.0)
+
+
+def _are_numbers(values: Any, count: int, most: float) -> bool:
     return (
         isinstance(values, list)
         and len(values) == count
-        and all(_is_number(value, 0.0, 1.0) for value in values)
+        and all(_is_number(value, 0.0, most) for value in values)
     )
 
 

@@ -5,10 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from au_jax.runtime.files import write_whole
 from au_jax.workdir.json_file import damaged, read_json
 
 FILE = "thresholds.json"
+
+NEVER = float(np.nextafter(np.float32(1), np.float32(2)))
+"""The threshold that no probability reaches, not even 1."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,30 @@ def read(workdir: Path, aus: Sequence[int]) -> Thresholds | None:
         not all(isinstance(text, str) and text.isprintable() for text in texts)
         or type(found.step) is not int
         or found.path not in ("reconstructed", "direct")
-        or not all(0 <= value <= 1 for value in values)
+        or not all(map(is_threshold, values))
     ):
         raise damaged(file, remedy)
     return found
+
+
+def is_threshold(value: float) -> bool:
+    """Return whether a number is a threshold: from 0 to 1, or `NEVER`."""
+    return 0 <= value <= 1 or value == NEVER
+
+
+def between(below: float, above: float) -> float:
+    """Return a threshold that `above` reaches and `below` does not, in float32.
+
+    It is the middle of both, which float32 rounds to `below` if they are neighbours; it
+    is `above` then.
+    """
+    middle = (above + below) / 2
+    return middle if np.float32(middle) > np.float32(below) else above
+
+
+def shown(value: float, digits: int, factor: int = 1) -> str:
+    """Return a threshold, times a factor, for a table."""
+    return "never" if value == NEVER else f"{factor * value:.{digits}f}"
 
 
 def _name(au: int) -> str:

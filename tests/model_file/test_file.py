@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from au_jax.errors import UserError
 from au_jax.model_file import file
+from au_jax.workdir.thresholds import NEVER
 from tests.mistakes import attempt
 from tests.prediction.models import small_model
 
@@ -86,6 +87,7 @@ def _set(*keys_and_value):
         (_set("sha256", "0" * 64), "SHA-256"),
         (_set("networks", "model", "width", 10**400), "width"),
         (_set("thresholds", [10**400] * 6), "one threshold"),
+        (_set("thresholds", [1.00000001] * 6), "one threshold"),
         (_set("networks", "model", "resting_patches", 1), "resting patches 1"),
         (_set("training", None), "no entry `training`"),
         (_set("training", {"step": "\x1b[2J"}), "control characters"),
@@ -101,6 +103,12 @@ def test_a_forged_card_is_refused(path, change, message):
     with pytest.raises(UserError, match=message) as error:
         file.load(path)
     assert "\n" not in str(error.value)
+
+
+def test_a_threshold_that_no_answer_reaches_is_kept(path):
+    number = len(file.load(path).card["thresholds"])
+    _rewrite(path, _set("thresholds", [NEVER] * number))
+    assert file.load(path).card["thresholds"] == [NEVER] * number
 
 
 @pytest.mark.parametrize(

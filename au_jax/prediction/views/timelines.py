@@ -130,8 +130,9 @@ def _timeline(
     peak, frame, row = track.peak or (0.0, 0, {"timestamp": "0"})
     share = 100 * track.active / max(track.count, 1)
     time = float(row["timestamp"])
+    limit = "never" if threshold > 1 else f"from {threshold:.2f} on"
     words = (
-        f"{in_words(au)}: active (from {threshold:.2f} on) in {share:.0f} % of"
+        f"{in_words(au)}: active ({limit}) in {share:.0f} % of"
         f" {track.count} frames; highest {peak:.2f} at {time:.2f} s, frame {frame}"
     )
     span = max(end, 1e-9)
