@@ -51,7 +51,8 @@ def auc_intervals(
 ) -> Float[np.ndarray, "2 a+1"]:
     """Return the bounds of 95 % of resampled AUCs: of each AU, then of their mean.
 
-    Where no AUC exists, as without active labels, they are NaN.
+    Where no AUC exists, as without active labels, they are NaN. So they are where fewer
+    than two people have known labels: resamples of one are all alike.
     """
 
     def aucs(weights: Weights) -> np.ndarray:
@@ -67,6 +68,8 @@ def auc_intervals(
     parts = [aucs(weights[i : i + step]) for i in range(0, RESAMPLES, step)]
     found = np.concatenate(parts, axis=1)
     bounds, there = np.full((2, len(found)), np.nan), np.isfinite(found).any(axis=1)
+    labelled = [*known.T, known.any(axis=1)]
+    there &= np.array([len(np.unique(person[k])) > 1 for k in labelled])
     bounds[:, there] = np.nanpercentile(found[there], (2.5, 97.5), axis=1)
     return bounds
 

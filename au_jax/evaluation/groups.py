@@ -23,7 +23,7 @@ from au_jax.evaluation import metrics, report, tables
 from au_jax.evaluation.bootstrap import auc_intervals, people_of
 from au_jax.evaluation.inference import SplitPredictions
 from au_jax.evaluation.metrics import AuScores, decide
-from au_jax.evaluation.report import Cells, percent
+from au_jax.evaluation.report import Cells, interval, percent
 from au_jax.evaluation.target_model import TargetModel, load_target_model
 from au_jax.runtime import csv_file
 from au_jax.runtime.files import write_whole
@@ -47,7 +47,7 @@ class GroupScores:
     false_alarms: Float[np.ndarray, "a"]
     """The share of inactive AUs that is decided active; NaN without any."""
     interval: tuple[float, float]
-    """95 % of resamples of people: the mean AUC."""
+    """95 % of resamples of people: the mean AUC; NaN for a single person."""
 
 
 def evaluate(
@@ -250,7 +250,7 @@ def _cells(scored: Sequence[GroupScores], aus: Sequence[int]) -> Cells:
                 percent(group.scores.mean("f1")),
                 percent(float(false.mean()) if len(false) else math.nan),
                 percent(group.scores.mean("auc")),
-                " to ".join(map(percent, group.interval)),
+                interval(group.interval),
                 *(percent(float(value)) for value in group.scores.auc),
             ]
         )

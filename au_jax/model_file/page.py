@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from au_jax.errors import UserError, printable
-from au_jax.evaluation.report import BOUNDS, METRICS, percent
+from au_jax.evaluation.report import BOUNDS, METRICS, interval, percent
 from au_jax.evaluation.tables import markdown
 from au_jax.faces.drawing import licensed_as
 from au_jax.model_file import card as cards
 from au_jax.types import DOMAINS, JOINT
+from au_jax.workdir.thresholds import shown
 
 LICENCES: Mapping[str, str] = {
     "bp4d": "its agreement with Binghamton University governs the model, too",
@@ -175,10 +176,9 @@ def _by_group(name: str, evaluation: Mapping[str, Any]) -> list[str]:
     for group, values in groups.items():
         known = [v for v in values["auc"].values() if v is not None]
         means[group] = sum(known) / len(known) if known else math.nan
-        bounds = (math.nan if x is None else x for x in values["mean AUC, 95 %"])
-        interval = " to ".join(map(percent, bounds))
+        bounds = [math.nan if x is None else x for x in values["mean AUC, 95 %"]]
         counts = [str(values["images"]), str(values["people"])]
-        rows.append([group, *counts, percent(means[group]), interval])
+        rows.append([group, *counts, percent(means[group]), interval(bounds)])
     ranked = sorted((v, k) for k, v in means.items() if not math.isnan(v))
     gap = ""
     if len(ranked) > 1:
@@ -192,7 +192,7 @@ def _thresholds(card: Mapping[str, Any]) -> list[str]:
     return markdown(
         [
             ["", *(f"AU{au:02d}" for au in aus)],
-            ["active from", *(f"{value:.2f}" for value in card["thresholds"])],
+            ["active from", *(shown(value, 2) for value in card["thresholds"])],
         ]
     )
 

@@ -56,6 +56,18 @@ def test_intervals_are_percentiles_of_resamples(answers):
     np.testing.assert_allclose([low[2], high[2]], expected, rtol=1e-5)
 
 
+def test_one_person_has_no_interval(answers):
+    """The second AU is known for one person alone, the first for all."""
+    p, aus, known, person = answers
+    one = person == np.flatnonzero(np.bincount(person, aus[:, 1] * known[:, 1]) > 0)[0]
+    known = np.stack([known[:, 0], known[:, 1] & one], axis=1)
+    bounds = bootstrap.auc_intervals(p, aus, known, person)
+    assert np.isnan(bounds[:, 1]).all()
+    assert np.isfinite(bounds[:, [0, 2]]).all()
+    alone = bootstrap.auc_intervals(p, aus, known, np.zeros_like(person))
+    assert np.isnan(alone).all()
+
+
 def test_intervals_do_not_depend_on_the_size_of_the_blocks(answers, monkeypatch):
     p, aus, known, person = answers
     whole = bootstrap.auc_intervals(p, aus, known, person)

@@ -109,6 +109,19 @@ def test_a_group_without_active_labels_has_no_interval(tmp_path, data, answers):
     assert "NaN" not in (tmp_path / "eval-by-glasses.json").read_text()
 
 
+def test_a_group_of_one_person_has_no_interval(tmp_path, data, answers, monkeypatch):
+    people = np.where(answers[3], 0, 1 + np.arange(90) // 3)
+    monkeypatch.setattr(groups, "people_of", lambda data: people)
+    alone, others = groups.evaluate(tmp_path, "test", "glasses")[::-1]
+    assert (alone.name, alone.people, others.people) == ("yes", 1, 15)
+    stored = json.loads((tmp_path / "eval-by-glasses.json").read_text())
+    assert stored["yes"]["mean AUC, 95 %"] == [None, None]
+    assert None not in stored["no"]["mean AUC, 95 %"]
+    text = (tmp_path / "eval-by-glasses.md").read_text()
+    (line,) = (x for x in text.splitlines() if x.startswith("| yes"))
+    assert line.split("|")[7].strip() == "-"
+
+
 def test_small_groups_and_images_without_one_are_named(tmp_path, data, answers):
     (group,) = groups.evaluate(tmp_path, "test", "rare")
     assert (group.name, group.images) == ("many", 78)
