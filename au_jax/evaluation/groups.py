@@ -250,7 +250,7 @@ def _cells(scored: Sequence[GroupScores], aus: Sequence[int]) -> Cells:
                 percent(group.scores.mean("f1")),
                 percent(float(false.mean()) if len(false) else math.nan),
                 percent(group.scores.mean("auc")),
-                interval(group.interval),
+                interval(*group.interval),
                 *(percent(float(value)) for value in group.scores.auc),
             ]
         )

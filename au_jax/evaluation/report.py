@@ -126,16 +126,13 @@ def _means(scores: AuScores) -> Means:
 
 
 # Words: made here, at the very end, and never read back.
-
-
 def percent(value: float) -> str:
     """One decimal; "-" where there is no value."""
     return "-" if math.isnan(value) else f"{100 * value:.1f}"
 
 
-def interval(bounds: Sequence[float]) -> str:
+def interval(low: float, high: float) -> str:
     """Two percentages; "-" where there is no interval."""
-    low, high = bounds
     return "-" if math.isnan(low) else f"{percent(low)} to {percent(high)}"
 
 

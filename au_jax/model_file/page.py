@@ -178,7 +178,7 @@ def _by_group(name: str, evaluation: Mapping[str, Any]) -> list[str]:
         means[group] = sum(known) / len(known) if known else math.nan
         bounds = [math.nan if x is None else x for x in values["mean AUC, 95 %"]]
         counts = [str(values["images"]), str(values["people"])]
-        rows.append([group, *counts, percent(means[group]), interval(bounds)])
+        rows.append([group, *counts, percent(means[group]), interval(*bounds)])
     ranked = sorted((v, k) for k, v in means.items() if not math.isnan(v))
     gap = ""
     if len(ranked) > 1:
