@@ -105,12 +105,7 @@ def prepare(
     """
     check_options(options)
     items = functools.partial(make_reader(options), pause)
-    if isinstance(options.landmarks_by, LandmarkFile):
-        make_finder, version, origin = _make_no_finder, "dlib68", "file"
-    else:
-        origin = options.landmarks_by
-        version = detect.version(origin)
-        make_finder = make_finder or functools.partial(detect.make_finder, origin)
+    make_finder, version, origin = _landmarks(options, make_finder)
     final, partial = options.final, staging.unfinished(options.final)
     found = partial / "faces" / version
     try:
@@ -259,6 +254,17 @@ def _find_faces_by_beam(
     pieces = (rows for _, rows in assemble.cut(items))
     pipeline = shlex.split(options.beam or "")
     beam.find_faces(options.raw, folder, pieces, make_finder, pipeline)
+
+
+def _landmarks(
+    options: PrepareOptions, make_finder: Callable[[], LandmarkFinder] | None
+) -> tuple[Callable[[], LandmarkFinder], str, str]:
+    """Return what makes the finder, its version, and the origin of the landmarks."""
+    origin = options.landmarks_by
+    if isinstance(origin, LandmarkFile):
+        return _make_no_finder, "dlib68", "file"
+    make_finder = make_finder or functools.partial(detect.make_finder, origin)
+    return make_finder, detect.version(origin), origin
 
 
 def _make_no_finder() -> LandmarkFinder:
