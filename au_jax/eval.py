@@ -86,15 +86,14 @@ def main(argv: list[str]) -> None:
     # Imported late: it takes seconds, for which --help and mistakes need not wait.
     from au_jax.runtime import compilation_cache, console
     from au_jax.runtime.files import locked
-    from au_jax.workdir.config import read_config
+    from au_jax.workdir.config import EVALUATION_LOCK, read_config
 
     assert WORKDIR.value is not None
     console.set_up_logging()
     compilation_cache.use()
     workdir = Path(WORKDIR.value)
     read_config(workdir)  # there is a run: the lock would create its folder
-    # A lock of its own, because a run may be evaluated while it trains.
-    with locked(workdir, f"evaluating {workdir}", ".eval.lock"):
+    with locked(workdir, f"evaluating {workdir}", EVALUATION_LOCK):
         _evaluate(workdir)
 
 

@@ -46,8 +46,10 @@ def main(argv: list[str]) -> int:
         from au_jax.evaluation.run import evaluate
         from au_jax.run_report.run import write_report
         from au_jax.runtime import compilation_cache, console, processes
+        from au_jax.runtime.files import locked
         from au_jax.training import config_checks
         from au_jax.training.run import train
+        from au_jax.workdir.config import EVALUATION_LOCK
 
         config_checks.check_values(CONFIG.value)
         processes.join(COORDINATOR.value, PROCESS_COUNT.value, PROCESS_INDEX.value)
@@ -67,7 +69,8 @@ def main(argv: list[str]) -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to save
         split = CONFIG.value.eval.at_end
         if split and processes.alone():
-            write_report(workdir, evaluate(workdir, split, None), split)
+            with locked(workdir, f"evaluating {workdir}", EVALUATION_LOCK):
+                write_report(workdir, evaluate(workdir, split, None), split)
         elif split and processes.first():
             command = f"python -m au_jax.eval --workdir={workdir} --split={split}"
             print(f"several processes do not evaluate; run {command}", file=sys.stderr)

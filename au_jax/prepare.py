@@ -73,9 +73,9 @@ SUBJECTS = flags.DEFINE_string(
 )
 LICENCE = flags.DEFINE_string(
     "licence",
-    "",
+    None,
     "The licence of the pictures, if it is not that of --dataset: model cards state it,"
-    " and reports show the faces.",
+    " and reports show the faces. An empty one withdraws it.",
 )
 LISTS = flags.DEFINE_string(
     "lists", None, "emotionet: a folder of ADLD's lists, which state the splits."
@@ -136,7 +136,7 @@ def _prepare(pause: Callable[[], None]) -> int:
         landmarks_by=known,
         beam=BEAM.value,
         faces=FACES.value,
-        licence=LICENCE.value or "",
+        licence=LICENCE.value,
         reader=_reader_options(dataset),
     )
     return prepare(options, pause=pause)
@@ -168,7 +168,7 @@ def _required(flag: flags.FlagHolder[str | None], what: str) -> str:
 
 
 if __name__ == "__main__":
-    parse = functools.partial(command_line.parse, may_be_empty=("beam",))
+    parse = functools.partial(command_line.parse, may_be_empty=("beam", "licence"))
     try:
         run_program(lambda: app.run(main, argv=sys.argv, flags_parser=parse))
     except KeyboardInterrupt:  # while modules are imported

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from au_jax.runtime.files import locked
-from au_jax.workdir.config import write_config
+from au_jax.workdir.config import EVALUATION_LOCK, write_config
 from configs import joint
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -38,7 +38,7 @@ def test_program_ends_with_2_and_no_traceback(tmp_path, arguments, message):
 def test_two_evaluations_of_a_run_do_not_write_at_once(tmp_path):
     write_config(tmp_path, joint.get_config("tiny"))
     command = [sys.executable, "-m", "au_jax.eval", f"--workdir={tmp_path}"]
-    with locked(tmp_path, "testing", ".eval.lock"):
+    with locked(tmp_path, "testing", EVALUATION_LOCK):
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 2
     assert result.stderr == f"error: another program is evaluating {tmp_path}\n"

@@ -17,7 +17,7 @@ from au_jax.comparison.plan import Row, Run
 from au_jax.comparison.scores import METRICS, Key, Result, Scores
 from au_jax.data.split import labels, open_split
 from au_jax.evaluation import metrics
-from au_jax.types import AU_PATHS, DOMAINS, JOINT, RULES, Config
+from au_jax.types import AU_PATHS, DOMAINS, RULES, Config
 
 Json = dict[str, Any]
 
@@ -91,13 +91,13 @@ def _setting(config: Config) -> Json:
 def _origins(config: Config) -> Json:
     """Return by domain the raw set and the rule of the test split, "" if not known."""
     data = config.run.data
-    parts = {
-        d: open_split(data.data_dir, data[d], config.split, tuple(data.aus)).parts
-        for d in DOMAINS
+    splits = {
+        domain: open_split(data.data_dir, data[domain], config.split, tuple(data.aus))
+        for domain in DOMAINS
     }
     return {
-        key: {d: JOINT.join(getattr(one, field) for one in parts[d]) for d in DOMAINS}
-        for key, field in (("datasets", "dataset"), ("split_rules", "split_rule"))
+        "datasets": {domain: split.dataset for domain, split in splits.items()},
+        "split_rules": {domain: split.split_rule for domain, split in splits.items()},
     }
 
 

@@ -26,7 +26,7 @@ class Metadata:
     """The origin of the landmarks: "au_jax", "dlib68", "file" or "rendering"."""
     dataset: str = ""
     """The raw set that was read (`prepare --dataset`), whatever `name` is; "" if it is
-    not known, because the version was older."""
+    not known: older versions stored it only if `name` is another."""
     split_rules: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """By split: who chose its images (`raw/splits.py`); empty in older versions."""
     licence: str = ""
@@ -35,7 +35,7 @@ class Metadata:
     @property
     def licensed_as(self) -> str:
         """The licensed set that the pictures are of, or ""."""
-        return "" if self.licence else licensed_as(self.name, self.dataset)
+        return licensed_as(self.name, self.dataset, self.licence)
 
     def split_rule(self, split: str) -> str:
         """Return the rule of a split or of a part of it, or ""."""

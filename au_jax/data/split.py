@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +105,18 @@ class FaceSplit:
     def licensed(self) -> bool:
         """Whether pictures of at least one of the data sets are a licensed set's."""
         return any(
-            licensed_as(part.name, part.dataset)
-            for part in self.parts
-            if not part.licence
+            licensed_as(part.name, part.dataset, part.licence) for part in self.parts
         )
+
+    @property
+    def dataset(self) -> str:
+        """The raw sets that were read, with + between them; "" if none is known."""
+        return _joined(part.dataset for part in self.parts)
+
+    @property
+    def split_rule(self) -> str:
+        """Who chose the images of the split in each set; "" if none is known."""
+        return _joined(part.split_rule for part in self.parts)
 
     def __str__(self) -> str:
         """Return the name of the split, and the folders."""
@@ -180,6 +188,11 @@ class FaceSplit:
                     return part, index
                 index -= part.length
         raise IndexError(index)  # ends `for example in split`
+
+
+def _joined(texts: Iterable[str]) -> str:
+    known = list(texts)
+    return JOINT.join(known) if any(known) else ""
 
 
 def open_split(

@@ -16,7 +16,7 @@ from au_jax.evaluation.bootstrap import auc_intervals, people_of
 from au_jax.evaluation.inference import load_best, predict_split, score_predictions
 from au_jax.evaluation.report import ModelReport, PathScores, Report
 from au_jax.runtime.files import write_whole
-from au_jax.types import DOMAINS, JOINT, Config
+from au_jax.types import DOMAINS, Config
 from au_jax.workdir import thresholds
 from au_jax.workdir.best_networks import FLOOR, best_scores, best_stage, has_floor
 from au_jax.workdir.config import read_config
@@ -199,6 +199,6 @@ def evaluate_stage(
             if domain == "target" and len(paths) > 1
             else None
         ),
-        dataset=JOINT.join(part.dataset for part in data.parts),
-        split_rule=JOINT.join(part.split_rule for part in data.parts),
+        dataset=data.dataset,
+        split_rule=data.split_rule,
     )

@@ -28,7 +28,7 @@ _PARTS: tuple[tuple[int, int, bool], ...] = (  # first, last + 1, closed
 )  # fmt: skip
 
 
-def licensed_as(name: str, dataset: str = "") -> str:
+def licensed_as(name: str, dataset: str = "", licence: str = "") -> str:
     """Return the licensed set that the pictures of a prepared set are of, or "".
 
     The raw set that was read decides, whatever the prepared one is called. If it does
@@ -38,14 +38,17 @@ def licensed_as(name: str, dataset: str = "") -> str:
     Args:
         name: The name of the prepared set.
         dataset: The raw set that was read, or "".
+        licence: The licence of the pictures, where one was stated, or "".
     """
+    if licence:
+        return ""
     found = [
         licensed
         for text in (dataset, name)
         for licensed in LICENSED
         if f"{text}_".startswith(f"{licensed}_")
     ]
-    found.sort(key="lists".__eq__)  # of other sets: these come first
+    found.sort(key=lambda name: name == "lists")  # lists of another set are its
     return found[0] if found else ""
 
 

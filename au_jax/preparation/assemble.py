@@ -194,10 +194,18 @@ def _write_tables(
     return seen, first
 
 
-def renew_metadata(folder: Path, dataset: str, survey: Survey, licence: str) -> None:
+def renew_metadata(
+    folder: Path, dataset: str, survey: Survey, licence: str | None
+) -> None:
     """Store the licence, and what a set of an older version does not say of itself.
 
     Its records stay as they are. Damaged metadata do, too: the check names them.
+
+    Args:
+        folder: The folder of the set.
+        dataset: The raw set that was read.
+        survey: The result of `take_survey`.
+        licence: The licence of the pictures; None keeps what is stored.
 
     Raises:
         UserError: the disk is full.
@@ -206,7 +214,9 @@ def renew_metadata(folder: Path, dataset: str, survey: Survey, licence: str) -> 
     try:
         stored = json.loads(read_regular(file, _MAX_BYTES))
         rules = dict(survey.split_rules)
-        known = stored | {"dataset": dataset, "split_rules": rules, "licence": licence}
+        known = stored | {"dataset": dataset, "split_rules": rules}
+        if licence is not None:
+            known["licence"] = licence
     except (OSError, ValueError, TypeError, RecursionError):
         return
     if known != stored:

@@ -73,8 +73,9 @@ class PrepareOptions:
     """Pipeline options of Apache Beam, which then finds the faces."""
     faces: str | None = None
     """How the report shows faces: "show", "blur" or "none"; None as the set permits."""
-    licence: str = ""
-    """The licence of the pictures, if it is not that of the raw set."""
+    licence: str | None = None
+    """The licence of the pictures, if it is not that of the raw set; "" if it is, after
+    all; None keeps what a finished set says."""
     reader: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Further options of the reader."""
 
@@ -144,6 +145,8 @@ def prepare(
 
 def _warn_of_split(options: PrepareOptions, survey: Survey) -> None:
     """Say before the work begins that BP4D's split is not the one to expect."""
+    if options.licence:
+        return  # these are other pictures
     rules = survey.split_rules.values()
     problem = splits.bp4d_warning(options.dataset, rules, survey.bp4d_subjects)
     if problem:
@@ -153,7 +156,7 @@ def _warn_of_split(options: PrepareOptions, survey: Survey) -> None:
 def _keep(
     options: PrepareOptions, partial: Path, survey: Survey, report: Mapping[str, Any]
 ) -> None:
-    """Leave a finished set as it is, but for what older versions did not store.
+    """Leave a finished set as it is, but for its licence and what it does not say yet.
 
     What a run left that was killed after it had published its data set is removed.
     """
@@ -163,6 +166,8 @@ def _keep(
     _describe(options, options.final, survey)
     table = counts.table(dict(report))
     print(f"{options.final} is up to date: nothing to do\n{table}")
+    if options.licence is not None:
+        print(f"its licence: {options.licence or 'that of the raw set'}")
 
 
 def _describe(options: PrepareOptions, folder: Path, survey: Survey) -> None:
@@ -225,7 +230,8 @@ def check_options(options: PrepareOptions) -> None:
     if not os.access(options.final.parent, os.W_OK | os.X_OK):
         raise UserError(f"cannot write to --data_dir={data_dir}: permission denied")
     drawing.choose(options.faces, licensed=False)
-    if options.licence != printable(options.licence) or len(options.licence) > 200:
+    licence = options.licence or ""
+    if licence != printable(licence).strip() or len(licence) > 200:
         raise UserError("--licence: give one line of at most 200 characters")
 
 

@@ -61,7 +61,7 @@ def in_words(rules: Mapping[str, str]) -> str:
     """
     by_rule: dict[str, list[str]] = {}
     for split, rule in rules.items():
-        by_rule.setdefault(rule, []).append(split)
+        by_rule.setdefault(rule or "not known", []).append(split)
     if len(by_rule) == 1:
         return next(iter(by_rule))
     parts = [f"{' and '.join(names)}: {rule}" for rule, names in by_rule.items()]

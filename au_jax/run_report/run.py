@@ -9,7 +9,7 @@ from au_jax.evaluation.run import open_splits
 from au_jax.workdir.best_networks import best_stage
 from au_jax.workdir.config import read_config
 
-MISSING = "no report.html: it needs Matplotlib: pip install matplotlib"
+MISSING = "no report.html, because Matplotlib is missing: pip install matplotlib"
 
 
 def write_report(

@@ -83,7 +83,8 @@ def update_labelling(
     count as active and `share` * (1 - r) as inactive. The means are over all batches at
     first, later over about the last 100; `before` is the number of batches so far. A
     batch without a known label of an AU leaves its rate. The means of an AU begin with
-    the first batch that has one; before it, no answer counts.
+    the first batch that has one; before it, no answer counts. If that batch is late,
+    its rate fades over about the next 100.
     """
     memory = jnp.minimum(before / (before + 1), MEMORY)
     count = known.sum(axis=0)

@@ -64,8 +64,9 @@ def train(config: Config, workdir: Path, requests: Requests | None = None) -> No
             metrics_log.cut_back(workdir, latest)
             metrics_log.write_best(workdir)
             write_config(workdir, config)
-            sets = datasets(data), licences(data)
-            start_log.record(workdir, landmark_origins(data), *sets)
+            start_log.record(
+                workdir, landmark_origins(data), datasets(data), licences(data)
+            )
         processes.meet("workdir")
         opened = wandb.opened(config, workdir, package) if package else nullcontext()
         with opened as wandb_run:

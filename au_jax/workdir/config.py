@@ -16,6 +16,9 @@ from au_jax.workdir.json_file import damaged, read_json
 
 FILE = "config.json"
 
+EVALUATION_LOCK = ".eval.lock"
+"""The lock of a program that evaluates a run, which may be trained meanwhile."""
+
 
 def write_config(workdir: Path, config: Config) -> None:
     """Store the resolved config as JSON."""

@@ -2,7 +2,8 @@
 
 `config.data.data_dir` may change between two starts, because folders move. The data in
 it may not: the order of the images, the learning rates and the weights of the AUs
-depend on them.
+depend on them. What is recorded shows most changes, but not other labels of as many
+images.
 """
 
 from collections.abc import Iterable, Mapping

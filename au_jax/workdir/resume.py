@@ -97,8 +97,8 @@ def config_differences(stored: dict[str, Any], config: Config, stage: str) -> li
     if not stored:
         return []
     begun = _up_to(config.stages, stage)
-    # An older version lacks the keys of later ones; what they add is off by default, or
-    # `upgraded` knows better.
+    # Keys that an older version lacks had today's default, unless `upgraded` sets
+    # another value.
     default = as_json(config_files.load("joint"))
     old, new, default = (
         flatten(ConfigDict(x)) for x in (upgraded(stored), as_json(config), default)

@@ -101,17 +101,25 @@ def test_a_licence_that_is_stated_counts_and_may_be_stated_later(raw, out, capsy
     run.prepare(options, make_finder)
     assert "(faces: none)" in capsys.readouterr().out
     run.prepare(dataclasses.replace(options, licence="CC BY 4.0"), make_finder)
-    printed = capsys.readouterr().out
-    assert "up to date" in printed
+    printed, errors = capsys.readouterr()
+    assert "its licence: CC BY 4.0\n" in printed
     assert "(faces: show)" in printed
+    assert "41 subjects" not in printed + errors
+    run.prepare(options, make_finder)  # says nothing of it, so it stays
+    assert "(faces: show)" in capsys.readouterr().out
     folder = out / "mine" / "1.0.0"
     assert "Licence: CC BY 4.0." in (folder / "report.html").read_text()
     data = open_split(out, "mine", "train", (1, 12))
     assert data.parts[0].licence == "CC BY 4.0"
     assert not data.licensed
-    wrong = dataclasses.replace(options, licence="a\nb")
-    with pytest.raises(UserError, match="--licence: give one line"):
-        run.prepare(wrong, make_finder)
+    run.prepare(dataclasses.replace(options, licence=""), make_finder)
+    printed = capsys.readouterr().out
+    assert "its licence: that of the raw set\n" in printed
+    assert "(faces: none)" in printed
+    for text in ("a\nb", " "):
+        wrong = dataclasses.replace(options, licence=text)
+        with pytest.raises(UserError, match="--licence: give one line"):
+            run.prepare(wrong, make_finder)
 
 
 BY_SUBJECT = "drawn by subject, seed 0"
