@@ -112,4 +112,4 @@ def test_projections_have_two_numbers_per_image(computed):
 def test_without_matplotlib_a_line_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None)
     run.write_report(tmp_path, Report(()), "test")
-    assert "needs Matplotlib" in capsys.readouterr().out
+    assert "Matplotlib is missing" in capsys.readouterr().out
