@@ -54,8 +54,7 @@ def counted(items: Iterable[Item], total: int, activity: str) -> Iterator[Item]:
     Work of less than `EVERY` seconds leaves no line in a log file.
     """
     if stderr().is_terminal and processes.first():
-        bar = functools.partial(track, console=stderr(), transient=True)
-        yield from bar(items, activity, total)
+        yield from track(items, activity, total, console=stderr(), transient=True)
         return
     last = time.monotonic()
     for done, item in enumerate(items, start=1):

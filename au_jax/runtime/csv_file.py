@@ -69,7 +69,7 @@ def rows(file: Path) -> Iterator[tuple[int, list[str]]]:
             next(csv.reader([first], delimiter=separator), [])
         )
         text = itertools.chain([first] if first else [], stream)
-        lines = csv.reader([])
+        lines = csv.reader([])  # `count` can fail, too, before there is a line
         try:
             lines = csv.reader(text, delimiter=max(",;\t", key=count))
             for cells in lines:

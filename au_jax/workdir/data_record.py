@@ -21,7 +21,7 @@ _WORDS = {
 def describe(splits: Iterable[FaceSplit]) -> dict[str, dict[str, Any]]:
     """Describe splits as JSON, by the names of data set and split: "bp4d/train"."""
     return {
-        f"{part.directory.parent.name}/{part.split}": {
+        f"{part.name}/{part.split}": {
             "images": part.length,
             "aus": list(part.coded_aus),
             "landmarks_by": part.landmarks_by,
