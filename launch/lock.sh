@@ -19,6 +19,7 @@ lock base
 lock faces --extra=faces --extra=report
 lock cuda12 --extra=cuda12
 lock cuda13 --extra=cuda13
+lock onnx --extra=onnx
 lock test --extra=faces --extra=test
 rm -f requirements/lowest.txt # or a bound that was lowered would keep its old pin
 lock lowest --extra=faces --extra=test --resolution=lowest-direct

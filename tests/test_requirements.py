@@ -15,6 +15,7 @@ EXTRAS = {
     "faces": ("faces",),
     "cuda12": ("cuda12",),
     "cuda13": ("cuda13",),
+    "onnx": ("onnx",),
     "test": ("faces", "test"),
     "lowest": ("faces", "test"),
 }
