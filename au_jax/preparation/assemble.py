@@ -114,6 +114,7 @@ def write(
     name: str,
     survey: Survey,
     landmarks_by: str,
+    licence: str = "",
 ) -> dict[str, Any]:
     """Write the data set, `rejected.csv` and `counts.json` into a new `folder`.
 
@@ -123,6 +124,7 @@ def write(
         name: The raw set that was read, or that of a rendered set.
         survey: The result of `take_survey`.
         landmarks_by: The entry of the metadata (`writer.Writer`).
+        licence: Another.
 
     Returns:
         The content of `counts.json`.
@@ -133,7 +135,9 @@ def write(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     tally = counts.Counts(survey.aus)
-    records = writer.Writer(folder, name, survey.aus, landmarks_by, survey.split_rules)
+    records = writer.Writer(
+        folder, name, survey.aus, landmarks_by, survey.split_rules, licence
+    )
     seen, first = _write_tables(pieces, folder, records, tally, survey)
     if seen != survey.images:
         raise UserError(
@@ -197,7 +201,7 @@ def _write_tables(
 def renew_metadata(
     folder: Path, dataset: str, survey: Survey, licence: str | None
 ) -> None:
-    """Store the licence, and what a set of an older version does not say of itself.
+    """Store the licence of a finished set, and what older versions did not store.
 
     Its records stay as they are. Damaged metadata do, too: the check names them.
 
@@ -212,7 +216,7 @@ def renew_metadata(
     """
     file = folder / metadata.FILE
     try:
-        stored = json.loads(read_regular(file, _MAX_BYTES))
+        stored = _stored_metadata(folder)
         rules = dict(survey.split_rules)
         known = stored | {"dataset": dataset, "split_rules": rules}
         if licence is not None:
@@ -221,6 +225,18 @@ def renew_metadata(
         return
     if known != stored:
         write_whole(file, json.dumps(known))
+
+
+def stored_licence(folder: Path) -> str:
+    """Return the licence that a finished set states, or ""."""
+    try:
+        return printable(str(_stored_metadata(folder).get("licence", "")))
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return ""
+
+
+def _stored_metadata(folder: Path) -> Any:
+    return json.loads(read_regular(folder / metadata.FILE, _MAX_BYTES))
 
 
 def stored_report(folder: Path) -> dict[str, Any] | None:

@@ -75,7 +75,7 @@ class PrepareOptions:
     """How the report shows faces: "show", "blur" or "none"; None as the set permits."""
     licence: str | None = None
     """The licence of the pictures, if it is not that of the raw set; "" if it is, after
-    all; None keeps what a finished set says."""
+    all. None is "" for a new set, and keeps what a finished set says."""
     reader: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Further options of the reader."""
 
@@ -117,6 +117,7 @@ def prepare(
             return check_prepared(final, options.raw, options.faces, pause)
         if done:
             print(f"{final} was made from other files or settings: preparing it again")
+            _warn_of_licence(options)
         _warn_of_split(options, survey)
         start = time.monotonic()
         with staging.locked(partial):
@@ -132,8 +133,14 @@ def prepare(
             )
             with contextlib.closing(faces):  # ends the workers
                 pieces, folder = pausing(faces, pause), partial / "data"
-                report = assemble.write(pieces, folder, options.dataset, survey, origin)
-            _describe(options, folder, survey)
+                report = assemble.write(
+                    pieces,
+                    folder,
+                    options.dataset,
+                    survey,
+                    origin,
+                    options.licence or "",
+                )
             staging.publish(partial, final)
     except OSError as error:
         problem = f"{error.filename or options.data_dir}: {error.strerror or error}"
@@ -153,6 +160,17 @@ def _warn_of_split(options: PrepareOptions, survey: Survey) -> None:
         print(f"warning: {problem}", file=sys.stderr)
 
 
+def _warn_of_licence(options: PrepareOptions) -> None:
+    """Say that a licence which was stated for other files is not kept."""
+    stated = assemble.stored_licence(options.final)
+    if stated and options.licence is None:
+        print(
+            f"warning: the licence stated for those is not kept; if it is that of these"
+            f" pictures, too, run again with --licence={shlex.quote(stated)}",
+            file=sys.stderr,
+        )
+
+
 def _keep(
     options: PrepareOptions, partial: Path, survey: Survey, report: Mapping[str, Any]
 ) -> None:
@@ -163,15 +181,11 @@ def _keep(
     if partial.exists():
         with staging.locked(partial):
             shutil.rmtree(partial)
-    _describe(options, options.final, survey)
+    assemble.renew_metadata(options.final, options.dataset, survey, options.licence)
     table = counts.table(dict(report))
     print(f"{options.final} is up to date: nothing to do\n{table}")
     if options.licence is not None:
         print(f"its licence: {options.licence or 'that of the raw set'}")
-
-
-def _describe(options: PrepareOptions, folder: Path, survey: Survey) -> None:
-    assemble.renew_metadata(folder, options.dataset, survey, options.licence)
 
 
 def make_reader(

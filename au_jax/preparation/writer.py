@@ -69,7 +69,8 @@ class Writer:
         name: str,
         aus: Sequence[int],
         landmarks_by: str,
-        split_rules: Mapping[str, str] | None = None,
+        split_rules: Mapping[str, str],
+        licence: str = "",
     ):
         """Begin a data set.
 
@@ -80,6 +81,7 @@ class Writer:
             landmarks_by: The origin of its landmarks: "au_jax", "dlib68", "file", or
                 "rendering", which knows the true ones.
             split_rules: By split, who chose its images (`raw/splits.py`).
+            licence: The licence of its pictures, if `prepare --licence` states it.
         """
         identity = dataset_info.DatasetIdentity(
             name=name,
@@ -97,7 +99,8 @@ class Writer:
                 align=dict(ALIGNMENT),
                 landmarks_by=landmarks_by,
                 dataset=name,
-                split_rules=dict(split_rules or {}),
+                split_rules=dict(split_rules),
+                licence=licence,
             ),
         )
         self._writer = tfds.core.SequentialWriter(

@@ -122,6 +122,19 @@ def test_a_licence_that_is_stated_counts_and_may_be_stated_later(raw, out, capsy
             run.prepare(wrong, make_finder)
 
 
+def test_a_licence_that_was_stated_for_other_files_is_not_kept(raw, out, capsys):
+    options = PrepareOptions("bp4d", raw, out, licence="CC BY 4.0, by us")
+    run.prepare(options, make_finder)
+    printed, errors = capsys.readouterr()
+    assert "(faces: show)" in printed
+    assert "licence" not in errors
+    run.prepare(dataclasses.replace(options, licence=None, seed=1), make_finder)
+    printed, errors = capsys.readouterr()
+    assert "(faces: none)" in printed
+    assert "the licence stated for those is not kept" in errors
+    assert "--licence='CC BY 4.0, by us'" in errors
+
+
 BY_SUBJECT = "drawn by subject, seed 0"
 
 

@@ -27,7 +27,7 @@ def rows():
 def write(folder):
     folder.mkdir(parents=True)
     rules = {"train": "bp4d-fold1", "test": "bp4d-fold1"}
-    writer = records.Writer(folder, "bp4d", AUS, "file", rules)
+    writer = records.Writer(folder, "bp4d", AUS, "file", rules, "CC0")
     for i, row in enumerate(rows()):
         jpeg = cv2.imencode(".jpg", picture(i, 200, 200))[1].tobytes()
         writer.add({row.split: [records.example(row, jpeg, FACE + i, AUS)]})
@@ -44,6 +44,7 @@ def test_read_back(tmp_path):
         "align": {"size": 200, "enlarge": 2.8},
         "dataset": "bp4d",
         "split_rules": {"train": "bp4d-fold1", "test": "bp4d-fold1"},
+        "licence": "CC0",
     }
     assert set(builder.info.splits) == {"train", "test"}  # none for val
     first, second = read_examples(tmp_path, "set", "train")

@@ -26,7 +26,7 @@ def write(folder, rows, name="faces_lab"):
     """Write a data set of (split, subject, picture's seed, AU 1, landmarks)."""
     target = folder / name / "1.0.0"
     target.mkdir(parents=True)
-    writer = records.Writer(target, name, AUS, "file")
+    writer = records.Writer(target, name, AUS, "file", {})
     for i, (split, subject, seed, au, landmarks) in enumerate(rows):
         row = Row(f"{i}.jpg", split, subject, "T1", i, {1: au})
         jpeg = encode(picture(seed, 200, 200))
