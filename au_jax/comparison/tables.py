@@ -135,7 +135,7 @@ def _mean(entry: Json) -> str:
 
 def _interval(values: Sequence[float | None]) -> str:
     low, high = values
-    return f"[{percent(low)}, {percent(high)}]"
+    return "-" if low is None else f"[{percent(low)}, {percent(high)}]"
 
 
 def _difference(entry: Json, reference: str) -> str:

@@ -85,8 +85,11 @@ def means(
 
     The keys are "f1", "f1_at_thresholds" (if there are thresholds), "accuracy",
     "average_precision" and "auc". An AU without active or without inactive labels in a
-    resample drops out of the mean of the last two, as in `metrics.AuScores.mean`.
+    resample drops out of the mean of the last two, as in `metrics.AuScores.mean`. All
+    are NaN where several resamples are all alike, as those of one person are.
     """
+    if len(weights) > 1 and (weights == weights[0]).all():
+        weights = np.full_like(weights, np.nan)
     columns: dict[str, list[np.ndarray]] = {}
     for a, k in enumerate(known.T):
         w, p, active = weights[:, k], probabilities[k, a], aus[k, a] > 0

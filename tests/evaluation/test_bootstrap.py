@@ -66,6 +66,10 @@ def test_one_person_has_no_interval(answers):
     assert np.isfinite(bounds[:, [0, 2]]).all()
     alone = bootstrap.auc_intervals(p, aus, known, np.zeros_like(person))
     assert np.isnan(alone).all()
+    weights = bootstrap.resamples(np.zeros_like(person), 5)
+    means = bootstrap.means(weights, p, aus, known, (0.3, 0.6))
+    assert len(means) == 5
+    assert np.isnan(list(means.values())).all()
 
 
 def test_intervals_do_not_depend_on_the_size_of_the_blocks(answers, monkeypatch):
