@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from au_jax.errors import UserError
+from au_jax.media.edit_list import shown_seconds
 from au_jax.media.formats import is_picture, is_video
 from au_jax.media.images import UnusableImage, read_image
 from au_jax.media.names import shown
@@ -251,18 +252,21 @@ def _read_video(source: Source, start: int) -> Iterator[Frame]:
                 error = "frame cannot be decoded" if image is None else ""
                 yield Frame(source, index, stamp, image, error)
         count = video.next
-        cut = not camera and _is_cut(video, stamp, gap)
+        whole = video.num_frames / rate if rate > 0 else 0.0
+        cut = not camera and _is_cut(video, stamp, gap, whole)
+        if cut and rate > 0:
+            whole = min(whole, shown_seconds(Path(source.file)))
+            cut = _is_cut(video, stamp, gap, whole)
         if (cut or count == 0) and count >= start:
             text = f"the video ends after {count} of {video.num_frames} frames"
             if count and rate > 0:
-                whole = video.num_frames / rate
                 text = f"the video ends after {stamp:.2f} of {whole:.2f} seconds"
             yield Frame(source, count, stamp, None, text)
     finally:
         video.close()
 
 
-def _is_cut(video: Video, stamp: float, gap: float) -> bool:
+def _is_cut(video: Video, stamp: float, gap: float, whole: float) -> bool:
     """Return whether a video at its end has fewer frames than it states.
 
     Where a container states no number of frames (Matroska, WebM), OpenCV multiplies
@@ -273,10 +277,11 @@ def _is_cut(video: Video, stamp: float, gap: float) -> bool:
         video: The video, of which no frame is left.
         stamp: The time of the last frame, in seconds.
         gap: The longest time between two frames.
+        whole: The duration that the video states, in seconds.
     """
     if video.next >= video.num_frames - _GUESSED:
         return False
     if video.rate <= 0:
         return True
     shown = max(gap, _GUESSED / video.rate)
-    return stamp + shown < (video.num_frames - 0.5) / video.rate
+    return stamp + shown < whole - 0.5 / video.rate

@@ -11,6 +11,7 @@ from au_jax.errors import UserError
 from au_jax.media.videos import Video
 from au_jax.prediction import inputs
 from au_jax.prediction.inputs import LeftOut, Source, expand, read
+from tests.trimmed import trim, write_grey
 
 
 def test_an_unreadable_entry_of_a_folder_is_a_row(tmp_path):
@@ -203,3 +204,23 @@ def test_frames_that_a_constant_rate_lacks_are_noticed(tmp_path, frames, cut):
     stamps = [round(index * 100 / 3) for index in range(frames)]
     write_matroska(tmp_path / "a.mkv", stamps, 1000.0)
     assert any(error for _, error in indices(tmp_path / "a.mkv")) == cut
+
+
+@pytest.mark.parametrize("start", [0.0, 2.0])
+def test_a_trimmed_video_is_whole(tmp_path, start):
+    """Its edit list shows 20 of the 40 frames that the file holds."""
+    path = write_grey(tmp_path / "a.mp4", 40, 10.0)
+    trim(path, start, 2.0)
+    assert Video(path).num_frames == 40
+    frames = list(read(Source(str(path), "video")))
+    assert [(f.index, f.error) for f in frames] == [(index, "") for index in range(20)]
+    stamps = [frame.timestamp for frame in frames]
+    np.testing.assert_allclose(stamps, np.arange(20) / 10, atol=1e-6)
+
+
+@pytest.mark.parametrize(("shown", "cut"), [(0.25, False), (0.3, True)])
+def test_a_trimmed_video_may_be_cut_all_the_same(recording, monkeypatch, shown, cut):
+    recording.num_frames, recording.stamps = 7, (0.0, 0.05, 0.1, 0.15)
+    monkeypatch.setattr(inputs, "shown_seconds", lambda file: shown)
+    *_, last = read(VIDEO)
+    assert (last.error == "the video ends after 0.15 of 0.30 seconds") == cut
