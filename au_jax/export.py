@@ -15,6 +15,8 @@ converts a model file. --workdir, --adld and --model can each be combined with a
 the outputs --out, --stablehlo, --onnx and --card, a page that describes the model.
 """
 
+import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +87,7 @@ def main(argv: list[str]) -> None:
             f"{' and '.join(f'--{name}' for name in outputs)} name one file twice;"
             " the second would replace the first"
         )
+    _check_kept(outputs)
     note = _note()
     if PATH.value and not {"stablehlo", "onnx"} & set(outputs):
         raise UserError(
@@ -115,6 +118,18 @@ def main(argv: list[str]) -> None:
         else:
             programs.save_onnx(file, model, PATH.value)
         print(f"{file}: {file.stat().st_size / 1e3:,.0f} kB")
+
+
+def _check_kept(outputs: Mapping[str, Path]) -> None:
+    """Raise a `UserError` if an output would replace an input by something else."""
+    for flag, name in itertools.product((MODEL, NOTE), outputs):
+        if not flag.value or (flag.name, name) == ("model", "out"):
+            continue  # a model file that is written again holds the same model
+        file = outputs[name]
+        if file.resolve() == Path(flag.value).resolve():
+            raise UserError(
+                f"--{name}={file} would replace the file of --{flag.name}; give another"
+            )
 
 
 def _check_inputs() -> None:

@@ -44,6 +44,15 @@ def test_a_model_file_is_copied_and_converted(tmp_path):
             ["--model={0}/m", "--out={0}/x", "--config=configs/adld.py"],
             "--adld=DIR nee",
         ),
+        (["--model={0}/page", "--card={0}/page"], "would replace the file of --model"),
+        (
+            ["--model={0}/page", "--stablehlo={0}/../{1}/page"],
+            "would replace the file of --model",
+        ),
+        (
+            ["--model={0}/m", "--card={0}/page", "--note={0}/page"],
+            "--card={0}/page would replace the file of --note",
+        ),
         (["--card={0}/x", "--note={0}/none"], "--note={0}/none: No such file or dir"),
         (["--card={0}/x", "--note=/dev/zero"], "--note=/dev/zero: "),
         (["--card={0}/x", "--note={0}/page"], "--note={0}/page: save it as text in"),
@@ -64,7 +73,8 @@ def test_a_model_file_is_copied_and_converted(tmp_path):
 )
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, arguments, message):
     (tmp_path / "page").write_text("<html>not found</html>", encoding="utf-16")
-    result = export(*(argument.format(tmp_path) for argument in arguments))
+    places = tmp_path, tmp_path.name
+    result = export(*(argument.format(*places) for argument in arguments))
     assert result.returncode == 2
     assert message.format(tmp_path) in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
