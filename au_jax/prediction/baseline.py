@@ -71,7 +71,8 @@ def parse(text: str) -> Baseline:
     """Return what `--baseline` asks for.
 
     Raises:
-        UserError: it is neither "median", "frames:A-B" nor a file.
+        UserError: it is neither "median", "frames:A-B" nor a table of `predict`; or
+            that table is relative to a baseline itself.
     """
     if text == "median":
         return Baseline(text)
@@ -87,6 +88,11 @@ def parse(text: str) -> Baseline:
         raise UserError(
             f"--baseline={text}: give median, frames:0-50, or the aus.csv of neutral"
             " pictures of the person; there is no such file"
+        )
+    if Path(text).name == TABLE:
+        raise UserError(
+            f"--baseline={text}: its answers are relative to a baseline already; give"
+            " the aus.csv beside it"
         )
     return Baseline(text, file=Path(text))
 

@@ -145,6 +145,13 @@ def test_what_is_no_baseline_is_one_line(text, message):
         baseline.parse(text)
 
 
+def test_answers_that_are_relative_already_are_no_baseline(tmp_path):
+    """A run into the same folder would remove the table before it reads it."""
+    write_table(tmp_path / baseline.TABLE, ANSWERS)
+    with pytest.raises(UserError, match="relative to a baseline already; give the aus"):
+        baseline.parse(str(tmp_path / baseline.TABLE))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
