@@ -1,6 +1,7 @@
 """Keep compiled programs on disk, so that a second start skips the compilation."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import jax
@@ -18,11 +19,12 @@ def use() -> Path | None:
     """
     if jax.config.jax_compilation_cache_dir:  # pyright: ignore
         return None
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(home) / "au_jax" / "xla"
     try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(home) / "au_jax" / "xla"
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
+        tempfile.TemporaryFile(dir=folder).close()  # JAX would warn of each program
+    except (OSError, RuntimeError):  # a user of a container may have no home
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
     return folder
