@@ -95,7 +95,7 @@ def resume(
     """
     settings = _settings(detector, sources, options)
     path = out / SETTINGS
-    ours = (TABLE, CARD, REPORT, OVERLAY, baseline.TABLE, baseline.LEVELS)
+    ours = (TABLE, CARD, PROGRESS, REPORT, OVERLAY, baseline.TABLE, baseline.LEVELS)
     ours += (rows.PARQUET, rows.OPENFACE)
     foreign = [out / name for name in ours if (out / name).exists()]
     if foreign and not path.exists():
@@ -150,8 +150,8 @@ def _read_own(path: Path, keys: Iterable[str]) -> dict[str, Any]:
 
 def _damaged(path: Path) -> UserError:
     return UserError(
-        f"{path} is damaged, or was changed after it was written; remove {path.parent}"
-        " to start again"
+        f"{path} is damaged, or was changed after it was written; give another --out,"
+        f" or remove {path.parent} to start again if nothing else is in it"
     )
 
 

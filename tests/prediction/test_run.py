@@ -332,6 +332,18 @@ def test_a_damaged_file_of_a_run_is_one_line(name, data, finished_run):
         assert (out / run.TABLE).read_bytes().count(b"\n") == 2
 
 
+@pytest.mark.parametrize("name", ["progress.json", "settings.json"])
+def test_a_folder_of_other_files_is_not_to_be_removed(name, tmp_path, finished_run):
+    detector, picture, *_ = finished_run
+    (tmp_path / name).write_text("{} // a comment")
+    options = run.SearchOptions(whole=True)
+    with pytest.raises(UserError, match="give another --out") as caught:
+        run.predict(detector, expand([str(picture)]), tmp_path, options)
+    removing = "remove" in str(caught.value)
+    assert not removing or str(caught.value).endswith("if nothing else is in it")
+    assert (tmp_path / name).read_text() == "{} // a comment"
+
+
 def test_models_that_differ_only_in_the_card_do_not_share_results(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.full((64, 64, 3), 90, np.uint8))
     model = small_model()
