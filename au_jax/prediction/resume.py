@@ -127,6 +127,29 @@ def resume(
     return progress
 
 
+def check_same_model(table: Path, detector: Detector) -> None:
+    """Check that a finished table holds answers of this model, by this path.
+
+    The settings beside it say so; a table that was moved away from them is believed.
+
+    Raises:
+        UserError: another model, or another path, gave them.
+    """
+    try:
+        before = json.loads(read_regular(table.parent / SETTINGS, _MAX_OWN))
+    except (OSError, ValueError, RecursionError):
+        return
+    if table.name != TABLE or not isinstance(before, dict):
+        return
+    now = {"model": detector.model.card["sha256"], "path": detector.path}
+    for key, value in now.items():
+        if before.get(key, value) != value:
+            raise UserError(
+                f"--baseline={table} holds answers of another {key}; predict the"
+                " neutral pictures again"
+            )
+
+
 def _has_rows(out: Path) -> bool:
     """Return whether an earlier run wrote a row, or may have: its progress is gone."""
     return not (out / PROGRESS).exists() or bool(_load(out).counts)

@@ -13,7 +13,7 @@ from au_jax.prediction import baseline, derived, rows
 from au_jax.prediction.baseline import Baseline, Levels
 from au_jax.prediction.detector import Detector
 from au_jax.prediction.inputs import OVERLAY, Source
-from au_jax.prediction.resume import REPORT, resume
+from au_jax.prediction.resume import REPORT, check_same_model, resume
 from au_jax.prediction.rows import TABLE
 from au_jax.prediction.search import FrameFaces, Position, SearchOptions, Seconds
 from au_jax.prediction.search_thread import search
@@ -141,6 +141,8 @@ def write_results(
     aus, levels = detector.model.aus, None
     if outputs.baseline:
         baseline.check(outputs.baseline, sources, aus)
+        if outputs.baseline.file:
+            check_same_model(outputs.baseline.file, detector)
         levels = Levels(
             aus,
             detector.thresholds,

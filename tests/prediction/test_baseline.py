@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -210,6 +211,35 @@ def test_all_tables_but_the_first_are_relative(tmp_path):
     assert not (out / "openface").exists()
     predict(outputs)
     assert (out / "openface" / "cut.csv").read_bytes() != made_from_raw
+
+
+@pytest.mark.parametrize("other", ["model", "path", "name"])
+def test_neutral_answers_of_another_model_are_refused(tmp_path, other):
+    """Of a table that has another name, nobody knows whose settings lie beside it."""
+    model = small_model()
+    usual = {"reconstructed": {"all": [0.3, 0.3], "neutral": [0.1, 0.1]}}
+    detector = Detector(Model({**model.card, "usual": usual}, model.variables))
+    settings = {"model": model.card["sha256"], "path": "reconstructed"}
+    name = "mine.csv" if other == "name" else "aus.csv"
+    neutral = write_table(tmp_path / name, ANSWERS)
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((9, 9, 3), np.uint8))
+
+    def predict(settings):
+        (tmp_path / "settings.json").write_text(json.dumps(settings))
+        run.write_results(
+            detector,
+            expand([str(tmp_path / "a.png")]),
+            tmp_path / "out",
+            run.SearchOptions(whole=True),
+            run.Outputs(baseline=baseline.parse(str(neutral))),
+        )
+
+    if other != "name":
+        with pytest.raises(UserError, match=f"holds answers of another {other}; pred"):
+            predict(settings | {other: "other"})
+        assert not (tmp_path / "out").exists()
+    predict(settings if other != "name" else {"model": "other", "path": "direct"})
+    assert len(read_table(tmp_path / "out" / baseline.TABLE)) == 1
 
 
 def test_a_model_that_does_not_say_what_is_usual_is_one_line():
