@@ -35,6 +35,7 @@ Image = UInt8[np.ndarray, "_ _ 3"]
 _PANEL = 340  # width of a column of bars beside the picture
 _LINE = 22  # height of a line of text
 _LONGEST = 4096  # side of an annotated picture; it bounds the memory
+_WIDEST = 8190  # side of an MPEG-4 video
 _COLUMNS = 8  # at most; further faces have only a box and a number
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARK, _RAIL, _WHITE = (30, 30, 30), (225, 225, 225), (255, 255, 255)
@@ -142,6 +143,7 @@ def _write_video(path: Path, source: Source, pictures: Iterator[Image]) -> None:
     """Write an MPEG-4 video at the frame rate of the input, unless it exists."""
     if path.exists():
         return
+    pictures = map(_encodable, pictures)
     first = next(pictures, None)
     if first is None:
         return
@@ -162,6 +164,14 @@ def _write_video(path: Path, source: Source, pictures: Iterator[Image]) -> None:
             count += 1
         writer.release()
         _check_video(part, path, count)
+
+
+def _encodable(picture: Image) -> Image:
+    """Shrink a picture of more pixels a side than a video may have."""
+    if (scale := _WIDEST / max(picture.shape[:2])) >= 1:
+        return picture
+    size = [2 * round(n * scale / 2) for n in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def _check_video(part: Path, path: Path, count: int) -> None:

@@ -109,3 +109,17 @@ def test_an_own_folder_is_refused_while_another_run_writes(tmp_path):
     sources = [Source("a.jpg", "image")]
     with locked(tmp_path, "x"), pytest.raises(UserError, match="predicting into"):
         run.write_results(detector, sources, tmp_path, SearchOptions(), run.Outputs())
+
+
+def test_a_large_frame_with_many_faces_is_shrunk_to_what_a_video_may_have(tmp_path):
+    """MPEG-4 has less than 8192 pixels a side; 8 columns of bars pass that at 4K."""
+    write_clip(tmp_path / "a.avi", [np.zeros((32, 32, 3), np.uint8)], "FFV1")
+    source = Source(str(tmp_path / "a.avi"), "video")
+    wide = np.full((480, 12_000, 3), 90, np.uint8)
+    overlay._write_video(tmp_path / "a.mp4", source, iter([wide, wide]))
+    video = Video(tmp_path / "a.mp4")
+    assert video.num_frames == 2
+    assert video.advance()
+    image = video.decode()
+    assert image is not None
+    assert image.shape == (328, 8190, 3)
