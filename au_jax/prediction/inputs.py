@@ -16,6 +16,7 @@ from au_jax.errors import UserError
 from au_jax.media.edit_list import shown_seconds
 from au_jax.media.formats import is_picture, is_video
 from au_jax.media.images import UnusableImage, read_image
+from au_jax.media.matroska import is_whole_with_sound
 from au_jax.media.names import shown
 from au_jax.media.videos import Video
 
@@ -255,8 +256,9 @@ def _read_video(source: Source, start: int) -> Iterator[Frame]:
         whole = video.num_frames / rate if rate > 0 else 0.0
         cut = not camera and _is_cut(video, stamp, gap, whole)
         if cut and rate > 0:
-            whole = min(whole, shown_seconds(Path(source.file)))
-            cut = _is_cut(video, stamp, gap, whole)
+            file = Path(source.file)
+            whole = min(whole, shown_seconds(file))
+            cut = _is_cut(video, stamp, gap, whole) and not is_whole_with_sound(file)
         if (cut or count == 0) and count >= start:
             text = f"the video ends after {count} of {video.num_frames} frames"
             if count and rate > 0:

@@ -155,8 +155,11 @@ def test_a_video_that_ends_early_says_so(recording, stated, cut):
     assert not list(read(VIDEO, start=5))
 
 
-def write_matroska(path, stamps, duration):
-    """Write grey JPEGs that are shown at these milliseconds, at a stated rate of 30."""
+def write_matroska(path, stamps, duration, sound=False):
+    """Write grey JPEGs that are shown at these milliseconds, at a stated rate of 30.
+
+    A track of sound has a block for each of the first three, and one at the end.
+    """
 
     def element(number, content):
         if isinstance(content, int):
@@ -169,13 +172,22 @@ def write_matroska(path, stamps, duration):
     track = element("d7", 1) + element("73c5", 1) + element("83", 1)
     track += element("86", b"V_MJPEG") + element("23e383", 33_333_333)
     info = element("2ad7b1", 1_000_000) + element("4489", struct.pack(">d", duration))
+    tracks = element("ae", track + element("e0", size))
     frames = [element("a3", struct.pack(">BhB", 0x81, t, 0x80) + jpeg) for t in stamps]
+    if sound:
+        track = element("d7", 2) + element("73c5", 2) + element("83", 2)
+        rate = element("b5", struct.pack(">d", 8000.0)) + element("9f", 1)
+        track += element("86", b"A_PCM/INT/LIT")
+        tracks += element("ae", track + element("e1", rate + element("6264", 16)))
+        for index, at in [*enumerate(stamps[:3]), (-1, round(duration) - 20)]:
+            block = struct.pack(">BhB", 0x82, at, 0x80) + bytes(320)
+            frames.insert(index % (len(frames) + 1), element("a3", block))
     path.write_bytes(
         element("1a45dfa3", element("4282", b"matroska"))
         + element(
             "18538067",
             element("1549a966", info)
-            + element("1654ae6b", element("ae", track + element("e0", size)))
+            + element("1654ae6b", tracks)
             + element("1f43b675", element("e7", 0) + b"".join(frames)),
         )
     )
@@ -224,3 +236,18 @@ def test_a_trimmed_video_may_be_cut_all_the_same(recording, monkeypatch, shown, 
     monkeypatch.setattr(inputs, "shown_seconds", lambda file: shown)
     *_, last = read(VIDEO)
     assert (last.error == "the video ends after 0.15 of 0.30 seconds") == cut
+
+
+def test_sound_may_go_on_after_the_last_picture(tmp_path):
+    """The duration is then that of the sound; only a file that lacks bytes is cut."""
+    stamps = [round(index * 100 / 3) for index in range(30)]
+    write_matroska(tmp_path / "a.mkv", stamps, 1500.0, sound=True)
+    assert Video(tmp_path / "a.mkv").num_frames == 45
+    assert indices(tmp_path / "a.mkv") == [(index, "") for index in range(30)]
+    whole = (tmp_path / "a.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
+    *_, (_, error) = indices(tmp_path / "cut.mkv")
+    assert error.endswith(" of 1.50 seconds")
+    write_matroska(tmp_path / "silent.mkv", stamps, 1500.0)
+    *_, (_, error) = indices(tmp_path / "silent.mkv")
+    assert error == "the video ends after 0.97 of 1.50 seconds"
