@@ -137,8 +137,9 @@ def _timeline(
     )
     span = max(end, 1e-9)
     places = [(1000 * time / span, 100 - 100 * p) for time, p, _ in track.values]
+    # "h0" draws a dot, which is all of a face that is seen in one frame alone.
     line = " ".join(
-        f"{'L' if i and not track.values[i][2] else 'M'}{x:.1f} {y:.1f}"
+        f"L{x:.1f} {y:.1f}" if i and not track.values[i][2] else f"M{x:.1f} {y:.1f}h0"
         for i, (x, y) in enumerate(places)
     )
     red, green, blue = colour(face)
@@ -149,6 +150,7 @@ def _timeline(
         f'<path d="M0 {100 - 100 * threshold:.1f}H1000" stroke="#767676"'
         ' stroke-dasharray="6 6"'
         ' vector-effect="non-scaling-stroke"/><path fill="none" stroke-width="2"'
+        ' stroke-linecap="round"'
         f' stroke="rgb({red},{green},{blue})" vector-effect="non-scaling-stroke"'
         f' d="{line}"/></svg>{image}</figure>'
     )

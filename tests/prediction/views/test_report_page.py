@@ -11,7 +11,7 @@ from au_jax.faces.finder import Face
 from au_jax.prediction import rows
 from au_jax.prediction.inputs import Frame, Source
 from au_jax.prediction.views import overlay, report_page
-from au_jax.prediction.views.timelines import Track
+from au_jax.prediction.views.timelines import Track, section
 
 AUS = (1, 12)
 
@@ -67,10 +67,20 @@ def test_the_page(results, tmp_path):
     assert 'd="M0 65.0H1000"' in text  # where AU12 begins to be active
     line, _ = re.findall(r' d="(M[^"]+L[^"]+)"', text)  # a line for each AU
     assert line.count("M") == 2  # a gap where there is no face
+    assert line.count("h0") == 2
+    assert text.count('stroke-linecap="round"') == 2
     assert text.count("<li data-place") == 2
     assert 'data-active="AU01" data-au01="0.700000"' in text
     assert text.count("<img") == text.count("alt=") == 2 + 2
     assert "d.png: decode error" in text
+
+
+def test_a_face_of_one_frame_is_a_dot():
+    source = Source("x.avi", "video")
+    row = dict(zip(rows.columns(AUS), _face(source, 0, 0.75), strict=True))
+    frames = iter([(0, [row])])
+    text = "".join(section(source, frames, {1: 0.5, 12: 0.35}, lambda: None))
+    assert ' d="M0.0 25.0h0"' in text
 
 
 def test_annotated_files(results, tmp_path):
