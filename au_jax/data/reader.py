@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ INTENSITIES = "intensities.csv"
 """Beside the records of some sets: a column `path`, and one for each AU, as AU01."""
 
 _MAX_BYTES = 1 << 24  # of a file that describes a data set
+# Other folders beside a version, such as 1.0.0.bak, are copies that people keep.
+_VERSION = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
 
 
 def open_builder(directory: Path) -> Any:
@@ -79,6 +82,7 @@ def newest_version(data_dir: Path, name: str) -> Path:
     versions = sorted(
         (tfds.core.Version(path.parent.name), path.parent)
         for path in (data_dir / name).glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json")
+        if _VERSION.fullmatch(path.parent.name)
     )
     if not versions:
         command = f"prepare --dataset={name} --raw=DIR"

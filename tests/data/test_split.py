@@ -141,6 +141,14 @@ def test_takes_the_newest_version(data_dir: str, tmp_path):
     assert split.parts[0].directory == tmp_path / "lab/1.10.0"
 
 
+@pytest.mark.parametrize("copy", ["1.0.0.bak", "1.0.0_old", "01.0.0", "2.0.0-mine"])
+def test_a_copy_beside_a_version_is_no_version(data_dir: str, tmp_path, copy: str):
+    for version in ("1.0.0", copy):
+        shutil.copytree(f"{data_dir}/lab/1.0.0", tmp_path / "lab" / version)
+    split = open_split(tmp_path, "lab", "train", AUS)
+    assert split.parts[0].directory == tmp_path / "lab/1.0.0"
+
+
 def test_absent_data_set_names_the_command(tmp_path):
     with pytest.raises(UserError) as error:
         open_split(tmp_path, "lab", "train", AUS)
