@@ -234,7 +234,7 @@ def _open_records(data_dir: Path, name: str, split: str) -> Records:
             f"{directory} has no split {split!r}; it has: {sizes}"
             " and parts of them, such as 'val[:80%]'"
         ) from error
-    if not length:
+    if length < 1:  # it is negative in 'val[5:2]'
         raise NoSuchSplit(f"{directory}: split {split!r} is empty; it has: {sizes}")
     return Records(
         directory=directory,
