@@ -24,6 +24,7 @@ _SUBJECT = re.compile(r"[FM]\d{3}", re.IGNORECASE)
 _TASK = re.compile(r"T\d+", re.IGNORECASE)
 _VIDEO = re.compile(r"([FM]\d{3})_(T\d+)\.(?:mp4|avi)", re.IGNORECASE)
 _BP4D_VIDEO = re.compile(r"2([FM])(\d{2})_(\d{2})\.(?:avi|mp4)", re.IGNORECASE)
+_VIDEO_SUFFIXES = (".avi", ".mp4")
 _BP4D_TASKS = {
     f"{suffix:02d}": f"T{task}"
     for task, suffix in enumerate((1, 3, 7, 8, 9, 10, 11, 13), start=1)
@@ -62,7 +63,7 @@ def read(raw: Path, seed: int) -> Iterator[Row | Reject]:
         images, unusable = _images(raw, folders.get(sequence, []))
         yield from (*labels.rejects, *wrong, *unusable)
         video = videos.get(sequence)
-        if video and sequence in folders:
+        if video and images:
             yield Reject(video, "duplicate_image", "its pictures exist, too")
             video = None
         if video:
@@ -123,7 +124,7 @@ def _videos(raw: Path) -> tuple[dict[Sequence, str], list[Reject]]:
     videos: dict[Sequence, str] = {}
     rejects = []
     for file in walk(raw).others:
-        if file.suffix.lower() not in (".avi", ".mp4"):
+        if file.suffix.lower() not in _VIDEO_SUFFIXES:
             continue
         plus, old = _VIDEO.fullmatch(file.name), _BP4D_VIDEO.fullmatch(file.name)
         sequence = (plus[1].upper(), plus[2].upper()) if plus else None
@@ -155,11 +156,13 @@ def _video_frames(
 
 
 def _images(raw: Path, folders: list[Path]) -> tuple[dict[int, str], list[Reject]]:
-    """Return the picture of each frame, and rejects for all other files."""
+    """Return the picture of each frame, and rejects for all other files but videos."""
     images: dict[int, str] = {}
     rejects = []
     for file in (file for folder in folders for file in sorted(folder.iterdir())):
         path = _relative(raw, file)
+        if file.suffix.lower() in _VIDEO_SUFFIXES and not file.is_dir():
+            continue  # `_videos` has it
         if not is_picture(file.name) or file.is_dir():
             rejects.append(Reject(path, "not_image", "not a picture file"))
         elif not re.fullmatch(r"[0-9]{1,9}", file.stem):

@@ -7,7 +7,7 @@ import pytest
 from au_jax.errors import UserError
 from au_jax.raw import bp4d, disfa
 from au_jax.raw.row import Reject, Row
-from tests.raw_trees import write_table
+from tests.raw_trees import write_bp4d, write_table
 
 
 def split_up(items):
@@ -90,6 +90,27 @@ def test_videos_of_bp4d(tmp_path, video, sequence):
         row = rows[f"videos/{video}#0004"]
         assert row.aus == {1: False, 4: True}
         assert (row.subject, row.task, row.frame) == ("F001", "T2", 4)
+
+
+def test_a_video_of_bp4d_may_lie_in_the_folder_of_its_task(tmp_path):
+    raw = write_bp4d(tmp_path, frames=(1, 2))
+    for subject in ("F001", "F002"):
+        folder = raw / subject / "T1"
+        (folder / f"{subject}_T1.mp4").write_bytes(b"")
+        for picture in folder.glob("*.jpg") if subject == "F001" else ():
+            picture.unlink()
+    (raw / "M001" / "T1" / "film.avi").write_bytes(b"")
+    items = list(bp4d.read(raw, 0))
+    rows, rejects = split_up(items)
+    assert [p for p in rows if rows[p].subject == "F001"] == [
+        "F001/T1/F001_T1.mp4#0001",
+        "F001/T1/F001_T1.mp4#0002",
+    ]
+    assert rejects == {
+        "F002/T1/F002_T1.mp4": "duplicate_image",  # its pictures are there
+        "M001/T1/film.avi": "bad_name",
+    }
+    assert len(items) == len(rows) + len(rejects)  # each file is named once
 
 
 def test_the_kth_label_goes_to_the_kth_frame(tmp_path):
