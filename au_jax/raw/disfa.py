@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from au_jax.errors import UserError
+from au_jax.media.formats import is_video
 from au_jax.raw import intensity_file, splits
 from au_jax.raw.row import Reject, Row
 from au_jax.raw.tree import walk
@@ -38,7 +39,14 @@ def read(raw: Path, seed: int, threshold: int = 2) -> Iterator[Row | Reject]:
                 rejects.append(Reject(str(file), "second_label_file", detail))
             files.setdefault(int(match[2]), file)
         elif match := _VIDEO.fullmatch(file.name):
-            videos.setdefault(match[2].upper(), {})[match[1].lower()] = file
+            cameras = videos.setdefault(match[2].upper(), {})
+            first = cameras.setdefault(match[1].lower(), file)
+            if first != file:
+                detail = f"same camera and person as {first}"
+                rejects.append(Reject(str(file), "duplicate_image", detail))
+        elif is_video(file.name):
+            detail = "not named like LeftVideoSN001_comp.avi"
+            rejects.append(Reject(str(file), "bad_name", detail))
     if not labels:
         raise UserError(f"no label file like SN001_au1.txt below {raw}; is it DISFA?")
     if not videos:

@@ -64,6 +64,22 @@ def test_disfa_with_faults(tree):
     assert "RightVideoSN002_comp.avi#0001" in rows
 
 
+def test_no_video_of_disfa_is_left_out_in_silence(tree):
+    again = "copies/LeftVideoSN001_comp.mp4"
+    (tree / "copies").mkdir()
+    for name in (again, "LeftVideoSN002_comp (1).avi", "LeftVideoSN002.mov"):
+        (tree / name).write_bytes(b"")
+    rows, rejects = split_up(disfa.read(tree, 0))
+    assert rejects == {
+        again: "duplicate_image",
+        "LeftVideoSN002_comp (1).avi": "bad_name",
+        "LeftVideoSN002.mov": "bad_name",
+    }
+    assert {row.video for row in rows.values()} == {
+        f"LeftVideoSN00{n}_comp.avi" for n in (1, 2, 3)
+    }
+
+
 def test_no_disfa(tmp_path):
     with pytest.raises(UserError, match=r"no label file like SN001_au1.txt"):
         list(disfa.read(tmp_path, 0))
