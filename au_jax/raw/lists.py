@@ -32,14 +32,21 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
 
     Raises:
         UserError: there is no list, the lengths of lists differ, or `aus` does not name
-            every column.
+            every column, or there is no column.
     """
-    paths = [f for f in walk(raw).others if f.name.lower().endswith("_path.txt")]
+    others = walk(raw).others
+    paths = [f for f in others if f.name.lower().endswith("_path.txt")]
     if not paths:
         raise UserError(f"no list like NAME_path.txt below {raw}")
     for file in paths:
         _check_text(raw, file)
-    lists = [(path, *_partners(raw, path, len(aus))) for path in paths]
+    lists = [(path, *_partners(raw, path, len(aus), others)) for path in paths]
+    if aus and not any(occur for _, occur, _ in lists):
+        raise UserError(
+            f"--aus names the columns of lists of labels, and there is none like"
+            f" {raw}/{paths[0].parent / _stem(paths[0])}_AUoccur.txt; leave --aus out"
+            " for pictures without labels"
+        )
     people = {subject for path, *_ in lists for subject in _subjects(raw, path)}
     split_of = splits.bp4d(people, seed)
     rule_of_people = splits.rule_of_bp4d(people, seed)
@@ -84,15 +91,28 @@ def _contradicted(
     return paths
 
 
+def _stem(path: PurePosixPath) -> str:
+    return path.name[: -len("_path.txt")]
+
+
 def _partners(
-    raw: Path, path: PurePosixPath, num_aus: int
+    raw: Path, path: PurePosixPath, num_aus: int, others: Sequence[PurePosixPath]
 ) -> tuple[PurePosixPath | None, PurePosixPath | None]:
-    """Return the files of labels and of landmarks for a list, where they exist."""
-    stem = path.name[: -len("_path.txt")]
-    partners: list[PurePosixPath | None] = []
-    for ending in ("_AUoccur.txt", "_land.txt"):
-        file = path.with_name(stem + ending)
-        partners.append(file if (raw / file).is_file() else None)
+    """Return the files of labels and of landmarks for a list, where they exist.
+
+    Case does not matter: without labels, all images would be unlabelled in silence.
+
+    Args:
+        raw: The raw folder.
+        path: The list.
+        num_aus: The number of AUs that the user names.
+        others: All files but pictures.
+    """
+    here = {f.name.lower(): f for f in others if f.parent == path.parent}
+    partners = [
+        here.get((_stem(path) + ending).lower())
+        for ending in ("_AUoccur.txt", "_land.txt")
+    ]
     count = _length(raw, path)
     for file in filter(None, partners):
         _check_text(raw, file)

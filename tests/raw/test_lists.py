@@ -75,6 +75,21 @@ def test_columns_must_be_named(raw, aus):
         list(lists.read(raw, 0, aus))
 
 
+def test_the_case_of_names_does_not_matter(raw):
+    usual = split_up(lists.read(raw, 0, (1, 12, 17)))
+    for kind, other in (("AUoccur", "AUOccur"), ("land", "LAND"), ("path", "Path")):
+        (raw / f"BP4D_{kind}.txt").rename(raw / f"bp4d_{other}.txt")
+    assert split_up(lists.read(raw, 0, (1, 12, 17))) == usual
+
+
+def test_named_aus_need_labels(raw):
+    (raw / "BP4D_AUoccur.txt").rename(raw / "BP4D_AU_occur.txt")
+    with pytest.raises(UserError, match=r"there is none like .*/BP4D_AUoccur.txt;"):
+        list(lists.read(raw, 0, (1, 12, 17)))
+    rows, _ = split_up(lists.read(raw, 0))
+    assert len(rows) == 6
+
+
 def test_paths_that_leave_the_folder(raw):
     write(raw, "path", ["../F001/T1/0005.jpg", "/etc/passwd", *PATHS[2:]])
     rows, rejects = split_up(lists.read(raw, 0, (1, 12, 17)))
