@@ -44,6 +44,8 @@ class Survey:
     """By split: who chose its images, in the words of `raw/splits.py`."""
     bp4d_subjects: frozenset[str] = frozenset()
     """Those of BP4D's 41 subjects that there are."""
+    knows_landmarks: bool = False
+    """Whether the rows state the landmarks of all images, so that none are found."""
 
 
 def take_survey(
@@ -63,7 +65,7 @@ def take_survey(
     aus: set[int] = set()
     rules: dict[str, dict[str, None]] = {split: {} for split in counts.SPLITS}
     people: set[str] = set()
-    images = 0
+    images = known = 0
     for item in items:
         digest.update(repr(item).encode())
         if isinstance(item, Row):
@@ -72,6 +74,7 @@ def take_survey(
             digest.update(chunks.stamp(raw / item.file).encode())
             aus.update(item.aus)
             images += 1
+            known += bool(item.landmarks)
             rules.setdefault(item.split, {})[item.split_rule] = None
             if item.subject in splits.BP4D:
                 people.add(item.subject)
@@ -81,6 +84,7 @@ def take_survey(
         fingerprint=digest.hexdigest(),
         split_rules={s: ", ".join(some) for s, some in rules.items() if some},
         bp4d_subjects=frozenset(people),
+        knows_landmarks=0 < images == known,
     )
 
 
@@ -203,6 +207,8 @@ def renew_metadata(
 ) -> None:
     """Store the licence of a finished set, and what older versions did not store.
 
+    They also said that landmarks which lists state were found.
+
     Its records stay as they are. Damaged metadata do, too: the check names them.
 
     Args:
@@ -219,6 +225,8 @@ def renew_metadata(
         stored = _stored_metadata(folder)
         rules = dict(survey.split_rules)
         known = stored | {"dataset": dataset, "split_rules": rules}
+        if survey.knows_landmarks:
+            known["landmarks_by"] = "file"
         if licence is not None:
             known["licence"] = licence
     except (OSError, ValueError, TypeError, RecursionError):

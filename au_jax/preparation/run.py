@@ -112,6 +112,7 @@ def prepare(
     try:
         done = assemble.stored_report(final)
         survey = assemble.take_survey(items(), options.raw, options.seed, version)
+        origin = "file" if survey.knows_landmarks else origin
         if done and done["fingerprint"] == survey.fingerprint:
             _keep(options, partial, survey, done)
             return check_prepared(final, options.raw, options.faces, pause)

@@ -32,7 +32,7 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
 
     Raises:
         UserError: there is no list, the lengths of lists differ, or `aus` does not name
-            every column, or there is no column.
+            every column, or there is no column, or only some lists have landmarks.
     """
     others = walk(raw).others
     paths = [f for f in others if f.name.lower().endswith("_path.txt")]
@@ -47,6 +47,7 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
             f" {raw}/{paths[0].parent / _stem(paths[0])}_AUoccur.txt; leave --aus out"
             " for pictures without labels"
         )
+    _check_landmarks(raw, lists)
     people = {subject for path, *_ in lists for subject in _subjects(raw, path)}
     split_of = splits.bp4d(people, seed)
     rule_of_people = splits.rule_of_bp4d(people, seed)
@@ -75,6 +76,23 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
                     rule = splits.drawn("picture", seed)
                 item = dataclasses.replace(item, split=split, split_rule=rule)
             yield item
+
+
+def _check_landmarks(
+    raw: Path, lists: Sequence[tuple[PurePosixPath, object, PurePosixPath | None]]
+) -> None:
+    """Raise a `UserError` if only some lists have landmarks.
+
+    Those of the others would be found by a method that places them differently, and a
+    prepared set states one origin.
+    """
+    without = [path for path, _, land in lists if land is None]
+    if 0 < len(without) < len(lists):
+        raise UserError(
+            f"{raw}/{without[0]} has no landmarks ({_stem(without[0])}_land.txt), and"
+            " other lists have some; prepare them as two sets, or move all files of"
+            " landmarks away"
+        )
 
 
 def _contradicted(

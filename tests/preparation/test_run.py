@@ -135,6 +135,21 @@ def test_a_licence_that_was_stated_for_other_files_is_not_kept(raw, out, capsys)
     assert "--licence='CC BY 4.0, by us'" in errors
 
 
+@pytest.mark.parametrize(("stated", "origin"), [(True, "file"), (False, "au_jax")])
+def test_landmarks_that_lists_state_are_said_to_be_known(tmp_path, out, stated, origin):
+    raw = raw_trees.write_lists(tmp_path / "raw")
+    points = " ".join(str(v) for v in (raw_trees.FACE / 4 + 1).ravel())
+    if stated:
+        (raw / "BP4D_land.txt").write_text(f"{points}\n" * 4)
+    prepare(raw, out, "lists", reader={"aus": (1, 12)})
+    file = out / "lists" / "1.0.0" / "metadata.json"
+    complete = json.loads(file.read_bytes())
+    assert complete["landmarks_by"] == origin
+    file.write_text(json.dumps(complete | {"landmarks_by": "au_jax"}))  # as it was
+    prepare(raw, out, "lists", reader={"aus": (1, 12)})
+    assert json.loads(file.read_bytes()) == complete
+
+
 BY_SUBJECT = "drawn by subject, seed 0"
 
 

@@ -90,6 +90,15 @@ def test_named_aus_need_labels(raw):
     assert len(rows) == 6
 
 
+def test_all_lists_have_landmarks_or_none(raw):
+    (raw / "more_path.txt").write_text("BP4D/F009/T1/0001.jpg\n")
+    with pytest.raises(UserError, match=r"/more_path.txt has no landmarks \(more_land"):
+        list(lists.read(raw, 0, (1, 12, 17)))
+    (raw / "BP4D_land.txt").unlink()
+    rows, _ = split_up(lists.read(raw, 0, (1, 12, 17)))
+    assert not any(row.landmarks for row in rows.values())
+
+
 def test_paths_that_leave_the_folder(raw):
     write(raw, "path", ["../F001/T1/0005.jpg", "/etc/passwd", *PATHS[2:]])
     rows, rejects = split_up(lists.read(raw, 0, (1, 12, 17)))
