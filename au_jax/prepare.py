@@ -26,6 +26,7 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 from absl import app, flags, logging
 
 from au_jax.errors import UserError, run_program
+from au_jax.raw.label_table import LARGEST_AU
 from au_jax.runtime import command_line, signals
 from au_jax.runtime.workers import num_cores
 
@@ -154,10 +155,14 @@ def _reader_options(dataset: str) -> dict[str, Any]:
     if THRESHOLD.value is not None:
         options["threshold"] = THRESHOLD.value
     if AUS.value is not None:
-        aus = AUS.value
-        if not all(au.isdigit() for au in aus) or len(set(aus)) < len(aus):
-            raise UserError(f"--aus={','.join(aus)}: give distinct numbers")
-        options["aus"] = tuple(int(au) for au in aus)
+        aus = tuple(int(au) if au.isdecimal() else 0 for au in AUS.value)
+        in_range = all(0 < au <= LARGEST_AU for au in aus)
+        if not in_range or len(set(aus)) < len(aus):  # 1 and 01 are one AU
+            raise UserError(
+                f"--aus={','.join(AUS.value)}: give distinct numbers from 1 to"
+                f" {LARGEST_AU}"
+            )
+        options["aus"] = aus
     return options
 
 

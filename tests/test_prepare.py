@@ -59,6 +59,9 @@ def program(*arguments, **options):
     )
 
 
+LISTS = ("--dataset=lists", "--raw=.", "--data_dir=x")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -69,6 +72,9 @@ def program(*arguments, **options):
         (["--workers=two"], "two"),
         (["--check="], "--check is empty; give a value"),
         (["--seed=-1"], "--seed=-1"),
+        ([*LISTS, "--aus=1,2,01"], "--aus=1,2,01: give distinct numbers from 1 to 99"),
+        ([*LISTS, "--aus=1,²"], "--aus=1,²: give distinct numbers"),
+        ([*LISTS, "--aus=0,1"], "--aus=0,1: give distinct numbers"),
     ],
 )
 def test_mistakes_on_the_command_line(arguments, message):
