@@ -73,6 +73,12 @@ def read_header(file: Path) -> Header:
         aus = au_columns(units) if any(units) else {}
     except ValueError as error:
         raise UserError(f"{file}: {error}") from None
+    for at, unit in enumerate(units):
+        if unit and at not in aus:
+            raise UserError(
+                f"{file}: its column {clean(cells[at])!r} names no AU; name it like"
+                " AU12, or remove it"
+            )
     named = {name: names.index(name) for name in COLUMNS if name in names}
     return Header(named, aus, len(names))
 

@@ -73,6 +73,8 @@ def test_columns_are_read_by_their_names(raw, change, encoding):
         ("file,AU1", "has no column path"),
         ("path,AU1,AU01", "has AU 1 twice"),
         ("path,subject,AU1,subject", "column subject twice"),
+        ("path,AU1,AU12_c,AU4", "column 'AU12_c' names no AU; name it like AU12"),
+        ("path,AU 100,AU1,AU4", "column 'AU 100' names no AU"),
     ],
 )
 def test_unusable_headers(raw, header, message):
