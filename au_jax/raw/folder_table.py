@@ -6,6 +6,7 @@ optionally `subject`, `split` (train, val or test), `task`, `frame`, and AUs as 
 separated by commas, semicolons or tabs.
 """
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -68,6 +69,13 @@ def read_header(file: Path) -> Header:
     twice = [name for name in COLUMNS if names.count(name) > 1]
     if twice:
         raise UserError(f"{file}: its header has the column {twice[0]} twice")
+    # Without its subjects, a set would have the same person on both sides of a split.
+    for meant in (name for name in COLUMNS if name not in names):
+        if near := difflib.get_close_matches(meant, names, n=1, cutoff=0.8):
+            raise UserError(
+                f"{file}: its column {near[0]!r} would not be read; name it {meant},"
+                " or remove it"
+            )
     units = [name if _AU.match(name) else "" for name in names]
     try:
         aus = au_columns(units) if any(units) else {}
