@@ -9,6 +9,9 @@ from au_jax.media.images import UnusableImage, read_image
 from au_jax.media.videos import Video
 from au_jax.raw.row import Row
 
+LOST = "lost_frames"
+"""The reason of a reject: the video has fewer frames than it states."""
+
 
 class ImageReader:
     """Reads pictures; frames of one video are read fastest in ascending order."""
@@ -50,4 +53,16 @@ class ImageReader:
 
 
 def _end(video: Video) -> UnusableImage:
-    return UnusableImage("no_image", f"the video ends after {video.next} frames")
+    """Return why there is no further frame.
+
+    Decoders leave out damaged frames in silence, and all frames behind them move up.
+    Only their number tells it: the time stamps are counted, too.
+    """
+    seen, stated = video.next, video.num_frames
+    if seen < stated:
+        detail = (
+            f"the video ends after {seen} of {stated} frames; if they are lost before"
+            " its end, the labels of those behind them are shifted"
+        )
+        return UnusableImage(LOST, detail)
+    return UnusableImage("no_image", f"the video ends after {seen} frames")

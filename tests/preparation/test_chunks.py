@@ -11,7 +11,7 @@ from au_jax.faces.align import align_landmarks, alignment_matrix
 from au_jax.media.images import UnusableImage
 from au_jax.preparation import chunks
 from au_jax.preparation.chunks import Faces
-from au_jax.preparation.image_reader import ImageReader
+from au_jax.preparation.image_reader import LOST, ImageReader
 from au_jax.raw.row import Row
 from tests.raw_trees import FACE, make_finder, write_picture
 
@@ -133,3 +133,19 @@ def test_frames_of_a_video_are_counted_from_one(tmp_path):
     (tmp_path / "c.avi").write_bytes(b"no video")
     with pytest.raises(UnusableImage, match="can decode"):
         reader.read(Row("c.avi#1", "train", frame=1, video="c.avi"))
+
+
+def test_a_video_that_lost_frames_says_that_labels_are_shifted(tmp_path):
+    file = tmp_path / "a.avi"
+    video = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), 25, (320, 240))
+    for frame in range(1, 21):
+        video.write(np.full((240, 320, 3), 12 * frame, np.uint8))
+    video.release()
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = bytes(3000)
+    file.write_bytes(content)
+    reader = ImageReader(tmp_path)
+    with pytest.raises(UnusableImage, match="of 20 frames; if they are lost") as error:
+        reader.read(Row("a.avi#20", "train", frame=20, video="a.avi"))
+    assert error.value.reason == LOST

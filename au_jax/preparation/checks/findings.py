@@ -1,12 +1,14 @@
 """Find problems of a prepared data set: errors spoil a training, warnings may."""
 
 import collections
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from au_jax.data.metadata import Metadata
 from au_jax.preparation.checks.dataset import Prepared
 from au_jax.preparation.checks.statistics import Repeated, SplitStatistics
+from au_jax.preparation.image_reader import LOST
 from au_jax.raw.splits import bp4d_warning
 
 FEW_POSITIVES = 10
@@ -182,12 +184,14 @@ def _counts(
         )
     reasons = collections.Counter(prepared.counts["rejected"])
     if unread := reasons["bad_label_file"]:
-        files = [
-            f"{row['path']}: {row['detail']}"
-            for row in prepared.rejected()
-            if row["reason"] == "bad_label_file"
-        ]
-        yield Finding(False, f"{unread} label files cannot be read", files[:20])
+        files = _rejected(prepared, "bad_label_file")
+        yield Finding(False, f"{unread} label files cannot be read", files)
+    if lost := reasons[LOST]:
+        text = (
+            f"{lost} labelled frames are missing in damaged videos; where frames are"
+            " lost before the end of a video, labels are shifted: get a whole copy"
+        )
+        yield Finding(False, text, _rejected(prepared, LOST))
     read = prepared.counts["read"]
     if reasons.total() > MANY_REJECTED * read:
         reason, n = reasons.most_common(1)[0]
@@ -196,6 +200,12 @@ def _counts(
             f"{reasons.total()} of {read} files were rejected, {n} as {reason}; see"
             " rejected.csv",
         )
+
+
+def _rejected(prepared: Prepared, reason: str) -> list[str]:
+    """Return the first files that were rejected for a reason, and the details."""
+    found = (row for row in prepared.rejected() if row["reason"] == reason)
+    return [f"{row['path']}: {row['detail']}" for row in itertools.islice(found, 20)]
 
 
 def _list(aus: Sequence[int]) -> str:

@@ -68,10 +68,25 @@ def test_a_set_without_subjects_has_none(tmp_path, capsys):
     assert "train: 24 images\n" in printed
 
 
-def test_label_files_that_cannot_be_read_are_named(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("reject", "warning"),
+    [
+        (
+            "F001_T1.csv,bad_label_file,no header",
+            "warning: 1 label files cannot be read\n    F001_T1.csv: no header",
+        ),
+        (
+            "a.avi#0018,lost_frames,the video ends",
+            "warning: 1 labelled frames are missing in damaged videos; where frames are"
+            " lost before the end of a video, labels are shifted: get a whole copy\n"
+            "    a.avi#0018: the video ends",
+        ),
+    ],
+)
+def test_files_that_cannot_be_read_are_named(tmp_path, capsys, reject, warning):
     folder = write(tmp_path, good())
     place = folder / "faces_lab" / "1.0.0"
-    rejected = ["path,reason,detail", "F001_T1.csv,bad_label_file,no header"]
+    rejected = ["path,reason,detail", reject]
     (place / "rejected.csv").write_text("\n".join(rejected) + "\n")
     stored = {
         split: {
@@ -87,15 +102,12 @@ def test_label_files_that_cannot_be_read_are_named(tmp_path, capsys):
     report = {
         "read": 73,
         "kept": 72,
-        "rejected": {"bad_label_file": 1},
+        "rejected": {reject.split(",")[1]: 1},
         "splits": stored,
     }
     (place / "counts.json").write_text(json.dumps(report))
     assert run.check(folder) == 0
-    printed = capsys.readouterr().out
-    assert (
-        "warning: 1 label files cannot be read\n    F001_T1.csv: no header" in printed
-    )
+    assert warning in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
