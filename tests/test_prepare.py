@@ -39,6 +39,13 @@ def test_the_default_is_one_process_per_core(tmp_path, workers):
     assert result.stdout == f"{workers or len(os.sched_getaffinity(0))} 7\n"
 
 
+def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    patch = "def prepare(options, **_): print(options.raw, options.data_dir)"
+    result = run_patched(tmp_path, patch, "--raw=~/raw", "--data_dir=~/prepared")
+    assert result.stdout == f"{tmp_path}/raw {tmp_path}/prepared\n"
+
+
 def test_ctrl_c_says_how_to_resume(tmp_path):
     result = run_patched(tmp_path, "def prepare(*_, **__): raise KeyboardInterrupt")
     assert result.returncode == 130
