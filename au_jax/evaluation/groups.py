@@ -28,6 +28,7 @@ from au_jax.evaluation.target_model import TargetModel, load_target_model
 from au_jax.runtime import csv_file
 from au_jax.runtime.files import write_whole
 from au_jax.workdir import thresholds
+from au_jax.workdir.thresholds import Thresholds
 
 FILE = "groups.csv"
 FEWEST = 20
@@ -75,7 +76,8 @@ def evaluate(
     model = load_target_model(workdir, data_dir, on)
     data = model.open(split)
     groups, people = read_groups(table, by, data)
-    limits = _thresholds(workdir, model, data.aus)
+    stored = _thresholds(workdir, model, data.aus)
+    limits = list(stored.values) if stored else None
     scored = _score(model.predict(data), model.path, limits, groups, people)
     small = sorted(set(groups) - {group.name for group in scored} - {""})
     if not scored:
@@ -83,6 +85,8 @@ def evaluate(
     name = f"eval-by-{by}{f'-{on}' if on else ''}"
     title = f"{model.config.data.target}, split {split}, by {by}"
     notes = _notes(scored, small, groups)
+    if stored:
+        notes.append(f"F1 and false alarms: at thresholds chosen on {stored.split}")
     cells = _cells(scored, data.aus)
     text = [f"# Evaluation: {title}", *(f"- {note}" for note in notes), ""]
     write_whole(
@@ -159,14 +163,14 @@ def _of_table(table: Path, by: str, data: FaceSplit) -> list[str]:
 
 def _thresholds(
     workdir: Path, model: TargetModel, aus: Sequence[int]
-) -> list[float] | None:
+) -> Thresholds | None:
     """Return the thresholds of a run; None if it has none for this model."""
     stored = thresholds.read(workdir, aus)
     if stored is None:
         return None
     chosen_for = stored.stage, stored.step, stored.path
     own = model.loaded.stage, model.loaded.step, model.path
-    return list(stored.values) if chosen_for == own else None
+    return stored if chosen_for == own else None
 
 
 def _score(

@@ -97,6 +97,8 @@ def test_thresholds_count_for_their_own_checkpoint_alone(
     thresholds.write(tmp_path, chosen, AUS)
     for group in groups.evaluate(tmp_path, "test", "glasses"):
         np.testing.assert_allclose(group.false_alarms, false_alarms)
+    text = (tmp_path / "eval-by-glasses.md").read_text()
+    assert ("at thresholds chosen on val" in text) == (step == 3)
 
 
 def test_a_group_without_active_labels_has_no_interval(tmp_path, data, answers):
