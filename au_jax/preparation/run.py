@@ -116,21 +116,15 @@ def prepare(
         if done and done["fingerprint"] == survey.fingerprint:
             _keep(options, partial, survey, done)
             return check_prepared(final, options.raw, options.faces, pause)
-        if done:
-            print(f"{final} was made from other files or settings: preparing it again")
-            _warn_of_licence(options)
-        _warn_of_split(options, survey)
+        _warn(options, survey, again=bool(done))
         start = time.monotonic()
         with staging.locked(partial):
             found.mkdir(exist_ok=True)
             if options.beam is not None:
                 _find_faces_by_beam(options, found, items(), make_finder)
+            work = assemble.cut(items())
             faces = find_faces.find_faces(
-                options.raw,
-                found,
-                assemble.cut(items()),
-                options.workers,
-                make_finder,
+                options.raw, found, work, options.workers, make_finder
             )
             with contextlib.closing(faces):  # ends the workers
                 pieces, folder = pausing(faces, pause), partial / "data"
@@ -151,8 +145,17 @@ def prepare(
     return check_prepared(final, options.raw, options.faces, pause)
 
 
+def _warn(options: PrepareOptions, survey: Survey, again: bool) -> None:
+    """Say before the work begins what the user may not expect."""
+    if again:
+        why = "was made from other files or settings"
+        print(f"{options.final} {why}: preparing it again")
+        _warn_of_licence(options)
+    _warn_of_split(options, survey)
+
+
 def _warn_of_split(options: PrepareOptions, survey: Survey) -> None:
-    """Say before the work begins that BP4D's split is not the one to expect."""
+    """Say that BP4D's split is not the one to expect."""
     if options.licence:
         return  # these are other pictures
     rules = survey.split_rules.values()
