@@ -109,15 +109,15 @@ def main(argv: Sequence[str]) -> int:
 def _check(pause: Callable[[], None]) -> int:
     from au_jax.preparation.checks.run import check
 
-    folder = _path(_required(CHECK, "a folder of prepared sets"))
-    raw = _path(RAW.value) if RAW.value else None
+    folder = Path(_required(CHECK, "a folder of prepared sets"))
+    raw = Path(RAW.value) if RAW.value else None
     return check(folder, raw, FACES.value, pause)
 
 
 def _prepare(pause: Callable[[], None]) -> int:
     dataset = _required(DATASET, "a raw set, such as bp4d or folder")
-    raw = _path(_required(RAW, "the folder of the raw set"))
-    data_dir = _path(_required(DATA_DIR, "a folder for prepared sets"))
+    raw = Path(_required(RAW, "the folder of the raw set"))
+    data_dir = Path(_required(DATA_DIR, "a folder for prepared sets"))
     # Imported here, because workers import this module too and need no TFDS.
     from au_jax.preparation.run import PrepareOptions, prepare
     from au_jax.raw import subject_file
@@ -133,7 +133,7 @@ def _prepare(pause: Callable[[], None]) -> int:
         workers=WORKERS.value or num_cores(),
         seed=SEED.value or 0,
         split=SPLIT.value,
-        subjects=subject_file.read(_path(SUBJECTS.value)) if SUBJECTS.value else None,
+        subjects=subject_file.read(Path(SUBJECTS.value)) if SUBJECTS.value else None,
         landmarks_by=known,
         beam=BEAM.value,
         faces=FACES.value,
@@ -151,7 +151,7 @@ def _reader_options(dataset: str) -> dict[str, Any]:
         if flag.value is not None and dataset != reader:
             raise UserError(f"--{flag.name} is for --dataset={reader}, not {dataset}")
     if LISTS.value is not None:
-        options["lists"] = _path(LISTS.value)
+        options["lists"] = Path(LISTS.value)
     if THRESHOLD.value is not None:
         options["threshold"] = THRESHOLD.value
     if AUS.value is not None:
@@ -164,11 +164,6 @@ def _reader_options(dataset: str) -> dict[str, Any]:
             )
         options["aus"] = aus
     return options
-
-
-def _path(text: str) -> Path:
-    """Return a path; shells leave the ~ of --flag=~/folder as it is."""
-    return Path(os.path.expanduser(text))
 
 
 def _required(flag: flags.FlagHolder[str | None], what: str) -> str:

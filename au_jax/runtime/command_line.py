@@ -4,6 +4,7 @@ Without this module, absl and ml_collections print a traceback for a misspelt ov
 and ignore an argument without dashes.
 """
 
+import os
 import re
 import sys
 from collections.abc import Collection, Sequence
@@ -38,6 +39,7 @@ def parse(
     Raises:
         UserError: the arguments have a mistake.
     """
+    argv = [_with_home(argument) for argument in argv]
     config = load_config(argv) if "config" in flag_values else None
     keys = flatten(config) if config else {}
     for name in _overrides(argv) if config else ():
@@ -81,6 +83,14 @@ def load_config(argv: Sequence[str]) -> ConfigDict | None:
     """Return the config that `--config` names, before any override, or None."""
     value = _config_value(argv)
     return None if value is None else config_files.load(value)
+
+
+def _with_home(argument: str) -> str:
+    """Expand the ~ of `--flag=~/folder`: shells leave it, and it would be a folder."""
+    flag, equals, value = argument.partition("=")
+    if flag.startswith("-") and (value == "~" or value.startswith("~/")):
+        return flag + equals + os.path.expanduser(value)
+    return argument
 
 
 def _config_value(argv: Sequence[str]) -> str | None:

@@ -55,6 +55,15 @@ def test_flag_and_value_may_be_two_arguments():
     assert config.seed == 4
 
 
+def test_the_home_folder_may_be_written_as_a_tilde(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    options = ("--config.data.data_dir=~/sets", "--config.init_from=~")
+    config = parse(CONFIG, "--config.data.source=~x", *options)
+    assert config.data.data_dir == "/home/me/sets"
+    assert config.init_from == "/home/me"
+    assert config.data.source == "~x"
+
+
 @pytest.mark.parametrize(
     ("argument", "line"),
     [
