@@ -132,6 +132,8 @@ def select(runs: Sequence[Run], level: int | None, task: int | None) -> list[Run
             raise UserError("--task chooses a run of a level: give --level, too")
         return list(runs)
     found = [run for run in runs if run.level == level]
+    if not runs:
+        raise UserError(f"--level={level}: no method of config.methods is trained")
     if not found:
         raise UserError(
             f"--level={level}: there are levels 0 to {max(run.level for run in runs)}"

@@ -139,6 +139,9 @@ def test_self_training_is_compared_with_what_it_starts_from(data_dir, tmp_path):
 def test_every_row_at_its_smallest(data_dir, tmp_path):
     config = compare_config.get_config("tiny")
     config.run.data.data_dir = data_dir
+    untrained = short(data_dir, "hog")
+    with pytest.raises(UserError, match="no method of config"):
+        comparison.compare(untrained, tmp_path, Requests(), level=0)
     config.run.data.aus = AUS
     config.run.max_steps_per_epoch = 1
     comparison.compare(config, tmp_path, Requests())
