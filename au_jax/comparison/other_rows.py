@@ -42,8 +42,8 @@ def score_tables(
     test = [(domain, open_part(run, domain, config.split)) for domain in DOMAINS]
     names = {domain: run.data[f"{domain}_splits"][1] for domain in DOMAINS}
     validation = [(domain, open_part(run, domain, names[domain])) for domain in DOMAINS]
+    conditions = scores.conditions(config)
     for table in tables:
-        conditions = scores.conditions(config)
         external.score(table, test, validation, labels, workdir, conditions)
 
 
@@ -54,11 +54,12 @@ def score_classical(
     requests: Requests,
 ) -> None:
     """Train and test the classical detectors that are not done yet."""
+    conditions = scores.conditions(config)
     waiting = [
         row
         for row in plan.rows(config)
         if row.method in classical.NAMES
-        and scores.read(workdir / row.name, scores.conditions(config)) is None
+        and scores.read(workdir / row.name, conditions) is None
     ]
     if not waiting:
         return
@@ -88,7 +89,7 @@ def score_classical(
                 p = detect(splits[domain, config.split])
                 limits = scores.choose_thresholds(rule, domain, "", answers)
                 found[Key(rule, domain, "")] = scores.score(p, limits, test[domain])
-        result = Result(scores.conditions(config), {"seconds": seconds}, found, {})
+        result = Result(conditions, {"seconds": seconds}, found, {})
         scores.write(workdir / row.name, result)
 
 

@@ -69,6 +69,7 @@ def compare(
     alone = locked(workdir, f"comparing in {workdir}")
     with alone if level is None else nullcontext():
         if level is None:
+            check_done(selected, scores.conditions(config))
             other_rows.score_tables(config, workdir, labelled, predictions)
             other_rows.score_classical(config, workdir, labelled, requests)
             write_tables(config, workdir)
@@ -131,9 +132,9 @@ def select(runs: Sequence[Run], level: int | None, task: int | None) -> list[Run
         if task is not None:
             raise UserError("--task chooses a run of a level: give --level, too")
         return list(runs)
-    found = [run for run in runs if run.level == level]
     if not runs:
         raise UserError(f"--level={level}: no method of config.methods is trained")
+    found = [run for run in runs if run.level == level]
     if not found:
         raise UserError(
             f"--level={level}: there are levels 0 to {max(run.level for run in runs)}"
@@ -143,6 +144,17 @@ def select(runs: Sequence[Run], level: int | None, task: int | None) -> list[Run
     if not 0 <= task < len(found):
         raise UserError(f"--task={task}: level {level} has tasks 0 to {len(found) - 1}")
     return [found[task]]
+
+
+def check_done(runs: Sequence[Run], conditions: Conditions) -> None:
+    """Check the runs that are done, before tables state another config for them.
+
+    Raises:
+        UserError: one was trained with another config.
+    """
+    for run in runs:
+        if scores.read(run.folder, conditions) is not None:
+            resume.check_same_config(run.folder, run.config)
 
 
 def write_tables(config: Config, workdir: Path) -> None:

@@ -1,6 +1,7 @@
 """The scores of one run or classical detector on the test splits, and their file."""
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,12 +12,14 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import expit, logit
 
 from au_jax.comparison import classical
+from au_jax.data.split import labels, open_split
 from au_jax.errors import UserError
 from au_jax.evaluation import metrics
-from au_jax.evaluation.bootstrap import Weights, means
+from au_jax.evaluation.bootstrap import Weights, means, people_of
 from au_jax.evaluation.calibration import best_threshold
 from au_jax.evaluation.label_free import matching_thresholds
-from au_jax.types import Config
+from au_jax.types import DOMAINS, Config
+from au_jax.workdir import data_record
 from au_jax.workdir.array_file import read_arrays, write_arrays
 from au_jax.workdir.validations import Answers
 
@@ -67,16 +70,42 @@ class Conditions(NamedTuple):
     resamples: int
     mean_of_paths: bool = False
     centred: bool = False
+    data: str = ""
+    """A digest of the data sets; "" in results of older versions."""
 
 
 def conditions(config: Config) -> Conditions:
-    """Return the conditions that a comparison asks for."""
+    """Return the conditions that a comparison asks for.
+
+    Raises:
+        UserError: a set or split is absent.
+    """
     return Conditions(
         config.split,
         config.bootstrap,
         config.mean_of_paths,
         config.centred,
+        _digest(config),
     )
+
+
+def _digest(config: Config) -> str:
+    """Return a digest of the data sets, and of the labels and people of the tests.
+
+    Classical detectors have no config to compare, and differences to the resamples of
+    other people would not be paired.
+    """
+    data, digest = config.run.data, hashlib.sha256()
+    for domain in DOMAINS:
+        splits = [
+            open_split(data.data_dir, data[domain], name, tuple(data.aus))
+            for name in (*data[f"{domain}_splits"], config.split)
+        ]
+        said = [domain, list(data.aus), data_record.describe(splits)]
+        digest.update(json.dumps(said).encode())
+        for array in (*labels(splits[-1]), people_of(splits[-1])):
+            digest.update(array.tobytes())
+    return digest.hexdigest()[:16]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,11 +232,17 @@ def read(folder: Path, wanted: Conditions) -> Result | None:
     try:
         arrays: dict[str, Any] = read_arrays(path, remedy)
         result = _parsed(arrays)
-        return result if result.conditions == wanted else None
+        return result if _same(result.conditions, wanted) else None
     except FileNotFoundError:
         return None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} is damaged; {remedy}") from error
+
+
+def _same(one: Conditions, other: Conditions) -> bool:
+    if not (one.data and other.data):  # a result of an older version: nothing is known
+        one, other = one._replace(data=""), other._replace(data="")
+    return one == other
 
 
 def _parsed(arrays: dict[str, Any]) -> Result:

@@ -79,9 +79,25 @@ def test_what_is_done_is_not_done_again(compared, monkeypatch):
 def test_a_changed_config_does_not_mix_with_old_runs(compared):
     config, workdir = compared
     changed = short(config.run.data.data_dir, *METHODS)
-    changed.run.optim.task.learning_rate = 3e-4
+    changed.run.data.crop = 144
+    before = (workdir / "compare.json").read_text()
     with pytest.raises(UserError, match="was trained with another config"):
         comparison.compare(changed, workdir, Requests())
+    assert (workdir / "compare.json").read_text() == before
+
+
+def test_scores_on_other_data_are_not_taken_for_new_ones(data_dir, tmp_path):
+    def aucs(folder: str, **changes: Any) -> list[float]:
+        config = short(data_dir, "landmarks_alone")
+        config.run.data.update(changes)
+        comparison.compare(config, tmp_path / folder, Requests())
+        (row,) = json.loads((tmp_path / folder / "compare.json").read_text())["rows"]
+        return row["scores"]["source"]["target"]["auc"]["aus"]
+
+    first = aucs("same")
+    changed = aucs("same", target="bp4d")
+    assert changed == aucs("fresh", target="bp4d") != first
+    assert len(aucs("same", aus=AUS[:1])) == 1
 
 
 def test_a_run_that_fails_leaves_out_those_that_start_from_it(
@@ -123,6 +139,9 @@ def test_one_task_of_a_level(data_dir, tmp_path, monkeypatch):
     ):
         with pytest.raises(UserError, match=message):
             comparison.compare(config, tmp_path, Requests(), level, task)
+    untrained = short(data_dir, "hog")
+    with pytest.raises(UserError, match="no method of config"):
+        comparison.compare(untrained, tmp_path, Requests(), level=0)
 
 
 @pytest.mark.slow
@@ -139,9 +158,6 @@ def test_self_training_is_compared_with_what_it_starts_from(data_dir, tmp_path):
 def test_every_row_at_its_smallest(data_dir, tmp_path):
     config = compare_config.get_config("tiny")
     config.run.data.data_dir = data_dir
-    untrained = short(data_dir, "hog")
-    with pytest.raises(UserError, match="no method of config"):
-        comparison.compare(untrained, tmp_path, Requests(), level=0)
     config.run.data.aus = AUS
     config.run.max_steps_per_epoch = 1
     comparison.compare(config, tmp_path, Requests())

@@ -33,3 +33,14 @@ def test_centred_answers_have_no_level_of_the_person():
         expected = own - own.mean(axis=0) + level
         np.testing.assert_allclose(actual[one == PERSON], expected, atol=1e-4)
     np.testing.assert_allclose(actual[-1], logits[-1], atol=1e-4)
+
+
+def test_a_result_counts_for_the_data_that_it_is_of(tmp_path):
+    of_a, of_b = (Conditions("test", 30, data=name) for name in ("a", "b"))
+    scores.write(tmp_path, scores.Result(of_a, {}, {}, {}))
+    assert scores.read(tmp_path, of_a) is not None
+    assert scores.read(tmp_path, of_b) is None
+    # Older versions did not say which data a result is of.
+    scores.write(tmp_path, scores.Result(Conditions("test", 30), {}, {}, {}))
+    assert scores.read(tmp_path, of_b) is not None
+    assert scores.read(tmp_path, Conditions("val", 30, data="b")) is None
