@@ -198,6 +198,8 @@ def _metric(
         "by_seed": means.tolist(),
     }
     for name, (ours, theirs) in compared.items():
+        if _aus_with(metric, ours) != _aus_with(metric, theirs):
+            continue  # a tool that lacks an AU: means over other AUs tell nothing
         first, second = (
             np.mean([_mean(one.values[metric]) for one in side])
             for side in (ours, theirs)
@@ -207,6 +209,12 @@ def _metric(
             *_interval(_resampled(metric, ours) - _resampled(metric, theirs)),
         ]
     return _rounded(entry)
+
+
+def _aus_with(metric: str, found: Sequence[Scores]) -> list[bool]:
+    """Return for each AU whether any run has a score of it."""
+    stacked = np.stack([one.values[metric] for one in found])
+    return (~np.isnan(stacked)).any(axis=0).tolist()
 
 
 def _resampled(metric: str, found: Sequence[Scores]) -> np.ndarray:

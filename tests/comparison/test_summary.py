@@ -1,6 +1,7 @@
 """The summary and its tables. Expected: numpy's means, and numbers read back."""
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -125,6 +126,16 @@ def test_adld_is_compared_by_its_reconstructed_path_on_the_target_alone():
     found = summary._scores("direct", ours, adld, True)["target"]
     assert found["source"]["auc"]["minus_adld"] == pytest.approx([0.1] * 3)
     assert found["target"]["auc"]["minus_adld"] == pytest.approx([-0.15] * 3)
+
+
+def test_scores_of_other_aus_are_not_subtracted(by_row):
+    (floor, _) = by_row.values()
+    ours = floor[0].scores[Key("target", "target", "direct")]
+    assert "minus_adld" in summary._metric("auc", [ours], {"adld": ([ours], [ours])})
+    auc = np.where(np.arange(6) < 5, ours.values["auc"], np.nan)
+    tool = dataclasses.replace(ours, values={**ours.values, "auc": auc})
+    found = summary._metric("auc", [tool], {"adld": ([tool], [ours])})
+    assert "minus_adld" not in found
 
 
 @pytest.fixture(scope="module")
