@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
         from au_jax.runtime import compilation_cache, console
         from au_jax.runtime.files import locked
 
-        others = [external.parse_flag(value) for value in PREDICTIONS.value]
+        others = external.parse_flags(PREDICTIONS.value)
         if others and (LIST.value or LEVEL.value is not None or not TRAIN.value):
             raise UserError(
                 "--predictions is scored after the last level: give it without --list,"

@@ -47,6 +47,23 @@ class ToolTable:
     by_path: Mapping[str, Float[np.ndarray, "a"]]
 
 
+def parse_flags(values: Sequence[str]) -> list[tuple[str, Path]]:
+    """Return the names and files of all `--predictions` flags.
+
+    Raises:
+        UserError: one is not NAME:FILE.csv, or two have the same name.
+    """
+    found = [parse_flag(value) for value in values]
+    names = [name for name, _ in found]
+    for name in names:
+        if names.count(name) > 1:  # the second would replace the first
+            raise UserError(
+                f"--predictions={name}: two tables have this name; put the answers of a"
+                " tool into one table, or give another name"
+            )
+    return found
+
+
 def parse_flag(value: str) -> tuple[str, Path]:
     """Return the name and the file of a `--predictions` flag.
 

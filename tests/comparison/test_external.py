@@ -130,3 +130,9 @@ def test_the_flag_has_a_name_and_a_file(tmp_path):
             external.parse_flag(wrong)
     with pytest.raises(UserError, match="No such file"):
         external.read("tool", tmp_path / "none.csv")
+
+
+def test_two_tables_of_one_name_are_a_mistake():
+    assert len(external.parse_flags(["A:a.csv", "B:a.csv"])) == 2
+    with pytest.raises(UserError, match="two tables have this name"):
+        external.parse_flags(["A:lab.csv", "B:x.csv", "A:wild.csv"])
