@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 from au_jax.data import pipeline
 from au_jax.data.split import FaceSplit
 from au_jax.data.transforms import normalise
+from au_jax.errors import UserError
 from au_jax.evaluation import metrics
 from au_jax.evaluation.inference import (
     LoadedModel,
@@ -22,11 +23,11 @@ from au_jax.faces import drawing
 from au_jax.run_report import maps, pictures, plots
 from au_jax.runtime import html
 from au_jax.runtime.files import write_whole
-from au_jax.stages import STAGES
+from au_jax.stages import predecessor
 from au_jax.types import DOMAINS, Config, EvalBatch, Variables
 from au_jax.workdir import validations
 from au_jax.workdir.best_networks import best_networks
-from au_jax.workdir.initial_networks import find_origin
+from au_jax.workdir.initial_networks import find_origin, usual_rule
 from au_jax.workdir.metrics_log import read_metrics
 
 FILE = "report.html"
@@ -255,18 +256,21 @@ def _networks_before(
 ) -> tuple[str, Variables] | None:
     """Return the stage that one started from, with its networks, if it has E_f.
 
-    It is an earlier stage of the run, or the origin that `config.init_from` names, if
-    that is still there.
+    It is its predecessor in the run, by the rule of `initial_networks`, or the origin
+    that `config.init_from` names, if that is still there.
     """
-    stages = list(config.stages)
-    for earlier in reversed(stages[: stages.index(stage)]):
-        if earlier in STAGES and (workdir / earlier).is_dir():
-            networks, _ = best_networks(earlier, "source", config, workdir)
-            if "feature_encoder" in networks.params.get("task", {}):
-                return earlier, networks
-    if config.init_from and Path(config.init_from).is_dir():
+    before = predecessor(stage, config)
+    if before in config.stages and (workdir / before).is_dir():
+        rule = usual_rule(before, config)
+        networks, _ = best_networks(before, rule, config, workdir)
+        if "feature_encoder" in networks.params.get("task", {}):
+            return before, networks
+    if not config.init_from:
+        return None
+    try:
         origin = find_origin(config.init_from, config.init_rule)
         networks, _ = best_networks(*origin)
-        if "feature_encoder" in networks.params.get("task", {}):
-            return origin.stage, networks
-    return None
+    except UserError:  # it has moved, or its checkpoints were deleted
+        return None
+    has_features = "feature_encoder" in networks.params.get("task", {})
+    return (origin.stage, networks) if has_features else None

@@ -11,6 +11,7 @@ from au_jax.evaluation.report import Report
 from au_jax.run_report import maps, page, pictures, plots, run
 from au_jax.stages import STAGES
 from au_jax.stages.networks import infer, make_networks
+from au_jax.types import Variables
 from tests.stages.small import draw, small_config
 
 
@@ -107,6 +108,38 @@ def test_projections_have_two_numbers_per_image(computed):
         *("X, background of the source", "X, background of the target"),
     }
     assert {p.shape for p in points.values()} == {(2, 2)}
+
+
+@pytest.mark.parametrize(
+    ("stages", "before", "rule"),
+    [
+        (("landmarks", "joint", "finetune"), "joint", "target"),
+        (("landmarks", "supervised", "mmd"), "landmarks", "source"),
+    ],
+)
+def test_what_stands_before_a_stage_is_what_it_started_from(
+    stages, before, rule, tmp_path, monkeypatch
+):
+    config = small_config()
+    config.stages, config.init_from = stages, ""
+    for stage in stages:
+        (tmp_path / stage).mkdir()
+    variables, taken = Variables({"task": {"feature_encoder": {}}}, {}), []
+
+    def best(*arguments: Any) -> tuple[Variables, int]:
+        taken.append(arguments[:2])
+        return variables, 1
+
+    monkeypatch.setattr(page, "best_networks", best)
+    found = page._networks_before(config, tmp_path, stages[-1])
+    assert (found, taken) == ((before, variables), [(before, rule)])
+
+
+def test_an_origin_without_its_checkpoints_is_left_out(tmp_path):
+    config = small_config()
+    config.stages, config.init_from = ("joint",), str(tmp_path / "origin")
+    (tmp_path / "origin").mkdir()
+    assert page._networks_before(config, tmp_path / "run", "joint") is None
 
 
 def test_without_matplotlib_a_line_says_so(tmp_path, monkeypatch, capsys):
