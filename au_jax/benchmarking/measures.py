@@ -15,6 +15,7 @@ from au_jax.evaluation import inference
 from au_jax.faces.landmarks import NUM_LANDMARKS
 from au_jax.runtime import devices
 from au_jax.stages import STAGES
+from au_jax.training.plan import make_dataset
 from au_jax.training.step import compile_train_step
 from au_jax.types import Batch, Config
 
@@ -80,11 +81,10 @@ def measure_data(
 ) -> dict[str, Any]:
     """Measure reading, decoding and augmenting training batches, and nothing else."""
     size = config[stage].batch_size
-    dataset = pipeline.make_train(
-        splits, crop=config.data.crop, batch_size=size, seed=config.seed
-    )
     batches: Iterator[Batch] = pipeline.train_batches(
-        dataset, start=0, num_workers=config.data.num_workers
+        make_dataset(stage, config, splits),
+        start=0,
+        num_workers=config.data.num_workers,
     )
     # Prefetched batches come in bursts, so only several of them show the rate.
     count = 2 * pipeline.PREFETCHED_BATCHES

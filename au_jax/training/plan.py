@@ -1,10 +1,11 @@
 """The plan of a stage: a function of the config and the work directory."""
 
 import dataclasses
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import grain
 import jax
 
 from au_jax.data import pipeline
@@ -85,23 +86,27 @@ def make_plan(
     )
 
 
-def make_batches(plan: StagePlan) -> Generator[Batch, None, None]:
-    """The remaining training batches: a function of the config and the step."""
+def make_dataset(
+    name: str, config: Config, streams: Sequence[FaceSplit]
+) -> grain.MapDataset:
+    """All training batches of a stage, which reads these splits side by side."""
     options: dict[str, Any] = {
-        "crop": plan.config.data.crop,
-        "batch_size": plan.config[plan.name].batch_size,
-        "seed": plan.config.seed,
+        "crop": config.data.crop,
+        "batch_size": config[name].batch_size,
+        "seed": config.seed,
         "process_index": jax.process_index(),
         "process_count": jax.process_count(),
     }
-    if plan.name in CLIPS:
-        frames = len(plan.streams)
-        dataset = pipeline.make_clips(plan.streams[0], frames=frames, **options)
-    else:
-        degraded = plan.config.data.degraded
-        dataset = pipeline.make_train(plan.streams, degraded=degraded, **options)
+    if name in CLIPS:
+        return pipeline.make_clips(streams[0], frames=len(streams), **options)
+    degraded = config.data.degraded
+    return pipeline.make_train(streams, degraded=degraded, **options)
+
+
+def make_batches(plan: StagePlan) -> Generator[Batch, None, None]:
+    """The remaining training batches: a function of the config and the step."""
     return pipeline.train_batches(
-        dataset,
+        make_dataset(plan.name, plan.config, plan.streams),
         start=plan.done,
         stop=plan.num_steps,
         num_workers=plan.config.data.num_workers,
