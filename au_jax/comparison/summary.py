@@ -133,10 +133,12 @@ def _row_entries(
             "head": row.head,
             "path": path,
             "seeds": sorted(results) if is_trained else [],
-            "cost": {
-                name: float(np.mean([r.cost[name] for r in results.values()]))
-                for name in next(iter(results.values())).cost
-            },
+            "cost": _rounded(
+                {
+                    name: float(np.mean([r.cost[name] for r in results.values()]))
+                    for name in next(iter(results.values())).cost
+                }
+            ),
             "scores": _scores(path, results, references, is_trained),
         }
         for path in paths

@@ -161,7 +161,8 @@ def _overview(summary: Json, rule: str, domain: str) -> Section:
         line.append(_interval(auc["interval"]))
         line += [_difference(auc, name) for name in REFERENCE_TITLES]
         line.append(f"{cost['steps']:.0f}" if "steps" in cost else "")
-        line.append(f"{cost['seconds']:.0f}" if "seconds" in cost else "")
+        seconds = cost.get("seconds")  # none if a run it starts from has no result
+        line.append("" if seconds is None else f"{seconds:.0f}")
         line.append(f"{cost['parameters'] / 1e6:.2f}" if "parameters" in cost else "")
         cells.append(line)
     return Section(f"Overview: {_where(summary, rule, domain)}", cells)

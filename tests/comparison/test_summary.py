@@ -111,6 +111,18 @@ def test_a_run_costs_what_it_starts_from_too(tmp_path):
     assert math.isnan(summary._with_cost_of_starts(run, own).cost["seconds"])
 
 
+def test_unknown_seconds_are_empty(by_row, whole):
+    config, (floor, found) = (
+        compare_config.get_config("tiny"),
+        next(iter(by_row.items())),
+    )
+    unknown = dataclasses.replace(found[0], cost={"steps": 1.0, "seconds": math.nan})
+    (row,) = summary._row_entries(config, floor, {0: unknown}, by_row)
+    assert row["cost"] == {"steps": 1.0, "seconds": None}
+    written = tables.to_markdown({**whole, "rows": [row]})
+    assert "nan" not in written
+
+
 def with_two_paths(level: float) -> Result:
     """Return a result whose path "reconstructed" is .25 better than "direct"."""
     found = {}
