@@ -213,10 +213,10 @@ def _metric(
     return _rounded(entry)
 
 
-def _aus_with(metric: str, found: Sequence[Scores]) -> list[bool]:
-    """Return for each AU whether any run has a score of it."""
+def _aus_with(metric: str, found: Sequence[Scores]) -> set[int]:
+    """Return the columns of the AUs that any run has a score of."""
     stacked = np.stack([one.values[metric] for one in found])
-    return (~np.isnan(stacked)).any(axis=0).tolist()
+    return {int(a) for a in np.flatnonzero((~np.isnan(stacked)).any(axis=0))}
 
 
 def _resampled(metric: str, found: Sequence[Scores]) -> np.ndarray:
