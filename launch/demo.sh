@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the locked packages into .venv, renders faces, trains both stages and the
-# supervised baseline on them, and evaluates all three. Needs no data set.
+# Install the locked packages into .venv, render faces, train stages 1 and 2 and the
+# supervised baseline on them, and evaluate the result. Needs no data set.
 #     launch/demo.sh [--config.KEY=VALUE ...]
 # Writes prepared/ and runs/demo/. Run it again to resume.
 # PYTHON names the Python that makes a new .venv (python3 if unset).

@@ -17,7 +17,10 @@ use_environment() {
         echo "making .venv with $("$PYTHON" --version)" >&2
         # Without its own pip: Debian's python3 cannot install pip into a new environment.
         "$PYTHON" -m venv --without-pip .venv
-        "$PYTHON" -m pip --python "$python" install --quiet pip
+    fi
+    # Also if an earlier start ended before it had installed pip.
+    if ! "$python" -c 'import pip' 2>/dev/null; then
+        "${PYTHON:-python3}" -m pip --python "$python" install --quiet pip
     fi
     wanted=$(cat "$lock" pyproject.toml | "$python" -c \
         'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')

@@ -15,6 +15,10 @@ lock() { # lock NAME [--extra EXTRA]...
 }
 
 upgrade=${1:-}
+if [ -n "$upgrade" ] && [ "$upgrade" != --upgrade ]; then
+    sed -n '2,4s/^# //p' launch/lock.sh >&2
+    exit 2
+fi
 lock base
 lock faces --extra=faces --extra=report
 lock cuda12 --extra=cuda12

@@ -16,7 +16,10 @@ if [ $# -lt 3 ]; then
     sed -n '2,14s/^# //p' "$0" >&2
     exit 2
 fi
-studio=$(realpath "$1") wild=$(realpath "$2") photos=$(realpath "$3")
+# One a line: the status of a line is that of its last command.
+studio=$(realpath "$1")
+wild=$(realpath "$2")
+photos=$(realpath "$3")
 licence="any use with attribution, as said above"
 people=${SUBJECTS:+--subjects=$(realpath "$SUBJECTS")}
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

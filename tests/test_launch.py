@@ -55,6 +55,11 @@ def test_bash_can_read_it(name):
     subprocess.run(["bash", "-n", LAUNCH / name], check=True)
 
 
+def test_the_scripts_that_are_called_by_their_path_can_be():
+    scripts = {file for file in LAUNCH.glob("*.sh") if file.name != "environment.sh"}
+    assert {file for file in scripts if not os.access(file, os.X_OK)} == set()
+
+
 @pytest.mark.parametrize(
     ("visible", "code", "expected"),
     [
@@ -89,6 +94,59 @@ def test_local_processes_take_the_gpus_that_were_chosen(
     )
     assert run.returncode == code, run.stdout
     assert sorted(run.stdout.splitlines()) == expected
+
+
+def test_an_environment_whose_first_start_was_cut_short_gets_its_pip(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", tmp_path / ".venv"], check=True
+    )
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "lock.txt").touch()
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "$@" >calls\n')
+    python.chmod(stat.S_IRWXU)
+    subprocess.run(
+        ["bash", "-c", f"source '{LAUNCH}/environment.sh'; use_environment lock.txt"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHON": str(python)},
+        check=False,
+        capture_output=True,
+    )
+    called = (tmp_path / "calls").read_text()
+    assert called == "-m pip --python .venv/bin/python install --quiet pip\n"
+
+
+def test_a_wrong_folder_ends_the_release_script_before_anything_is_installed(tmp_path):
+    ended = subprocess.run(
+        ["bash", LAUNCH / "release_model.sh", "absent/studio", ".", "."],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHON": "false"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "absent/studio" in ended.stderr
+    assert "error:" not in ended.stderr
+
+
+def test_a_misspelt_flag_does_not_upgrade_the_locks(tmp_path):
+    (tmp_path / "launch").mkdir()
+    (tmp_path / "launch" / "lock.sh").write_text((LAUNCH / "lock.sh").read_text())
+    uv = tmp_path / "uv"
+    uv.write_text(f"#!/bin/sh\necho called >>'{tmp_path}/calls'\n")
+    uv.chmod(stat.S_IRWXU)
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    ended = subprocess.run(
+        ["bash", tmp_path / "launch" / "lock.sh", "--help"],
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "launch/lock.sh --upgrade" in ended.stderr
+    assert not (tmp_path / "calls").exists()
 
 
 def start_batch_script(folder, *arguments):
