@@ -5,7 +5,8 @@ au-jax train --config=ablation:A --workdir=runs/A
 :A        The baseline: no landmark branch, and only the features are aligned.
 :B        A with the landmark branch and stage 1 (multi-task).
 :C        The paper: all three alignments, with projectors. The same as joint.
-:A,tiny   A, as small as joint:tiny. B and C have this size, too.
+:tiny     C, as small as joint:tiny.
+:A,tiny   A of this size; B,tiny likewise.
 """
 
 from configs import joint
@@ -14,9 +15,12 @@ from configs import joint
 def get_config(variant: str = "C") -> joint.Config:
     """Return one of the models, at full size or tiny."""
     model, _, size = variant.partition(",")
+    if model == "tiny":
+        model, size = "C", "tiny"
     if model not in ("A", "B", "C") or size not in ("", "tiny"):
         raise ValueError(
-            f"ablation.py has no variant {variant!r}; it has: A, B, C, and A,tiny ..."
+            f"ablation.py has no variant {variant!r}; it has: A, B, C, tiny, and"
+            " A,tiny ..."
         )
     config = joint.get_config(size)
     if model != "C":

@@ -131,7 +131,7 @@ def _add_stages(config: Config) -> None:
     config.gradient_patches = _schedule(epochs=4, batch_size=16, decay=thirds)
     config.gradient_patches.learning_rate = 5e-4
     # The share of the landmarks whose patches a step leaves out. With .5, longer
-    # trainings pay (docs/findings.md); without, they are those of docs/results.
+    # trainings pay (docs/findings.md); docs/results.md has those without it.
     config.gradient_patches.dropout = 0.0
     config.self_training = _schedule(epochs=4, batch_size=16, decay=thirds)
     config.self_training.learning_rate = 5e-4
@@ -153,7 +153,7 @@ def _add_other_methods(config: Config, thirds: tuple[float, ...]) -> None:
     config.mean_teacher.weight = 1.0
     config.mean_teacher.momentum = 0.99  # of the teacher
     config.mean_teacher.share = 0.5  # of the target's answers that become labels
-    # Translation of images; the weights are those of official code, but that of `au`.
+    # Translation of images; the weights are those of official code, except `au`'s.
     config.t2net = _schedule(epochs=12, batch_size=16, decay=thirds)
     config.t2net.loss = ConfigDict(
         {

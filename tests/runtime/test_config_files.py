@@ -49,6 +49,7 @@ def test_the_names_are_those_of_the_folder():
 def test_a_variant_follows_the_name():
     assert load("joint:tiny").model.width == 0.125
     assert load("ablation:A,tiny").stages == ("joint", "finetune")
+    assert load("ablation:tiny") == load("ablation:C,tiny")
 
 
 def test_a_file_of_the_user_builds_on_a_packaged_config(tmp_path):
