@@ -13,10 +13,10 @@ The second tests the model of the target on another prepared set, and writes
 eval-faces_wild.json, .md and faces-faces_wild.png. The third writes thresholds.json,
 which later evaluations and `export` use. The fourth scores the target by group of
 people, and writes eval-by-skin.json and .md. The fifth fits intensities from 0 to 5 to
-its answers, and writes intensities.json, which `export` uses. The sixth shows what poor
-cameras and files cost, and writes eval-degraded.json and .md.
+its answers, and writes intensities.json, which `export` uses, and eval-intensity.json.
+The sixth shows what poor cameras and files cost, and writes eval-degraded.json and .md.
 
-Exit code: 0; 2 for a mistake of the user.
+Exit code: 0; 2 for a mistake of the user; 130 after Ctrl-C.
 """
 
 import functools
@@ -36,7 +36,7 @@ ON = flags.DEFINE_string(
     "on", None, "test the model of the target on this prepared data set instead"
 )
 CALIBRATE = flags.DEFINE_string(
-    "calibrate", None, "choose thresholds on this split of the target instead: val"
+    "calibrate", None, "choose thresholds on this split of the target, such as val"
 )
 FALSE_ALARMS = flags.DEFINE_float(
     "false_alarms",
@@ -50,21 +50,27 @@ FACES = flags.DEFINE_enum(
     "faces",
     None,
     ["show", "blur", "none"],
-    "how faces.png shows faces; the default leaves those of licensed sets out",
+    "how faces.png and report.html show faces; by default, those of licensed sets are"
+    " left out",
 )
 BY = flags.DEFINE_string(
     "by", None, "score the target by this column of a table of groups, such as skin"
 )
 GROUPS = flags.DEFINE_string(
-    "groups", None, "that table, a CSV file; the default is groups.csv of the data set"
+    "groups",
+    None,
+    "the table for --by, a CSV file; the default is groups.csv of the data set",
 )
 INTENSITY = flags.DEFINE_string(
-    "intensity", None, "fit intensities on this split of the target, or of --on: val"
+    "intensity",
+    None,
+    "fit intensities on this split of the target, or of --on, such as val",
 )
 INTENSITIES = flags.DEFINE_string(
     "intensities",
     None,
-    "their table, a CSV file; the default is intensities.csv of the data set",
+    "the table for --intensity, a CSV file; the default is intensities.csv of the data"
+    " set",
 )
 DEGRADED = flags.DEFINE_bool(
     "degraded",

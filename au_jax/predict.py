@@ -81,7 +81,7 @@ BASE = flags.DEFINE_enum(
     "landmarks_base",
     None,
     ["0", "1"],
-    "The number of the first pixel in that file; 0 by default.",
+    "The number of the first pixel in the file of --landmarks_by; 0 by default.",
 )
 LIVE = flags.DEFINE_integer(
     "live",

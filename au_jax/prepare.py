@@ -9,7 +9,8 @@ same folder. To run the check alone:
 
     python -m au_jax.prepare --check=OUT
 
-Exit code: 0; 1 if the check has a finding that would spoil a training; 2 for bad input.
+Exit code: 0; 1 if the check has a finding that would spoil a training; 2 for bad input;
+130 after Ctrl-C.
 """
 
 import functools
@@ -30,7 +31,12 @@ from au_jax.raw.label_table import LARGEST_AU
 from au_jax.runtime import command_line, signals
 from au_jax.runtime.workers import num_cores
 
-DATASET = flags.DEFINE_string("dataset", None, "The raw set; folder is any folder.")
+DATASET = flags.DEFINE_string(
+    "dataset",
+    None,
+    "The raw set: bp4d, bp4dplus, disfa, emotionet, rafau, lists, or folder for any"
+    " folder of pictures and videos.",
+)
 NAME = flags.DEFINE_string(
     "name", None, "The name of the prepared set; by default, that of the raw set."
 )
@@ -55,16 +61,18 @@ BASE = flags.DEFINE_enum(
     "landmarks_base",
     None,
     ["0", "1"],
-    "The number of the first pixel in that file; 0 by default.",
+    "The number of the first pixel in the file of --landmarks_by; 0 by default.",
 )
 THRESHOLD = flags.DEFINE_integer(
     "threshold",
     None,
-    "disfa: the intensity from which an AU is active; 2 by default.",
+    "With --dataset=disfa: the intensity from which an AU is active; 2 by default.",
     lower_bound=1,
     upper_bound=5,
 )
-AUS = flags.DEFINE_list("aus", None, "lists: the AUs of the label columns, in order.")
+AUS = flags.DEFINE_list(
+    "aus", None, "With --dataset=lists: the AUs of the label columns, in order."
+)
 SPLIT = flags.DEFINE_string("split", None, "A published split, such as bp4d-fold1.")
 SUBJECTS = flags.DEFINE_string(
     "subjects",
@@ -79,7 +87,9 @@ LICENCE = flags.DEFINE_string(
     " and reports show the faces. An empty one withdraws it.",
 )
 LISTS = flags.DEFINE_string(
-    "lists", None, "emotionet: a folder of ADLD's lists, which state the splits."
+    "lists",
+    None,
+    "With --dataset=emotionet: a folder of ADLD's lists, which state the splits.",
 )
 BEAM = flags.DEFINE_string(
     "beam",

@@ -1,6 +1,7 @@
 """Expected: `--help` prints its text, ends with 0, and loads no JAX or TFDS."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -31,3 +32,17 @@ def test_help_loads_nothing_heavy(program):
     assert "au_jax.runtime.command_line" in loaded
     heavy = {"jax", "sklearn", "orbax", "tensorflow_datasets", "cv2", "torch"}
     assert not loaded & heavy
+
+
+def test_the_help_of_prepare_names_every_raw_set():
+    from au_jax.preparation.run import READERS
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "au_jax.prepare", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (text,) = re.findall(r"^  --dataset: ([^-]*)", ended.stdout, re.MULTILINE)
+    assert {*READERS} <= {*re.findall(r"\w+", text)}
