@@ -117,6 +117,6 @@ PredictFn = Callable[[Variables, Array, Array], Prediction]
 
 `image` is (b, h, w, 3) in -1..1; `landmarks`, (b, 49, 2) in units of the crop side, are
 those that the image was aligned by. Only an AU head with the pooling
-"landmarks", a feature generator with `model.attention` "true" and the stage
-`gradient_patches` use them.
+"landmarks", a feature generator with `model.attention` "true" and the stages
+`gradient_patches` and `self_training` use them.
 """
