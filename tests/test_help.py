@@ -46,3 +46,16 @@ def test_the_help_of_prepare_names_every_raw_set():
     )
     (text,) = re.findall(r"^  --dataset: ([^-]*)", ended.stdout, re.MULTILINE)
     assert {*READERS} <= {*re.findall(r"\w+", text)}
+
+
+@pytest.mark.parametrize("program", ["fit_landmarks", "fit_pose"])
+def test_the_help_of_what_fits_a_file_fits_nothing(program):
+    ended = subprocess.run(
+        [sys.executable, "-m", f"au_jax.rendering.{program}", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"python -m au_jax.rendering.{program}" in ended.stdout
+    assert "wrote" not in ended.stdout

@@ -9,8 +9,10 @@ learns the pose. It takes dlib, and a minute on one core.
 """
 
 import numpy as np
+from absl import app
 from jaxtyping import Float
 
+from au_jax.errors import run_program
 from au_jax.faces import pose
 from au_jax.faces.finder import FaceFinder
 from au_jax.faces.landmarks import MIRROR
@@ -18,6 +20,7 @@ from au_jax.rendering import camera as cameras
 from au_jax.rendering import head, person, sets
 from au_jax.rendering.camera import Camera
 from au_jax.rendering.expression import AUS, draw_sequence
+from au_jax.runtime import command_line
 
 HEADS = 10_000
 LARGEST = {"pitch": 30.0, "yaw": 45.0, "roll": 30.0}  # twice the standard deviation
@@ -27,8 +30,9 @@ RIDGE = 1.0
 _TO_PICTURE = np.diag([1.0, -1.0, -1.0])  # from x right, y up, z out of the face
 
 
-def main() -> None:
+def main(argv: list[str]) -> None:
     """Fit, and write the file."""
+    del argv
     rng = np.random.default_rng(0)
     shape, angles, tilt = _draw_heads(rng)
     offset, errors = _measure_detector()
@@ -97,4 +101,4 @@ def _mirrored(shape: Float[np.ndarray, "n 98"]) -> Float[np.ndarray, "n 98"]:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(lambda: app.run(main, flags_parser=command_line.parse))
