@@ -71,12 +71,29 @@ class ConvBlock(nn.Module):
         return prelu(x)
 
 
+class PReLU(nn.Module):
+    """PReLU with a single slope, whose gradient is summed in float32.
+
+    `nn.PReLU` sums it in the data type of the map. In bfloat16, a sum over all of a map
+    stops growing long before its end.
+    """
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*b"]) -> Float[Array, "*b"]:
+        """Scale the negative numbers of `x` by the slope."""
+        slope = self.param("negative_slope", nn.initializers.constant(0.25), ())
+        if x.dtype != slope.dtype:
+            # Broadcast, then round: the gradient goes back the other way round.
+            slope = jnp.broadcast_to(slope, x.shape).astype(x.dtype)
+        return jnp.where(x >= 0, x, slope * x)
+
+
 def prelu(x: Float[Array, "*b"]) -> Float[Array, "*b"]:
     """PReLU with a single slope per layer, initialised to .25.
 
     Call it inside an `nn.compact` method: the slope becomes a parameter of that module.
     """
-    return nn.PReLU(negative_slope_init=0.25, name="prelu")(x)
+    return PReLU(name="prelu")(x)
 
 
 def conv3x3(
