@@ -2,7 +2,9 @@
 
 A batch is split into microbatches, which are processed one after the other. Batch norm
 uses the statistics of each microbatch, as do the terms of `coral`, `mmd` and `entropy`.
-Loss terms and gradients are the means over the microbatches.
+So do the curriculum of `fab_net` and `tae`, which ranks its samples, and the contrasts
+of `clp`, which tell a frame from the others in it. Loss terms and gradients are the
+means over the microbatches.
 
 Microbatches differ in how many labels are known. So that the mean of their `au` is that
 of the batch, each divides by the same number: its share of the batch's known labels.
