@@ -31,6 +31,7 @@ def described():
         "always_active": scores([0.4] * len(aus), [0.5] * len(aus)),
     }
     own = {
+        "notes": ["source: bp4d, split test", "target: wild, split val, 12 images"],
         "sections": [section],
         "baselines": [{"name": "HOG", "domain": "target", **scores(some, some)}],
     }
@@ -88,6 +89,14 @@ def test_the_page_says_what_the_card_says():
     assert "## Intensity on moved\n\n|  | AU01 |" in text
     assert "## Degraded images" in text
     assert "Noise: of 255." in text
+
+
+def test_scores_name_their_split():
+    text = page.to_markdown(described().card)
+    own = text[text.index("## Scores on target") :].split("\n")
+    assert own[2:4] == ["- target: wild, split val, 12 images", ""]
+    assert own[4].startswith("| % |")
+    assert "split test" not in text
 
 
 def test_licences_follow_the_raw_set_that_was_read():
