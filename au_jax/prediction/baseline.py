@@ -54,6 +54,14 @@ class Baseline:
         """The faces that it is the median of."""
         return "all" if self.text == "median" else "neutral"
 
+    @property
+    def note(self) -> str:
+        """What the answers are, for those who read them without the command."""
+        return (
+            "Probabilities are relative to each person's own level"
+            f" (--baseline={self.text}); aus.csv has the model's own answers."
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Levels:

@@ -175,7 +175,8 @@ def write_results(
         if outputs.report:
             thresholds = dict(zip(aus, detector.thresholds.tolist(), strict=True))
             page = out / REPORT
-            report_page.write(table, page, sources, thresholds, check_interrupt)
+            note = outputs.baseline.note if outputs.baseline else ""
+            report_page.write(table, page, sources, thresholds, check_interrupt, note)
     return summary
 
 

@@ -211,6 +211,10 @@ def test_all_tables_but_the_first_are_relative(tmp_path):
     assert not (out / "openface").exists()
     predict(outputs)
     assert (out / "openface" / "cut.csv").read_bytes() != made_from_raw
+    for asked in (outputs.baseline, None):
+        predict(run.Outputs(report=True, baseline=asked))
+        page = (out / "report.html").read_text()
+        assert ("level (--baseline=median)" in page) == bool(asked)
 
 
 @pytest.mark.parametrize("other", ["model", "path", "name"])

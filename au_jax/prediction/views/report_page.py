@@ -30,6 +30,7 @@ def write(
     sources: Sequence[Source],
     thresholds: Mapping[int, float],
     pause: Callable[[], None],
+    note: str = "",
 ) -> None:
     """Write the page of a table.
 
@@ -39,6 +40,7 @@ def write(
         sources: The inputs of the table.
         thresholds: AU number -> the probability from which it is active.
         pause: Called often; an exception that it raises ends the work.
+        note: What the numbers are, if they are not the model's own answers.
     """
     aus = list(thresholds)
     kinds = {source.name: source for source in sources}
@@ -67,6 +69,7 @@ def write(
         '<link rel="icon" href="data:,">',  # otherwise browsers request an icon
         f"<title>Action units</title><style>{style}</style></head><body><main>",
         "<h1>Action units</h1>",
+        *([f"<p>{escape(note)}</p>"] if note else ()),
         *videos,
         *(_gallery(cards, more, aus) if cards else ()),
         *_failed(failed),
