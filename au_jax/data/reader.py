@@ -15,6 +15,7 @@ from tensorflow_datasets.proto import tf_example_pb2
 from au_jax.data.metadata import REENACTED, RENDERED
 from au_jax.errors import UserError
 from au_jax.faces import align
+from au_jax.faces.drawing import LICENSED
 from au_jax.runtime.files import read_regular
 from au_jax.types import Example
 
@@ -85,7 +86,9 @@ def newest_version(data_dir: Path, name: str) -> Path:
         if _VERSION.fullmatch(path.parent.name)
     )
     if not versions:
-        command = f"prepare --dataset={name} --raw=DIR"
+        # Every raw set with a layout of its own is licensed; all others are folders.
+        dataset = name if name in (*LICENSED, "folder") else f"folder --name={name}"
+        command = f"prepare --dataset={dataset} --raw=DIR"
         if name in RENDERED:
             command = "render"
         if name == REENACTED:

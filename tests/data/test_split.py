@@ -149,12 +149,14 @@ def test_a_copy_beside_a_version_is_no_version(data_dir: str, tmp_path, copy: st
     assert split.parts[0].directory == tmp_path / "lab/1.0.0"
 
 
-def test_absent_data_set_names_the_command(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "dataset"), [("bp4d", "bp4d"), ("lab", "folder --name=lab")]
+)
+def test_absent_data_set_names_the_command(tmp_path, name, dataset):
     with pytest.raises(UserError) as error:
-        open_split(tmp_path, "lab", "train", AUS)
-    assert f"no data set 'lab' in {tmp_path}" in str(error.value)
-    command = f"python -m au_jax.prepare --dataset=lab --raw=DIR --data_dir={tmp_path}"
-    assert command in str(error.value)
+        open_split(tmp_path, name, "train", AUS)
+    assert f"no data set {name!r} in {tmp_path}" in str(error.value)
+    assert f"prepare --dataset={dataset} --raw=DIR --data" in str(error.value)
 
 
 @pytest.mark.parametrize("split", ["tset", "val[:x%]", "val[20:30]"])
