@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
 from au_jax.data.metadata import REENACTED, RENDERED
-from au_jax.errors import UserError
+from au_jax.errors import UserError, printable
 from au_jax.faces import align
 from au_jax.faces.drawing import LICENSED
 from au_jax.runtime.files import read_regular
@@ -74,6 +74,24 @@ def open_builder(directory: Path) -> Any:
     return builder
 
 
+def _absent(data_dir: Path, name: str) -> UserError:
+    """Return an error that says which sets there are, and how to make this one."""
+    # Every raw set with a layout of its own is licensed; all others are folders.
+    dataset = name if name in (*LICENSED, "folder") else f"folder --name={name}"
+    command = f"prepare --dataset={dataset} --raw=DIR"
+    if name in RENDERED:
+        command = "render"
+    if name == REENACTED:
+        command = "reenact --raw=DIR"
+    files = data_dir.glob("*/*/dataset_info.json")
+    there = ", ".join(sorted({printable(file.parts[-3]) for file in files}))
+    return UserError(
+        f"no data set {name!r} in {data_dir.absolute()}"
+        + (f", which has {there}" if there else "")
+        + f"; make it with: python -m au_jax.{command} --data_dir={data_dir}"
+    )
+
+
 def newest_version(data_dir: Path, name: str) -> Path:
     """Return DATA_DIR/NAME/VERSION of the highest version that is complete.
 
@@ -86,17 +104,7 @@ def newest_version(data_dir: Path, name: str) -> Path:
         if _VERSION.fullmatch(path.parent.name)
     )
     if not versions:
-        # Every raw set with a layout of its own is licensed; all others are folders.
-        dataset = name if name in (*LICENSED, "folder") else f"folder --name={name}"
-        command = f"prepare --dataset={dataset} --raw=DIR"
-        if name in RENDERED:
-            command = "render"
-        if name == REENACTED:
-            command = "reenact --raw=DIR"
-        raise UserError(
-            f"no data set {name!r} in {data_dir.absolute()}; make it with: python -m"
-            f" au_jax.{command} --data_dir={data_dir}"
-        )
+        raise _absent(data_dir, name)
     version, folder = versions[-1]
     major = tfds.core.Version(VERSION).major
     if version.major != major:
