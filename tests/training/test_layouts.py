@@ -9,10 +9,11 @@ the norm (the tolerances are about ten times as large):
 
     landmarks   losses 3e-7   gradient norms 3e-3   parameters 2e-7   moments 8e-4
     joint       losses 3e-4   gradient norms 4e-3   parameters 3e-5   moments 2e-3
-    dann        losses 4e-4   gradient norms 2e-5   parameters 5e-8   moments 8e-7
+    dann        losses 4e-4   gradient norms 2e-5   parameters 3e-5   moments 2e-3
 
-(The joint stage begins with 5e-7. Of dann, on one kind of CPU, the largest difference
-is that of a score without labels that is almost 0.) Two devices have only one order of
+(The joint stage begins with 5e-7. Of dann, the largest difference of losses is that of
+a score without labels that is almost 0; its parameters differ by 5e-8 on the other kind
+of CPU.) Two devices have only one order of
 summation: see tests/runtime/test_processes.py for their equal bits.
 """
 
@@ -34,7 +35,7 @@ LAYOUTS = ("1x1", "1x4", "2x2")
 TOLERANCES = {
     "landmarks": (1e-5, (2e-6, 2e-6, 1e-2)),
     "joint": (3e-3, (3e-4, 3e-4, 2e-2)),
-    "dann": (3e-3, (2e-6, 2e-6, 1e-2)),
+    "dann": (3e-3, (3e-4, 3e-4, 1e-2)),
 }
 OF_NORMS = 4e-2
 # Absolute, for scores from 0 to 1 of the 48 labels that the tests validate on.
