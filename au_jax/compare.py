@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
         raise UserError("--config=... is missing: compare:demo, or a config file")
     with signals.requests_noted() as requests:
         # Imported late: it takes seconds, in which Ctrl-C is noted already.
-        from au_jax.comparison import external, plan
+        from au_jax.comparison import external, plan, scores
         from au_jax.comparison.run import compare, write_tables
         from au_jax.runtime import compilation_cache, console
         from au_jax.runtime.files import locked
@@ -78,7 +78,7 @@ def main(argv: list[str]) -> int:
         console.set_up_logging()
         if not TRAIN.value:
             with locked(workdir, f"comparing in {workdir}"):
-                write_tables(CONFIG.value, workdir)
+                write_tables(CONFIG.value, workdir, scores.conditions(CONFIG.value))
             return 0
         compilation_cache.use()
         try:

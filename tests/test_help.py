@@ -34,28 +34,27 @@ def test_help_loads_nothing_heavy(program):
     assert not loaded & heavy
 
 
-def test_the_help_of_prepare_names_every_raw_set():
-    from au_jax.preparation.run import READERS
-
+def help_of(module: str) -> str:
     ended = subprocess.run(
-        [sys.executable, "-m", "au_jax.prepare", "--help"],
+        [sys.executable, "-m", module, "--help"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    (text,) = re.findall(r"^  --dataset: ([^-]*)", ended.stdout, re.MULTILINE)
+    return ended.stdout
+
+
+def test_the_help_of_prepare_names_every_raw_set():
+    from au_jax.preparation.run import READERS
+
+    text = help_of("au_jax.prepare")
+    (text,) = re.findall(r"^  --dataset: ([^-]*)", text, re.MULTILINE)
     assert {*READERS} <= {*re.findall(r"\w+", text)}
 
 
 @pytest.mark.parametrize("program", ["fit_landmarks", "fit_pose"])
 def test_the_help_of_what_fits_a_file_fits_nothing(program):
-    ended = subprocess.run(
-        [sys.executable, "-m", f"au_jax.rendering.{program}", "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert f"python -m au_jax.rendering.{program}" in ended.stdout
-    assert "wrote" not in ended.stdout
+    text = help_of(f"au_jax.rendering.{program}")
+    assert f"python -m au_jax.rendering.{program}" in text
+    assert "wrote" not in text

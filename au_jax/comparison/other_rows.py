@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from au_jax.comparison import classical, external, plan, scores
-from au_jax.comparison.scores import Key, Result, SplitLabels
+from au_jax.comparison.scores import Conditions, Key, Result, SplitLabels
 from au_jax.data.split import FaceSplit, open_split
 from au_jax.evaluation import baselines
 from au_jax.evaluation.bootstrap import people_of
@@ -31,6 +31,7 @@ def open_part(run: Config, domain: str, split: str) -> FaceSplit:
 def score_tables(
     config: Config,
     workdir: Path,
+    conditions: Conditions,
     labels: Mapping[str, SplitLabels],
     predictions: Sequence[tuple[str, Path]],
 ) -> None:
@@ -42,7 +43,6 @@ def score_tables(
     test = [(domain, open_part(run, domain, config.split)) for domain in DOMAINS]
     names = {domain: run.data[f"{domain}_splits"][1] for domain in DOMAINS}
     validation = [(domain, open_part(run, domain, names[domain])) for domain in DOMAINS]
-    conditions = scores.conditions(config)
     for table in tables:
         external.score(table, test, validation, labels, workdir, conditions)
 
@@ -50,11 +50,11 @@ def score_tables(
 def score_classical(
     config: Config,
     workdir: Path,
+    conditions: Conditions,
     test: Mapping[str, SplitLabels],
     requests: Requests,
 ) -> None:
     """Train and test the classical detectors that are not done yet."""
-    conditions = scores.conditions(config)
     waiting = [
         row
         for row in plan.rows(config)

@@ -65,16 +65,22 @@ def compare(
         Stopped: a signal asked for it; nothing is lost.
     """
     selected = select(plan.runs(config, workdir), level, task)
-    labelled = read_labels(config)
+    labelled, conditions = read_labels(config), scores.conditions(config)
     alone = locked(workdir, f"comparing in {workdir}")
     with alone if level is None else nullcontext():
         if level is None:
-            check_done(selected, scores.conditions(config))
-            other_rows.score_tables(config, workdir, labelled, predictions)
-            other_rows.score_classical(config, workdir, labelled, requests)
-            write_tables(config, workdir)
+            check_done(selected, conditions)
+            other_rows.score_tables(config, workdir, conditions, labelled, predictions)
+            other_rows.score_classical(config, workdir, conditions, labelled, requests)
+            write_tables(config, workdir, conditions)
         failed = complete_all(
-            config, workdir, selected, labelled, requests, with_tables=level is None
+            config,
+            workdir,
+            conditions,
+            selected,
+            labelled,
+            requests,
+            with_tables=level is None,
         )
     if failed:
         names = ", ".join(str(folder.relative_to(workdir)) for folder in failed)
@@ -87,6 +93,7 @@ def compare(
 def complete_all(
     config: Config,
     workdir: Path,
+    conditions: Conditions,
     selected: Sequence[Run],
     labelled: Mapping[str, SplitLabels],
     requests: Requests,
@@ -98,8 +105,7 @@ def complete_all(
     Raises:
         Stopped: a signal asked for it.
     """
-    conditions, reverse = scores.conditions(config), ReverseValidation(config)
-    begun = time.monotonic()
+    reverse, begun = ReverseValidation(config), time.monotonic()
     failed: dict[Path, UserError] = {}
     for number, run in enumerate(selected, start=1):
         if run.start and run.start.folder in failed:
@@ -115,7 +121,7 @@ def complete_all(
             failed[run.folder] = error
             continue
         if with_tables:
-            write_tables(config, workdir)
+            write_tables(config, workdir, conditions)
         minutes = (time.monotonic() - begun) / 60
         LOG.info("%s: done, %.0f minutes since the start", label, minutes)
         jax.clear_caches()  # each run compiles programs of its own
@@ -157,9 +163,9 @@ def check_done(runs: Sequence[Run], conditions: Conditions) -> None:
             resume.check_same_config(run.folder, run.config)
 
 
-def write_tables(config: Config, workdir: Path) -> None:
+def write_tables(config: Config, workdir: Path, conditions: Conditions) -> None:
     """Write compare.json, .md, .csv and .html from the results that there are."""
-    tables.write(workdir, summary.summarise(config, workdir))
+    tables.write(workdir, summary.summarise(config, workdir, conditions))
 
 
 def read_labels(config: Config) -> dict[str, SplitLabels]:

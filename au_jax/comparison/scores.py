@@ -75,7 +75,7 @@ class Conditions(NamedTuple):
 
 
 def conditions(config: Config) -> Conditions:
-    """Return the conditions that a comparison asks for.
+    """Return the conditions that a comparison asks for; it reads the labels of tests.
 
     Raises:
         UserError: a set or split is absent.
@@ -240,7 +240,7 @@ def read(folder: Path, wanted: Conditions) -> Result | None:
 
 
 def _same(one: Conditions, other: Conditions) -> bool:
-    if not (one.data and other.data):  # a result of an older version: nothing is known
+    if not (one.data and other.data):  # of an older version, which did not store it
         one, other = one._replace(data=""), other._replace(data="")
     return one == other
 

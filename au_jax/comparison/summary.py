@@ -14,7 +14,7 @@ import numpy as np
 from au_jax.comparison import classical, external, plan, selection
 from au_jax.comparison import scores as score_files
 from au_jax.comparison.plan import Row, Run
-from au_jax.comparison.scores import METRICS, Key, Result, Scores
+from au_jax.comparison.scores import METRICS, Conditions, Key, Result, Scores
 from au_jax.data.split import labels, open_split
 from au_jax.evaluation import metrics
 from au_jax.types import AU_PATHS, DOMAINS, RULES, Config
@@ -25,15 +25,20 @@ REFERENCES = {"source_only": "direct", "adld": "reconstructed"}
 """The rows that others are compared with, and their path on the target."""
 
 
-def summarise(config: Config, workdir: Path) -> Json:
+def summarise(config: Config, workdir: Path, wanted: Conditions) -> Json:
     """Return the summary of all results that a folder holds so far.
+
+    Args:
+        config: The comparison, as configs/compare.py makes it.
+        workdir: The folder of all runs and tables.
+        wanted: The conditions of the config; results of others are left out.
 
     Raises:
         UserError: a result is damaged, or the data are absent.
     """
     by_row: dict[Row, dict[int, Result]] = {row: {} for row in plan.rows(config)}
     runs = {(run.row, run.seed): run for run in plan.runs(config, workdir)}
-    candidates, wanted = [], score_files.conditions(config)
+    candidates = []
     for row, found in by_row.items():
         if row.method in classical.NAMES:
             if result := score_files.read(workdir / row.name, wanted):

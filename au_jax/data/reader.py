@@ -74,24 +74,6 @@ def open_builder(directory: Path) -> Any:
     return builder
 
 
-def _absent(data_dir: Path, name: str) -> UserError:
-    """Return an error that says which sets there are, and how to make this one."""
-    # Every raw set with a layout of its own is licensed; all others are folders.
-    dataset = name if name in (*LICENSED, "folder") else f"folder --name={name}"
-    command = f"prepare --dataset={dataset} --raw=DIR"
-    if name in RENDERED:
-        command = "render"
-    if name == REENACTED:
-        command = "reenact --raw=DIR"
-    files = data_dir.glob("*/*/dataset_info.json")
-    there = ", ".join(sorted({printable(file.parts[-3]) for file in files}))
-    return UserError(
-        f"no data set {name!r} in {data_dir.absolute()}"
-        + (f", which has {there}" if there else "")
-        + f"; make it with: python -m au_jax.{command} --data_dir={data_dir}"
-    )
-
-
 def newest_version(data_dir: Path, name: str) -> Path:
     """Return DATA_DIR/NAME/VERSION of the highest version that is complete.
 
@@ -113,6 +95,24 @@ def newest_version(data_dir: Path, name: str) -> Path:
             f" {major}.x.x; prepare the set again, or move that folder away"
         )
     return folder
+
+
+def _absent(data_dir: Path, name: str) -> UserError:
+    """Return an error that says which sets there are, and how to make this one."""
+    # Every raw set with a layout of its own is licensed; all others are folders.
+    dataset = name if name in (*LICENSED, "folder") else f"folder --name={name}"
+    command = f"prepare --dataset={dataset} --raw=DIR"
+    if name in RENDERED:
+        command = "render"
+    if name == REENACTED:
+        command = "reenact --raw=DIR"
+    files = data_dir.glob("*/*/dataset_info.json")
+    there = ", ".join(sorted({printable(file.parts[-3]) for file in files}))
+    return UserError(
+        f"no data set {name!r} in {data_dir.absolute()}"
+        + (f", which has {there}" if there else "")
+        + f"; make it with: python -m au_jax.{command} --data_dir={data_dir}"
+    )
 
 
 def not_prepared(directory: Path, error: Exception) -> UserError:

@@ -256,6 +256,7 @@ def _read_video(source: Source, start: int) -> Iterator[Frame]:
         whole = video.num_frames / rate if rate > 0 else 0.0
         cut = not camera and _is_cut(video, stamp, gap, whole)
         if cut and rate > 0:
+            # OpenCV counts the frames that an edit list hides, and the time of sound.
             file = Path(source.file)
             whole = min(whole, shown_seconds(file))
             cut = _is_cut(video, stamp, gap, whole) and not is_whole_with_sound(file)

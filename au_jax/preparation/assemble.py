@@ -127,8 +127,8 @@ def write(
         folder: The folder.
         name: The raw set that was read, or that of a rendered set.
         survey: The result of `take_survey`.
-        landmarks_by: The entry of the metadata (`writer.Writer`).
-        licence: Another.
+        landmarks_by: The origin of the landmarks, for the metadata (`writer.Writer`).
+        licence: The licence of the pictures, likewise.
 
     Returns:
         The content of `counts.json`.
@@ -207,7 +207,7 @@ def renew_metadata(
 ) -> None:
     """Store the licence of a finished set, and what older versions did not store.
 
-    They also said that landmarks which lists state were found.
+    Older versions also recorded landmarks that lists state as found by a method.
 
     Its records stay as they are. Damaged metadata do, too: the check names them.
 

@@ -55,8 +55,8 @@ class ImageReader:
 def _end(video: Video) -> UnusableImage:
     """Return why there is no further frame.
 
-    Decoders leave out damaged frames in silence, and all frames behind them move up.
-    Only their number tells it: the time stamps are counted, too.
+    Decoders silently leave out damaged frames, and all later frames move up. Only the
+    number of frames tells: OpenCV derives the time stamps from it.
     """
     seen, stated = video.next, video.num_frames
     if seen < stated:

@@ -31,8 +31,9 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
     """Yield every line of every list; a name like `X_train_path.txt` states the split.
 
     Raises:
-        UserError: there is no list, the lengths of lists differ, or `aus` does not name
-            every column, or there is no column, or only some lists have landmarks.
+        UserError: there is no list; the lengths of lists differ; `aus` does not name
+            every column, or names some where there are none; or only some lists have
+            landmarks.
     """
     others = walk(raw).others
     paths = [f for f in others if f.name.lower().endswith("_path.txt")]
@@ -43,7 +44,7 @@ def read(raw: Path, seed: int, aus: Sequence[int] = ()) -> Iterator[Row | Reject
     lists = [(path, *_partners(raw, path, len(aus), others)) for path in paths]
     if aus and not any(occur for _, occur, _ in lists):
         raise UserError(
-            f"--aus names the columns of lists of labels, and there is none like"
+            "--aus names the columns of lists of labels, and there is none like"
             f" {raw}/{paths[0].parent / _stem(paths[0])}_AUoccur.txt; leave --aus out"
             " for pictures without labels"
         )

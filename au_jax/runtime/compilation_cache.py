@@ -23,7 +23,8 @@ def use() -> Path | None:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         folder = Path(home) / "au_jax" / "xla"
         folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()  # JAX would warn of each program
+        # If it is another user's, JAX would warn of each program.
+        tempfile.TemporaryFile(dir=folder).close()
     except (OSError, RuntimeError):  # a user of a container may have no home
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))

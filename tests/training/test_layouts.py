@@ -5,7 +5,7 @@ the last digits differ, and training amplifies that. Gradient norms and Adam's m
 differ more than losses and parameters, probably because gradients jump where a rounding
 changes a maximum of CBAM's pooling or a sign at a PReLU. Decisions, and so scores, jump
 as well. The largest measured differences on two kinds of CPU, relative to the value or
-the norm (the tolerances are about ten times as large):
+the norm (the tolerances are five to ten times as large, or more):
 
     landmarks   losses 3e-7   gradient norms 3e-3   parameters 2e-7   moments 8e-4
     joint       losses 3e-4   gradient norms 4e-3   parameters 3e-5   moments 2e-3
@@ -13,8 +13,8 @@ the norm (the tolerances are about ten times as large):
 
 (The joint stage begins with 5e-7. Of dann, the largest difference of losses is that of
 a score without labels that is almost 0; its parameters differ by 5e-8 on the other kind
-of CPU.) Two devices have only one order of
-summation: see tests/runtime/test_processes.py for their equal bits.
+of CPU.) Two devices have only one order of summation: see
+tests/runtime/test_processes.py for their equal bits.
 """
 
 import jax
