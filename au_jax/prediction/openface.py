@@ -64,10 +64,13 @@ def remove(table: Path, folder: Path) -> None:
 def _files(table: Path) -> Iterator[tuple[str, Iterator[_Row]]]:
     """Yield the name of each input's file, and its rows."""
     used: set[str] = set()
+    # Read beforehand: a number must not make the name of another input ("a_2").
+    with table.open(newline="") as file:
+        own = {stem(row["file"]) for row in csv.DictReader(file)}
     with table.open(newline="") as file:
         rows = csv.DictReader(file)
         for name, rows_of_input in groupby(rows, key=lambda row: row["file"]):
-            yield f"{_unused(stem(name), used)}.csv", rows_of_input
+            yield f"{_unused(stem(name), used, own)}.csv", rows_of_input
 
 
 def _lines(part: Any, aus: Sequence[int]) -> Iterator[list[str]]:
@@ -95,10 +98,10 @@ def _confidence(row: _Row) -> str:
     return f"{1 / (1 + np.exp(-4 * float(row['confidence']))):.4f}"
 
 
-def _unused(start: str, used: set[str]) -> str:
-    """Return the name, numbered if another input has the same one."""
+def _unused(start: str, used: set[str], own: set[str]) -> str:
+    """Return the name, numbered if an earlier input has it; `own` stay unnumbered."""
     name, number = start, 1
-    while name in used:
+    while name in used or (number > 1 and name in own):
         number += 1
         name = f"{start}_{number}"
     used.add(name)

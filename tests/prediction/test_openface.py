@@ -56,3 +56,14 @@ def test_inputs_of_one_name_have_a_file_each(tmp_path):
     for number, name in enumerate(("a", "a_2", "a_3"), start=1):
         (line,) = read(tmp_path / "out" / f"{name}.csv")
         assert float(line["AU01_r"]) == pytest.approx(number / 2)
+
+
+def test_a_number_does_not_make_the_name_of_another_input(tmp_path):
+    files = ["1/a.mp4", "2/a.mp4", "3/a_2.mp4"]
+    table = table_of(tmp_path, *({"file": f, "AU01": f"0.{f[0]}"} for f in files))
+    openface.write(table, tmp_path / "out", AUS)
+    for number, name in enumerate(("a", "a_3", "a_2"), start=1):
+        (line,) = read(tmp_path / "out" / f"{name}.csv")
+        assert float(line["AU01_r"]) == pytest.approx(number / 2)
+    openface.remove(table, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
