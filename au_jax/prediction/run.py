@@ -18,7 +18,7 @@ from au_jax.prediction.rows import TABLE
 from au_jax.prediction.search import FrameFaces, Position, SearchOptions, Seconds
 from au_jax.prediction.search_thread import search
 from au_jax.prediction.views import live, overlay, report_page
-from au_jax.raw.landmark_file import points_of
+from au_jax.raw.landmark_file import name_in, points_of
 from au_jax.runtime import signals
 from au_jax.runtime.files import append, locked
 
@@ -102,6 +102,7 @@ def check_known(sources: Sequence[Source], options: SearchOptions) -> None:
     """Raise a `UserError` if known landmarks do not fit the inputs or other options.
 
     A picture that the file does not name has no face; but one of them has to be named.
+    A line is of one picture: "x.png" cannot tell those of two folders apart.
     """
     if options.known is None:
         return
@@ -112,6 +113,14 @@ def check_known(sources: Sequence[Source], options: SearchOptions) -> None:
             raise UserError(
                 f"--landmarks_by={options.known.file} states landmarks of pictures, and"
                 f" {source.name} is a {source.kind}; predict it on its own"
+            )
+    named: dict[str, str] = {}
+    for source in sources:
+        name = name_in(options.known, source.file)
+        if name and (other := named.setdefault(name, source.name)) != source.name:
+            raise UserError(
+                f"--landmarks_by={options.known.file}: {name} may be {other} or"
+                f" {source.name}; name them there with their folders"
             )
     # Every line is read, so that a wrong one does not end the run in the middle.
     found = [points_of(options.known, source.file) for source in sources]

@@ -170,19 +170,24 @@ def _points(cells: Sequence[str], base: int) -> Float32[np.ndarray, "49 2"]:
     return points.astype(np.float32)
 
 
-def points_of(known: LandmarkFile, path: str) -> Float32[np.ndarray, "49 2"] | None:
-    """Return the landmarks of a picture, or None if the file does not name it.
+def name_in(known: LandmarkFile, path: str) -> str | None:
+    """Return the name that the file has for a picture, or None if it has none.
 
     The file may name it by the whole path, or by the end of it.
+    """
+    parts = PurePosixPath(path.replace("\\", "/")).parts
+    names = (str(PurePosixPath(*parts[i:])) for i in range(len(parts)))
+    return next((n for n in names if known.offsets.get(n) is not None), None)
+
+
+def points_of(known: LandmarkFile, path: str) -> Float32[np.ndarray, "49 2"] | None:
+    """Return the landmarks of a picture, or None if the file does not name it.
 
     Raises:
         UserError: the line has other numbers of points or they are not those of a
             face, or several lines differ.
     """
-    parts = PurePosixPath(path.replace("\\", "/")).parts
-    names = (str(PurePosixPath(*parts[i:])) for i in range(len(parts)))
-    name = next((n for n in names if known.offsets.get(n) is not None), None)
-    if name is None:
+    if (name := name_in(known, path)) is None:
         return None
     [row] = attach([Row(name, "")], known, others=False)
     if isinstance(row, Reject):

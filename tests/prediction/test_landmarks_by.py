@@ -116,6 +116,18 @@ def test_what_a_file_cannot_be_used_for_is_said_before_the_first_picture(tmp_pat
         run.check_known(sources[1:2], options)
 
 
+def test_a_line_is_of_one_picture(tmp_path):
+    file = tmp_path / "points.csv"
+    file.write_text(LINE)
+    sources = [Source(name, "image") for name in ("1/a.jpg", "2/a.jpg")]
+    options = run.SearchOptions(known=open_landmarks(file, 0))
+    run.check_known(sources[:1], options)
+    with pytest.raises(UserError, match=r"a\.jpg may be 1/a\.jpg or 2/a\.jpg"):
+        run.check_known(sources, options)
+    file.write_text(LINE.replace("a.jpg", "1/a.jpg") + LINE.replace("a.jpg", "2/a.jpg"))
+    run.check_known(sources, run.SearchOptions(known=open_landmarks(file, 0)))
+
+
 def test_points_outside_a_picture_end_the_run_which_can_begin_anew(tmp_path):
     """Expected: the folder of a run that wrote no row is free for another one."""
     picture = tmp_path / "a.png"
