@@ -43,6 +43,7 @@ def run_program(main: Callable[[], int | None]) -> None:
     dozens after one full disk. They are shown only if `main` itself ends well.
     """
     code: object
+    _open_streams()
     strays = _hold_back_strays()
     try:
         try:
@@ -65,6 +66,19 @@ def run_program(main: Callable[[], int | None]) -> None:
         sys.excepthook, sys.unraisablehook = sys.__excepthook__, sys.__unraisablehook__
         sys.stderr.write(strays.getvalue())
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Open the standard streams that are closed (`>&-`, some schedulers).
+
+    Otherwise the next file that is opened gets the number of one, and lines of
+    libraries for stderr end up in a table.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(handle, True)  # workers need them, too
+            setattr(sys, name, os.fdopen(handle, mode))
 
 
 def _hold_back_strays() -> io.StringIO:

@@ -110,3 +110,12 @@ def test_a_closed_output_pipe_is_not_an_error(program, code):
     bash = ["bash", "-c", command]
     done = subprocess.run(bash, cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (f"{code}\n", "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_not_an_error(closed):
+    """Expected: main's code, and no file of ours gets the number of a stream."""
+    statement = "print(1); sys.stderr.write('2'); return open('/dev/null').fileno()"
+    program = f"import sys\n{PROGRAM.format(statement)}"
+    command = ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, program]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode > 2
