@@ -69,16 +69,19 @@ def run_program(main: Callable[[], int | None]) -> None:
 
 
 def _open_streams() -> None:
-    """Open the standard streams that are closed (`>&-`, some schedulers).
+    """Open the standard streams that are closed, and let stdout take any text.
 
-    Otherwise the next file that is opened gets the number of one, and lines of
-    libraries for stderr end up in a table.
+    Schedulers close some, and so does `>&-`. Then the next file that is opened gets
+    the number of one, and lines of libraries for stderr end up in a table.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             handle = os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(handle, True)  # workers need them, too
             setattr(sys, name, os.fdopen(handle, mode))
+    # A name that the terminal's encoding lacks must not cost the end of a run.
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _hold_back_strays() -> io.StringIO:

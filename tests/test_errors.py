@@ -1,5 +1,6 @@
 """How programs end. Expected: the exit codes and lines of `run_program`'s docstring."""
 
+import os
 import re
 import subprocess
 import sys
@@ -119,3 +120,13 @@ def test_a_closed_stream_is_not_an_error(closed):
     program = f"import sys\n{PROGRAM.format(statement)}"
     command = ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, program]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode > 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [("utf-8:strict", "\\udcff é\n"), ("ascii", "\\udcff \\xe9\n")],
+)
+def test_what_stdout_cannot_encode_is_escaped(encoding, said):
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = run("print('\\udcff \\xe9')", env=env, encoding="utf-8")
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
