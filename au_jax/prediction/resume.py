@@ -61,7 +61,7 @@ def _load(out: Path) -> Progress:
     """Read the progress of a run, and cut its table to the rows that were recorded.
 
     Raises:
-        UserError: the progress or the table is damaged.
+        UserError: the progress or the table is damaged, or may not be written.
     """
     entry = _read_own(out / PROGRESS, ("sha256",))
     if entry.pop("sha256") != _digest(entry):
@@ -77,8 +77,8 @@ def _load(out: Path) -> Progress:
             raise _damaged(table)
         with table.open("r+b") as file:
             file.truncate(progress.size)
-    except OSError:
-        raise _damaged(table) from None
+    except OSError as error:
+        raise _damaged(table, error) from None
     return progress
 
 
@@ -159,19 +159,23 @@ def _read_own(path: Path, keys: Iterable[str]) -> dict[str, Any]:
     """Read a file that this module wrote.
 
     Raises:
-        UserError: it is damaged.
+        UserError: it is damaged, or may not be read.
     """
     try:
         entry = json.loads(read_regular(path, _MAX_OWN))
-        intact = isinstance(entry, dict) and set(keys) <= set(entry)
-    except (OSError, ValueError, RecursionError):
-        entry, intact = {}, False
-    if not intact:
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, error) from None
+    if not (isinstance(entry, dict) and set(keys) <= set(entry)):
         raise _damaged(path)
     return entry
 
 
-def _damaged(path: Path) -> UserError:
+def _damaged(path: Path, error: Exception | None = None) -> UserError:
+    if isinstance(error, PermissionError):  # nobody shall remove it for that
+        return UserError(
+            f"cannot read and write {path}: {error.strerror}; allow it, or give another"
+            " --out"
+        )
     return UserError(
         f"{path} is damaged, or was changed after it was written; give another --out,"
         f" or remove {path.parent} to start again if nothing else is in it"

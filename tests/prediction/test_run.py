@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import dataclasses
+import errno
 import os
 import shutil
 
@@ -330,6 +331,24 @@ def test_a_damaged_file_of_a_run_is_one_line(name, data, finished_run):
         assert (out / name).read_bytes() == damaged
     else:  # a blank in the JSON
         assert (out / run.TABLE).read_bytes().count(b"\n") == 2
+
+
+@pytest.mark.parametrize(("door", "name"), [("open", run.TABLE), ("read", "settings")])
+def test_results_that_may_not_be_read_are_not_damaged(
+    door, name, finished_run, monkeypatch
+):
+    """Expected: no word of removing them, as of results that an owner protects."""
+    detector, picture, out, files = finished_run
+    for file, content in files.items():
+        (out / file).write_bytes(content)
+
+    def refuse(*args):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(resume, f"{door}_regular", refuse)
+    options = run.SearchOptions(whole=True)
+    with pytest.raises(UserError, match=f"{name}.*: Permission denied; allow"):
+        run.predict(detector, expand([str(picture)]), out, options)
 
 
 @pytest.mark.parametrize("name", ["progress.json", "settings.json"])
