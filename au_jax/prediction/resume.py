@@ -171,7 +171,7 @@ def _read_own(path: Path, keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _damaged(path: Path, error: Exception | None = None) -> UserError:
-    if isinstance(error, PermissionError):  # nobody shall remove it for that
+    if isinstance(error, PermissionError):  # intact: nobody should remove it
         return UserError(
             f"cannot read and write {path}: {error.strerror}; allow it, or give another"
             " --out"
