@@ -122,6 +122,22 @@ def test_always_active():
     np.testing.assert_allclose(actual.auc, 0.5)
 
 
+def test_the_share_of_active_labels():
+    """Unknown labels do not count: 2 of 3, and 0 of none."""
+    aus = np.array([[1, 1], [1, 0], [0, 1], [1, 1]], np.float32)
+    known = np.array([[1, 0], [1, 0], [1, 0], [0, 0]], bool)
+    assert metrics.active_rates(aus, known) == pytest.approx([2 / 3, 0])
+
+
+def test_intensities_lie_on_the_curve_of_each_au():
+    """Between knots the curve is straight; an AU without a curve has none."""
+    p = np.array([[0.25, 0.5, 0.9], [0.75, 0.1, 0.2]])
+    curves = [[0.0, 1.0, 5.0], None, [2.0, 2.0, 4.0]]
+    actual = metrics.intensities(p, [0.0, 0.5, 1.0], curves)
+    expected = np.array([[0.5, NAN, 3.6], [3.0, NAN, 2.0]])
+    np.testing.assert_allclose(actual, expected)
+
+
 def test_landmark_errors():
     """Every point 3 right and 4 down: 5 pixels, in percent of the eye distance."""
     true = np.stack([face_points(np.random.default_rng(i)) for i in range(3)])
