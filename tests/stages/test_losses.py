@@ -51,6 +51,10 @@ def test_unknown_labels_are_ignored():
     assert np.all(gradient[:, 0] != 0)
     nothing = losses.au(logits, aus, np.zeros_like(known), np.ones(2, np.float32))
     assert nothing == 0
+    one = np.eye(4, 2, dtype=bool) & [True, False]
+    value = losses.au(logits, aus, one, np.ones(2, np.float32))
+    expected = np.logaddexp(0, logits[0, 0]) - aus[0, 0] * logits[0, 0]
+    assert value == pytest.approx(expected, rel=1e-6)
 
 
 def test_landmark_is_softmax_cross_entropy_over_cells():
