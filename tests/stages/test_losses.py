@@ -84,6 +84,15 @@ def test_landmark_discriminator_compares_with_the_one_hot_map():
     np.testing.assert_allclose(actual, ((maps - 1 / 16) ** 2).mean(), rtol=1e-5)
 
 
+def test_least_squares_and_l1_are_means_over_all_elements():
+    """Targets and supervisors are not zero, so that signs count."""
+    scores = RNG.normal(size=(2, 3, 4)).astype(np.float32)
+    expected = ((scores - 1) ** 2).mean()
+    np.testing.assert_allclose(losses.least_squares(scores, 1.0), expected, rtol=1e-6)
+    x, y = RNG.normal(size=(2, 2, 3, 3, 5)).astype(np.float32)
+    np.testing.assert_allclose(losses.l1(x, y), np.abs(x - y).mean(), rtol=1e-6)
+
+
 def test_many_maps_are_averaged_as_exactly_as_few():
     """As many as in a joint step with 16 images per domain."""
     folded = RNG.normal(size=(32, 44, 44, 49)).astype(np.float32)
