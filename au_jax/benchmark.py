@@ -55,20 +55,12 @@ def main(argv: Sequence[str]) -> int:
     run(
         CONFIG.value,
         WHAT.value,
-        stage=STAGE.value or main_stage(CONFIG.value.stages),
+        stage=STAGE.value or "",
         gpu=GPU.value,
         repeats=REPEATS.value,
         out=Path(OUT.value) if OUT.value else None,
     )
     return 0
-
-
-def main_stage(stages: Sequence[str]) -> str:
-    """Return the stage that is measured by default: the paper's joint training.
-
-    A config without it has its last stage measured.
-    """
-    return "joint" if "joint" in stages else stages[-1]
 
 
 if __name__ == "__main__":

@@ -51,8 +51,13 @@ def test_mistakes_are_one_line() -> None:
         (["--what=train,profile"], "profile uses a single core; run it alone"),
         (["--stage=jiont"], "the config has the stages landmarks, joint"),
         (["--what=data", "--config.data.data_dir=/nowhere"], "/nowhere"),
+        (["--what=train", "--config.accumulation=3"], "config.joint.batch_size=4"),
+        (["--what=gpu", "--config.accumulation=3"], "use a multiple of 3"),
+        (["--config=compare"], "is it for au-jax compare?"),
     ):
-        done = benchmark("--config=configs/joint.py:tiny", *arguments)
+        if not arguments[0].startswith("--config="):
+            arguments = ["--config=configs/joint.py:tiny", *arguments]
+        done = benchmark(*arguments)
         assert done.returncode == 2
         assert said in done.stderr
         assert len(done.stderr.splitlines()) == 1

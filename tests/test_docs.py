@@ -72,7 +72,7 @@ def test_the_citation_has_the_version_of_the_package():
 
 
 def test_commands_of_benchmarks_set_the_stage_that_they_measure():
-    from au_jax.benchmark import main_stage
+    from au_jax.benchmarking.run import main_stage
     from au_jax.runtime.config_files import load
 
     commands = [

@@ -76,12 +76,19 @@ def _gatherer(mesh: Mesh) -> Callable[[Any], Any]:
     return jax.jit(lambda tree: tree, out_shardings=replicated(mesh))
 
 
-def check_batch_size(name: str, batch_size: int, parts: int = 1) -> None:
+def check_batch_size(
+    name: str, batch_size: int, parts: int = 1, count: int | None = None
+) -> None:
     """Raise a `UserError` if a batch cannot be divided evenly over the devices.
 
-    The share of each device is further divided into `parts` (`config.accumulation`).
+    Args:
+        name: The key of the config.
+        batch_size: Images of a domain, over all devices.
+        parts: The share of each device is further divided into so many
+            (`config.accumulation`).
+        count: The number of devices, if it is not that of all there are.
     """
-    devices = jax.device_count()
+    devices = count or jax.device_count()
     if batch_size % (devices * parts):
         each = f" with config.accumulation={parts}" if parts > 1 else ""
         raise UserError(
