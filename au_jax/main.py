@@ -66,7 +66,8 @@ def main(argv: list[str]) -> int:
                     file=sys.stderr,
                 )
                 return 128 + stopped.number
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to save
+        for number in signals.STOPPING:  # nothing is left to save
+            signal.signal(number, signal.SIG_DFL)
         split = CONFIG.value.eval.at_end
         if split and processes.alone():
             with locked(workdir, f"evaluating {workdir}", EVALUATION_LOCK):

@@ -1,6 +1,8 @@
 """A run stopped while it validates. Expected: the files of an uninterrupted run."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -10,7 +12,7 @@ from au_jax.training.run import train
 from au_jax.workdir import checkpoints
 from au_jax.workdir.checkpoints import Position
 from configs import supervised as supervised_config
-from tests.programs import arrays, metrics
+from tests.programs import ROOT, arrays, metrics
 from tests.stages.small import AUS
 from tests.synthetic import write_prepared
 from tests.trees import assert_trees_equal
@@ -51,3 +53,30 @@ def test_a_run_stopped_in_validation_validates_when_it_resumes(tmp_path, monkeyp
     assert checkpoints.position(stopped / "supervised") == Position(2, validated=True)
     assert metrics(stopped) == metrics(whole)
     assert_trees_equal(*(arrays(run, "supervised", "2") for run in (stopped, whole)))
+
+
+# Nothing is trained: the signal arrives in the evaluation that follows.
+EVALUATING = """
+import os, runpy, sys, time
+import au_jax.evaluation.run, au_jax.training.run
+
+number, workdir = int(sys.argv[1]), sys.argv[2]
+au_jax.training.run.train = lambda *_: None
+
+def evaluate(*_):
+    os.kill(os.getpid(), number)
+    time.sleep(5)
+
+au_jax.evaluation.run.evaluate = evaluate
+sys.argv[1:] = ["--config=joint:tiny", f"--workdir={workdir}"]
+sys.argv += ["--config.eval.at_end=test"]
+runpy.run_module("au_jax.main", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_evaluation_after_training(number, tmp_path):
+    command = [sys.executable, "-c", EVALUATING, str(int(number)), str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == -number
+    assert "checkpoint" not in done.stderr
