@@ -46,8 +46,8 @@ Study = Callable[
 ]
 """`(parameters, statistics, batch, key)` to the student's logits and new statistics.
 
-The logits are those of the source's images, then of the target's. The key is the
-step's own.
+The logits are those of the source's and the target's images in turn, as `fold` puts
+them. The key is the microbatch's own, for what is drawn at random.
 """
 
 
