@@ -15,11 +15,23 @@ VIDEOS = frozenset(
 """Containers that OpenCV's FFmpeg opens."""
 
 
+def is_apple_double(name: str | PurePath) -> bool:
+    """Return whether macOS made a file such as `._a.jpg`, with attributes of `a.jpg`.
+
+    It puts one beside every file on the disks and in the archives of other systems.
+    """
+    return PurePath(name).name.startswith("._")
+
+
 def is_picture(name: str | PurePath) -> bool:
-    """Return whether a file name ends like a picture's."""
-    return PurePath(name).suffix.lower() in PICTURES
+    """Return whether a file is named like a picture."""
+    return _suffix(name) in PICTURES
 
 
 def is_video(name: str | PurePath) -> bool:
-    """Return whether a file name ends like a video's."""
-    return PurePath(name).suffix.lower() in VIDEOS
+    """Return whether a file is named like a video."""
+    return _suffix(name) in VIDEOS
+
+
+def _suffix(name: str | PurePath) -> str:
+    return "" if is_apple_double(name) else PurePath(name).suffix.lower()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from au_jax.errors import UserError
-from au_jax.media.formats import is_picture
+from au_jax.media.formats import is_apple_double, is_picture
 from au_jax.raw import splits
 from au_jax.raw.bp4d_intensities import intensity_files, read_intensities
 from au_jax.raw.bp4d_labels import Labels, Sequence, label_files, read_labels
@@ -161,6 +161,8 @@ def _images(raw: Path, folders: list[Path]) -> tuple[dict[int, str], list[Reject
     rejects = []
     for file in (file for folder in folders for file in sorted(folder.iterdir())):
         path = _relative(raw, file)
+        if is_apple_double(file):
+            continue
         if file.suffix.lower() in _VIDEO_SUFFIXES and not file.is_dir():
             continue  # `_videos` has it
         if not is_picture(file.name) or file.is_dir():

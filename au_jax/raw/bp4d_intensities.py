@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from au_jax.media.formats import is_apple_double
 from au_jax.raw import intensity_file
 from au_jax.raw.bp4d_labels import Sequence
 from au_jax.raw.row import Reject
@@ -31,7 +32,7 @@ def intensity_files(
     rejects = []
     folders = (root / name for root in roots for name in _FOLDERS)
     for file in (f for folder in folders for f in sorted(folder.rglob("*"))):
-        if file.is_dir():
+        if file.is_dir() or is_apple_double(file):
             continue
         path = PurePosixPath(file.relative_to(raw).as_posix())
         match = _NAME.fullmatch(file.name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from au_jax.errors import UserError
+from au_jax.media.formats import is_apple_double
 from au_jax.raw.label_table import (
     au_columns,
     clean,
@@ -51,7 +52,7 @@ def label_files(
         candidates = [f for folder in coding for f in sorted(folder.glob("*"))]
     files: dict[Sequence, Path] = {}
     rejects = []
-    for file in candidates:
+    for file in (f for f in candidates if not is_apple_double(f)):
         match = _NAME.fullmatch(file.name)
         sequence = (match[1].upper(), match[2].upper()) if match else None
         reason = "bad_label_file"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from au_jax.media.formats import is_picture
+from au_jax.media.formats import is_apple_double, is_picture
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ def walk(raw: Path) -> Tree:
         entered.add(real)
         inside.sort()
         folder = PurePosixPath(Path(top).relative_to(raw).as_posix())
+        files = [name for name in files if not is_apple_double(name)]
         kinds = [is_picture(name) for name in files]
         if any(kinds):
             folders.append(folder)

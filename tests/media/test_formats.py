@@ -37,3 +37,11 @@ def test_case_and_folders_do_not_matter():
     assert not formats.is_picture("clip.mp4")
     assert not formats.is_picture("jpg")
     assert not formats.is_video(".mp4")  # a hidden file without a suffix
+
+
+def test_attributes_that_macos_keeps_are_no_pictures():
+    assert formats.is_apple_double("a/._b.jpg")
+    assert not formats.is_picture("a/._b.jpg")
+    assert not formats.is_video("._clip.mp4")
+    assert formats.is_picture("a/_b.jpg")
+    assert formats.is_picture("._folder/b.jpg")

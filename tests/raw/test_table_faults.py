@@ -193,3 +193,12 @@ def test_a_table_larger_than_any_release_is_one_line(tmp_path):
     os.truncate(tmp_path / "labels.csv", 40 << 30)  # a sparse file
     _, message = outcome(functools.partial(folder.read, tmp_path, 0))
     assert "42,950 MB, and at most 1,074 MB are read" in message
+
+
+def test_files_that_macos_adds_change_nothing(tree, tmp_path):
+    """On other disks it puts ._x beside every file x."""
+    read, _ = tree
+    plain = list(read())
+    for file in [file for file in tmp_path.rglob("*") if file.is_file()]:
+        file.with_name(f"._{file.name}").write_bytes(b"\0\5\x16\7Mac OS X")
+    assert list(read()) == plain
