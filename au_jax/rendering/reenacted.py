@@ -1,15 +1,13 @@
 """The data set `reenacted`: photographs of neutral faces, with other expressions."""
 
-import concurrent.futures
 import csv
 import dataclasses
 import hashlib
 import itertools
 import json
-import multiprocessing
 import signal
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ import cv2
 import numpy as np
 
 from au_jax.data.reader import INTENSITIES
-from au_jax.errors import UserError, printable
+from au_jax.errors import UserError
 from au_jax.faces import detect
 from au_jax.faces.detect import LandmarkFinder, LandmarksBy
 from au_jax.media.images import UnusableImage, read_image
@@ -25,7 +23,7 @@ from au_jax.preparation import assemble, chunks, counts, staging, writer
 from au_jax.preparation.assemble import Item, Survey
 from au_jax.preparation.chunks import Faces
 from au_jax.raw import splits
-from au_jax.raw.row import Reject, Row
+from au_jax.raw.row import Reject, Row, is_text
 from au_jax.raw.tree import pictures, walk
 from au_jax.rendering import driven, lens, neutrality, portrait, reenactment
 from au_jax.rendering.expression import Expression
@@ -68,7 +66,7 @@ class Job:
         seed = self.options.seed
         split = splits.by_name(self.path, seed)
         for number in range(self.options.pictures):
-            name = zlib.crc32(self.path.encode(errors="surrogateescape"))
+            name = zlib.crc32(self.path.encode())
             rng = np.random.default_rng((seed, name, number))
             drawn = driven.draw(rng)
             if number == 0:
@@ -116,19 +114,21 @@ def make(options: ReenactOptions, pause: Callable[[], None] = lambda: None) -> N
     """Make the set; after an interruption, do only the rest.
 
     Raises:
-        UserError: there are no photographs, or none can be used, or the folder of the
-            set holds something else.
+        UserError: there are no photographs, or none can be used, a package is missing,
+            or the folder of the set holds something else or is among the photographs.
     """
+    if options.data_dir.resolve().is_relative_to(options.raw.resolve()):
+        raise UserError(
+            f"--data_dir={options.data_dir} is inside --raw; choose another folder"
+        )
     tree = walk(options.raw)
     paths = [p for folder in tree.folders for p in pictures(options.raw, folder)]
     if not paths:
         raise UserError(f"no pictures below --raw={options.raw}")
-    jobs = [Job(options, path) for path in paths]
-    left_out: list[Item] = [
-        Reject(str(other), "not_image", "not a picture file") for other in tree.others
-    ]
+    jobs = [Job(options, path) for path in paths if is_text(path)]
+    left_out = _left_out(map(str, tree.others), paths)
     others = [(left_out, Faces([], np.zeros((0, 49, 2), np.float32), []))]
-    drawn = {splits.by_name(path, options.seed) for path in paths}
+    drawn = {splits.by_name(job.path, options.seed) for job in jobs}
     survey = Survey(
         driven.AUS,
         len(jobs) * options.pictures,
@@ -140,11 +140,16 @@ def make(options: ReenactOptions, pause: Callable[[], None] = lambda: None) -> N
     if done and done["fingerprint"] == survey.fingerprint:
         print(f"{final} is up to date: nothing to do\n{counts.table(done)}")
         return
+    if done:
+        print(f"{final} was made from other files or settings: making it again")
+    detect.make_finder(options.landmarks_by)  # reports what is missing
     with staging.locked(staging.unfinished(final)) as partial:
         folder = partial / "faces" / survey.fingerprint[:16]
         folder.mkdir(exist_ok=True)
         report = assemble.write(
-            staging.pausing(itertools.chain(others, _made(jobs, folder)), pause),
+            staging.pausing(
+                itertools.chain(others, _made(options, jobs, folder)), pause
+            ),
             partial / "data",
             NAME,
             survey,
@@ -155,6 +160,15 @@ def make(options: ReenactOptions, pause: Callable[[], None] = lambda: None) -> N
     print(f"wrote {final}\n{counts.table(report)}")
 
 
+def _left_out(others: Iterable[str], paths: list[str]) -> list[Item]:
+    """Return the files that are no pictures, or whose names are no text."""
+    left_out: list[Item] = [
+        Reject(other, "not_image", "not a picture file") for other in others
+    ]
+    bad = [path for path in paths if not is_text(path)]
+    return left_out + [Reject(p, "bad_name", "rename it to plain text") for p in bad]
+
+
 def _fingerprint(options: ReenactOptions, paths: list[str]) -> str:
     """Return a digest that changes whenever the set would."""
     settings = dataclasses.asdict(options) | {"raw": "", "data_dir": "", "workers": 0}
@@ -163,28 +177,24 @@ def _fingerprint(options: ReenactOptions, paths: list[str]) -> str:
         f"{VERSION} {chunks.SETTINGS} {writer.VERSION} {method} {settings}".encode()
     )
     for path in paths:
-        digest.update(f"\0{path}\0{chunks.stamp(options.raw / path)}".encode())
+        entry = f"\0{path}\0{chunks.stamp(options.raw / path)}"
+        digest.update(entry.encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _made(jobs: list[Job], folder: Path) -> Iterator[tuple[list[Item], Faces]]:
+def _made(
+    options: ReenactOptions, jobs: list[Job], folder: Path
+) -> Iterator[tuple[list[Item], Faces]]:
     """Yield the pictures of every photograph in order, made by several processes."""
-    options = jobs[0].options
-    context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(
-        options.workers, context, _begin, (options.landmarks_by,)
-    )
-    try:
-        with workers.shielded([signal.SIGINT]):
-            results = pool.map(_make, jobs, [folder] * len(jobs))
-        for job, faces in zip(jobs, results, strict=True):
+    with workers.pool(options.workers, _begin, options.landmarks_by) as submit:
+        begun = ((job, submit(_make, job, folder)) for job in jobs)
+        for job, future in workers.drawn_ahead(begun, 4 * options.workers):
+            faces: Faces = future.result()
             rows: list[Item] = [row for row, _, _ in job.moments()]
             reason, detail = faces.problems[0]
             if not any(faces.jpegs):  # one line for the photograph, not one for each
                 rows = [Reject(job.path, reason, detail)]
             yield rows, faces
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 _find: LandmarkFinder | None = None  # in a worker
@@ -218,15 +228,14 @@ def _make(job: Job, folder: Path) -> Faces:
 
 
 def _file(job: Job, folder: Path) -> Path:
-    name = hashlib.sha256(job.path.encode(errors="surrogateescape")).hexdigest()
-    return folder / f"{name[:32]}.npz"
+    return folder / f"{hashlib.sha256(job.path.encode()).hexdigest()[:32]}.npz"
 
 
 def _write_tables(jobs: list[Job], folder: Path, data: Path) -> None:
     """Write how strong each AU of each picture is, and how neutral each photograph."""
     with (
-        (data / INTENSITIES).open("w", newline="") as first,
-        (data / "neutral.csv").open("w", newline="") as second,
+        (data / INTENSITIES).open("w", newline="", encoding="utf-8") as first,
+        (data / "neutral.csv").open("w", newline="", encoding="utf-8") as second,
     ):
         strengths, neutral = (
             csv.writer(f, lineterminator="\n") for f in (first, second)
@@ -238,7 +247,7 @@ def _write_tables(jobs: list[Job], folder: Path, data: Path) -> None:
             deviation = json.loads(file.with_suffix(".json").read_text())
             if not deviation:
                 continue
-            neutral.writerow([printable(job.path), *deviation.values()])
+            neutral.writerow([job.path, *deviation.values()])
             for row, expression, _ in job.moments():
                 values = [f"{expression.aus[au]:.3f}" for au in driven.AUS]
-                strengths.writerow([printable(row.path), *values])
+                strengths.writerow([row.path, *values])

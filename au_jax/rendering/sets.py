@@ -1,11 +1,9 @@
 """The embedded data sets faces_lab and faces_wild, rendered person by person."""
 
-import concurrent.futures
 import csv
 import dataclasses
 import hashlib
 import json
-import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -165,6 +163,8 @@ def render(
     if done and done["fingerprint"] == fingerprint:
         print(f"{final} is up to date: nothing to do\n{counts.table(done)}")
         return
+    if done:
+        print(f"{final} was made with other settings: making it again")
     with staging.locked(staging.unfinished(final)) as partial:
         files = [partial / "faces" / f"{fingerprint[:16]}-{j.number}.npz" for j in work]
         report = assemble.write(
@@ -183,15 +183,13 @@ def _rendered(
     work: list[Job], files: list[Path], processes: int
 ) -> Iterator[tuple[list[Item], Faces]]:
     """Yield the pictures of all people in order, rendered by several processes."""
-    context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(processes, context, _begin)
-    try:
-        with workers.shielded([signal.SIGINT]):
-            results = pool.map(_render, work, files)
-        for job, faces in zip(work, results, strict=True):
-            yield list(job.rows()), faces
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with workers.pool(processes, _begin, task="renders faces") as submit:
+        begun = (
+            (job, submit(_render, job, file))
+            for job, file in zip(work, files, strict=True)
+        )
+        for job, faces in workers.drawn_ahead(begun, 4 * processes):
+            yield list(job.rows()), faces.result()
 
 
 def _begin() -> None:

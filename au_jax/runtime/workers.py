@@ -59,16 +59,20 @@ def end_with_parent() -> None:
 
 @contextlib.contextmanager
 def pool(
-    num_workers: int, start: Callable[..., None], *arguments: Any
+    num_workers: int,
+    start: Callable[..., None],
+    *arguments: Any,
+    task: str = "finds faces",
 ) -> Iterator[Callable[..., Future[Any]]]:
     """Yield a function that has a worker call a function; all end with the block.
 
-    The workers find faces, and what they have found so far is kept.
+    What the workers have done so far is kept, so that the same command resumes.
 
     Args:
         num_workers: The most processes; each starts when it is needed.
         start: Sets up a worker.
         arguments: Its arguments.
+        task: What a worker does, for the message.
 
     Raises:
         UserError: a worker died.
@@ -85,7 +89,7 @@ def pool(
         yield submit
     except BrokenProcessPool:
         raise UserError(
-            "a process that finds faces died, perhaps for lack of memory; run the same"
+            f"a process that {task} died, perhaps for lack of memory; run the same"
             " command again to resume, with fewer --workers if it dies again"
         ) from None
     finally:

@@ -1,6 +1,8 @@
 """The set `reenacted`, and its program. The photographs are rendered people."""
 
 import csv
+import multiprocessing
+import os
 import pathlib
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 
 from au_jax.data import split
 from au_jax.errors import UserError
+from au_jax.evaluation import intensity
 from au_jax.rendering import driven, reenacted
 from au_jax.rendering.reenacted import ReenactOptions
 
@@ -109,6 +112,71 @@ def test_an_interrupted_run_resumes(photos, made, tmp_path, capsys):
     capsys.readouterr()
     reenacted.make(options(photos, tmp_path))
     assert "up to date" in capsys.readouterr().out
+
+
+def test_any_name_of_a_photograph(photos, tmp_path):
+    """Names of files are any bytes; of those that are text, intensities are known."""
+    data = (photos / "person 0.png").read_bytes()
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "two\nlines \xe4.png").write_bytes(data)
+    with open(os.path.join(os.fsencode(raw), b"no \xff text.png"), "wb") as file:
+        file.write(data)
+    reenacted.make(options(raw, tmp_path / "out", pictures=1))
+    made = tmp_path / "out" / "reenacted" / "1.0.0"
+    (rejected,) = table(made / "rejected.csv")
+    assert rejected["path"] == "no \\udcff text.png"
+    assert rejected["reason"] == "bad_name"
+    (example,) = examples(made)
+    name = reenacted.splits.by_name(example["subject"], 0)
+    faces = split.open_split(tmp_path / "out", "reenacted", name, driven.AUS)
+    assert not np.isnan(intensity.read_table(made / "intensities.csv", faces)).any()
+
+
+def test_no_name_is_text(photos, tmp_path):
+    name = os.path.join(os.fsencode(tmp_path), b"no \xff text.png")
+    with open(name, "wb") as file:
+        file.write((photos / "person 0.png").read_bytes())
+    out = tmp_path.with_name("out of no text")
+    with pytest.raises(UserError, match=r"none of the 1 files.*bad_name, rename it"):
+        reenacted.make(options(tmp_path, out))
+
+
+def test_the_set_is_not_made_among_the_photographs(photos):
+    """Its unfinished files would count as files that cannot be used."""
+    with pytest.raises(UserError, match="is inside --raw; choose another folder"):
+        reenacted.make(options(photos, photos / "prepared"))
+    assert not (photos / "prepared").exists()
+
+
+def test_a_missing_package_is_reported_first(photos, tmp_path, monkeypatch):
+    def make_finder(method):
+        raise UserError("dlib is missing")
+
+    monkeypatch.setattr(reenacted.detect, "make_finder", make_finder)
+    with pytest.raises(UserError, match="dlib is missing"):
+        reenacted.make(options(photos, tmp_path))
+    assert not (tmp_path / "reenacted").exists()
+
+
+def test_a_process_that_dies(photos, tmp_path):
+    def kill():
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    with pytest.raises(UserError, match=r"finds faces died.* fewer --workers"):
+        reenacted.make(options(photos, tmp_path, pictures=9), kill)
+
+
+def test_a_set_is_not_replaced_in_silence(photos, made, capsys):
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reenacted.make(options(photos, made.parents[1], pictures=1), stop)
+    again = "was made from other files or settings: making it again"
+    assert again in capsys.readouterr().out
+    assert len(examples(made)) == 4
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 import csv
 import dataclasses
 import hashlib
+import multiprocessing
 
 import numpy as np
 import pytest
 
 from au_jax.data.split import labels, open_split
+from au_jax.errors import UserError
 from au_jax.rendering import sets
 from au_jax.rendering.expression import AUS
 
@@ -86,6 +88,26 @@ def test_an_interrupted_run_resumes(rendered, tmp_path, capsys):
     capsys.readouterr()
     sets.render("faces_lab", tmp_path, 0, SIZE, 1)
     assert "up to date" in capsys.readouterr().out
+
+
+def test_a_process_that_dies(tmp_path):
+    def kill():
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    with pytest.raises(UserError, match=r"renders faces died.* fewer --workers"):
+        sets.render("faces_lab", tmp_path, 0, SIZE, 1, kill)
+
+
+def test_a_set_is_not_replaced_in_silence(rendered, capsys):
+    def stop():
+        raise KeyboardInterrupt
+
+    before = _files(rendered / "faces_lab")
+    with pytest.raises(KeyboardInterrupt):
+        sets.render("faces_lab", rendered, 1, SIZE, 1, stop)
+    assert "was made with other settings: making it again" in capsys.readouterr().out
+    assert _files(rendered / "faces_lab") == before
 
 
 def test_each_picture_has_its_groups(rendered):
