@@ -102,10 +102,7 @@ def test_modules_named_configs_are_untouched(tmp_path, monkeypatch):
         (
             "jiont:tiny",
             "--config=jiont:tiny: there is no config named 'jiont'; did you mean"
-            " joint?; give one of ablation, adabn, adda, adld, clp, compare, coral,"
-            " dann, drit, entropy, fab_net, gradient_patches, joint, landmarks,"
-            " mean_teacher, mmd, release, self_training, supervised, t2net, tae,"
-            " variants, or the path of a file, NAME.py",
+            f" joint?; give one of {', '.join(NAMES)}, or the path of a file, NAME.py",
         ),
         (
             "elsewhere/joint.py:tiny",
