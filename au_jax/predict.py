@@ -94,7 +94,7 @@ LIVE = flags.DEFINE_integer(
 WORKERS = flags.DEFINE_integer(
     "workers",
     1,
-    "For many pictures: so many processes find their faces; 0 means one per core."
+    "Processes that find the faces of many pictures; 0 means one per core."
     " Videos and cameras take one thread.",
     lower_bound=0,
 )
