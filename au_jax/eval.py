@@ -15,6 +15,8 @@ which later evaluations and `export` use. The fourth scores the target by group 
 people, and writes eval-by-skin.json and .md. The fifth fits intensities from 0 to 5 to
 its answers, and writes intensities.json, which `export` uses, and eval-intensity.json.
 The sixth shows what poor cameras and files cost, and writes eval-degraded.json and .md.
+With --on=NAME, the fourth and the sixth score that set, and -NAME ends the names of
+their files.
 
 Exit code: 0; 2 for a mistake of the user; 130 after Ctrl-C.
 """
