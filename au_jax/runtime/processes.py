@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -25,10 +26,21 @@ def join(coordinator: str, count: int, index: int) -> None:
         index: The number of this process, from 0.
 
     Raises:
-        UserError: the index is not below the count.
+        UserError: the flags do not name a process of a group.
     """
     jax.config.update("jax_enable_preemption_service", False)  # it catches SIGTERM
+    if not coordinator and (count, index) != (1, 0):
+        raise UserError(
+            f"--process_count={count} --process_index={index} also need"
+            " --coordinator=HOST:PORT, the same for every process"
+        )
     if coordinator:
+        _, _, port = coordinator.rpartition(":")
+        if not re.fullmatch(r"[^:].*:[0-9]{1,5}", coordinator) or int(port) > 65535:
+            raise UserError(
+                f"--coordinator={coordinator} must be HOST:PORT, such as"
+                " 10.0.0.1:12345, of the first process"
+            )
         if not 0 <= index < count:
             raise UserError(
                 f"--process_index={index} must be at least 0 and below"

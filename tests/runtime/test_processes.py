@@ -37,6 +37,18 @@ def test_a_process_outside_the_group_is_named():
         processes.join("127.0.0.1:1", 2, 2)
 
 
+@pytest.mark.parametrize(("count", "index"), [(2, 0), (2, 1), (1, 1), (0, 0)])
+def test_a_group_without_a_meeting_point_is_refused(count: int, index: int):
+    with pytest.raises(UserError, match=r"also need --coordinator=HOST:PORT"):
+        processes.join("", count, index)
+
+
+@pytest.mark.parametrize("wrong", ["host", "127.0.0.1:", ":80", "host:70000", "a:b"])
+def test_a_meeting_point_is_a_host_and_a_port(wrong: str):
+    with pytest.raises(UserError, match=f"--coordinator={wrong} must be HOST:PORT"):
+        processes.join(wrong, 2, 0)
+
+
 @pytest.mark.slow
 def test_a_signal_to_one_process_stops_both_after_the_same_step(tmp_path):
     for name in ("bp4d", "emotionet"):
