@@ -1,10 +1,12 @@
 """Several processes, on one machine or many, that train one model."""
 
 import contextlib
+import hashlib
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -93,3 +95,24 @@ def largest(values: Sequence[int]) -> list[int]:
     if alone():
         return list(values)
     return np.max(multihost_utils.process_allgather(np.array(values)), axis=0).tolist()
+
+
+def check_equal(values: Mapping[str, Any]) -> None:
+    """Check that each value, by its name, is printed alike in all processes.
+
+    Where these differ, processes would wait for each other for ever.
+
+    Raises:
+        UserError: one differs; all processes raise it.
+    """
+    if alone():
+        return
+    digests = [hashlib.sha256(repr(x).encode()).digest() for x in values.values()]
+    own = np.array([list(digest) for digest in digests], np.uint8)
+    of_all = np.asarray(multihost_utils.process_allgather(own))  # process, value, byte
+    differ = (of_all != of_all[:1]).any(axis=(0, 2))
+    if names := [name for name, other in zip(values, differ, strict=True) if other]:
+        raise UserError(
+            f"the {' and the '.join(names)} of the processes differ; start the same"
+            " command as each of them, on the same data"
+        )

@@ -2,13 +2,16 @@
 
 import dataclasses
 import logging
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+
+from ml_collections import ConfigDict
 
 from au_jax.data.split import FaceSplit, Records, open_split
 from au_jax.errors import UserError
 from au_jax.faces.detect import is_method
-from au_jax.runtime import devices, processes
+from au_jax.runtime import command_line, devices, processes
 from au_jax.runtime.files import locked
 from au_jax.runtime.signals import Requests
 from au_jax.stages import STAGES
@@ -16,11 +19,15 @@ from au_jax.training import wandb
 from au_jax.training.loop import run_stage
 from au_jax.training.plan import make_plan, steps_per_epoch
 from au_jax.types import Config
-from au_jax.workdir import checkpoints, metrics_log, resume, start_log
+from au_jax.workdir import checkpoints, data_record, metrics_log, resume, start_log
 from au_jax.workdir.config import write_config
 from au_jax.workdir.initial_networks import find_origin
 
 LOG = logging.getLogger(__name__)
+
+
+OF_A_MACHINE = ("data.data_dir", "data.num_workers", "wandb")
+"""Keys that may differ between the processes of a run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +55,8 @@ def train(config: Config, workdir: Path, requests: Requests | None = None) -> No
     package = wandb.load() if config.wandb and processes.first() else None
     data = open_data(config)
     check_batch_sizes(config)
+    splits = [*data.train.values(), *data.val.values()]
+    check_processes(config, splits)
     latest = resume.positions(workdir)
     if config.init_from and not all(stage in latest for stage in config.stages):
         # Report a wrong folder before any work.
@@ -55,7 +64,6 @@ def train(config: Config, workdir: Path, requests: Requests | None = None) -> No
     lock = locked(workdir, f"training in {workdir}")
     with lock if processes.first() else nullcontext():
         resume.check_same_config(workdir, config)
-        splits = [*data.train.values(), *data.val.values()]
         resume.check_same_data(workdir, config, splits)
         # Read again, because only now the folder is ours; and in every process, because
         # Orbax waits for all of them.
@@ -143,6 +151,21 @@ def licences(data: RunData) -> dict[str, str]:
 
 def _parts(data: RunData) -> list[Records]:
     return [part for split in data.train.values() for part in split.parts]
+
+
+def check_processes(config: Config, splits: Sequence[FaceSplit]) -> None:
+    """Check that all processes train the same model on the same data.
+
+    Raises:
+        UserError: they do not.
+    """
+    values = {
+        key: str(value)
+        for key, value in command_line.flatten(config).items()
+        if key not in OF_A_MACHINE and not isinstance(value, ConfigDict)
+    }
+    described = data_record.describe(splits)
+    processes.check_equal({"configs": sorted(values.items()), "data": described})
 
 
 def check_batch_sizes(config: Config) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from au_jax.errors import UserError
@@ -47,6 +48,42 @@ def test_a_group_without_a_meeting_point_is_refused(count: int, index: int):
 def test_a_meeting_point_is_a_host_and_a_port(wrong: str):
     with pytest.raises(UserError, match=f"--coordinator={wrong} must be HOST:PORT"):
         processes.join(wrong, 2, 0)
+
+
+def test_processes_with_other_data_end_at_once(monkeypatch):
+    values = {"configs": [("seed", "0")], "data": {"bp4d/train": 24}}
+    processes.check_equal(values)  # alone
+    monkeypatch.setattr(processes, "alone", lambda: False)
+    monkeypatch.setattr(
+        processes.multihost_utils, "process_allgather", lambda own: np.stack([own, own])
+    )
+    processes.check_equal(values)
+    monkeypatch.setattr(
+        processes.multihost_utils,
+        "process_allgather",
+        lambda own: np.stack([own, own[:1].repeat(2, axis=0)]),
+    )
+    with pytest.raises(UserError, match=r"^the data of the processes differ"):
+        processes.check_equal(values)
+
+
+@pytest.mark.slow
+def test_processes_on_other_data_are_one_line(tmp_path):
+    """Their epochs would end at other steps, and they would wait for ever."""
+    for folder, size in (("data", 80), ("other", 40)):
+        write_prepared(tmp_path / folder, "bp4d", {"train": size, "val": 8})
+        write_prepared(tmp_path / folder, "emotionet", {"train": 80, "val": 8})
+    other = f"--config.data.data_dir={tmp_path / 'other'}"
+    python = tmp_path / "python"
+    python.write_text(f"""#!/bin/sh
+case "$*" in *--process_index=1*) set -- "$@" {other} ;; esac
+exec {sys.executable} "$@"
+""")
+    python.chmod(0o755)
+    run = start_local(tmp_path / "run", tmp_path / "data", *SHORT, python=python)
+    output, _ = run.communicate(timeout=200)
+    assert run.returncode == 2, output
+    assert "error: the data of the processes differ" in output
 
 
 @pytest.mark.slow
