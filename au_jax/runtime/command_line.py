@@ -4,6 +4,7 @@ Without this module, absl and ml_collections print a traceback for a misspelt ov
 and ignore an argument without dashes.
 """
 
+import ast
 import os
 import re
 import sys
@@ -44,6 +45,7 @@ def parse(
     keys = flatten(config) if config else {}
     for name in _overrides(argv) if config else ():
         _check_override(name, keys)
+    argv = [_with_quotes(argument, keys) for argument in argv]
     try:
         rest = _parse_flags(argv, flag_values)
     except SystemExit:  # absl calls it a failure that it printed the help
@@ -90,6 +92,27 @@ def _with_home(argument: str) -> str:
     flag, equals, value = argument.partition("=")
     if flag.startswith("-") and (value == "~" or value.startswith("~/")):
         return flag + equals + os.path.expanduser(value)
+    return argument
+
+
+def _with_quotes(argument: str, keys: dict[str, Any]) -> str:
+    """Quote the words of `--config.heads=grid,global`, whose last one is Python's own.
+
+    The flag library reads a tuple as Python. Words that it cannot read, such as
+    `global` or `val[:80%]`, would be a mistake beside others, but not alone.
+    """
+    flag, _, value = argument.partition("=")
+    default = keys.get(re.sub(r"^--?config\.", "", flag))
+    if not (isinstance(default, tuple) and all(isinstance(x, str) for x in default)):
+        return argument
+    if "," not in value or re.search(r"[\s'\"()]", value):
+        return argument
+    try:
+        ast.literal_eval(value)
+    except SyntaxError:
+        return f"{flag}={tuple(filter(None, value.split(',')))}"
+    except ValueError:  # words that the library leaves as they are
+        pass
     return argument
 
 

@@ -50,6 +50,16 @@ def test_right_flags_are_taken():
     assert config.is_locked
 
 
+def test_words_that_are_no_names_in_python_need_no_quotes():
+    splits = parse(CONFIG, "--config.data.target_splits=val[:80%],val[80%:]")
+    assert splits.data.target_splits == ("val[:80%]", "val[80%:]")
+    heads = parse("--config=compare", "--config.heads=grid,global,landmarks").heads
+    assert heads == ("grid", "global", "landmarks")
+    assert parse("--config=compare", "--config.seeds=1,2").seeds == (1, 2)
+    with pytest.raises(UserError, match="Error while parsing string: 01,02"):
+        parse(CONFIG, "--config.data.aus=01,02")
+
+
 def test_flag_and_value_may_be_two_arguments():
     config = parse("--config", "configs/joint.py:tiny", "--config.seed", "4")
     assert config.seed == 4
