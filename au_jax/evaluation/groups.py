@@ -226,19 +226,33 @@ def _notes(
     scored: Sequence[GroupScores], small: Sequence[str], groups: Sequence[str]
 ) -> list[str]:
     """Name the largest gap, and what was left out."""
-    means = {group.name: group.scores.mean("auc") for group in scored}
-    means = {name: value for name, value in means.items() if not math.isnan(value)}
-    notes = []
-    if len(means) > 1:
-        *_, worst = ranked = sorted(means, key=lambda name: -means[name])
-        best = ranked[0]
-        gap = percent(means[best] - means[worst])
-        notes.append(f"largest gap of the mean AUC: {gap} points, {best} over {worst}")
+    aucs = {group.name: group.scores.auc for group in scored}
+    aucs = {name: auc for name, auc in aucs.items() if not np.isnan(auc).all()}
+    notes = _gaps(aucs) if len(aucs) > 1 else []
     if small:
         notes.append(f"fewer than {FEWEST} images: {', '.join(small)}")
     if without := sum(not group for group in groups):
         notes.append(f"{without} of {len(groups)} images have no group")
     return notes
+
+
+def _gaps(aucs: dict[str, Float[np.ndarray, "a"]]) -> list[str]:
+    """Name the largest gap of the mean AUC, over the AUs that all groups have.
+
+    Means over other AUs would tell of these, not of the people.
+    """
+    by_group = np.stack(list(aucs.values()))
+    shared = ~np.isnan(by_group).any(axis=0)
+    if not shared.any():
+        return ["no gap: no AU has an AUC in each group"]
+    means = dict(zip(aucs, by_group[:, shared].mean(axis=1), strict=True))
+    *_, worst = ranked = sorted(means, key=lambda name: -means[name])
+    best = ranked[0]
+    gap = percent(float(means[best] - means[worst]))
+    note = f"largest gap of the mean AUC: {gap} points, {best} over {worst}"
+    count = int(shared.sum())
+    of = "" if shared.all() else f" (over the {count} AUs that all groups have)"
+    return [note + of]
 
 
 def _cells(scored: Sequence[GroupScores], aus: Sequence[int]) -> Cells:

@@ -207,3 +207,13 @@ def test_rendered_people_have_groups():
     assert seen["sex"] == {"female", "between", "male"}
     assert seen["age"] == {"young", "middle", "old"}
     assert not photo(0).glasses
+
+
+def test_a_gap_is_over_the_aus_that_all_groups_have():
+    aucs = {"a": np.array([0.9, 0.5]), "b": np.array([0.8, np.nan])}
+    assert groups._gaps(aucs) == [
+        "largest gap of the mean AUC: 10.0 points, a over b (over the 1 AUs that all"
+        " groups have)"
+    ]
+    (none,) = groups._gaps({"a": np.array([0.9, np.nan]), "b": np.array([np.nan, 0.8])})
+    assert none.startswith("no gap")
