@@ -100,8 +100,10 @@ def read(name: str, file: Path) -> ToolTable:
             f" {', '.join(PATH_COLUMNS)}) and columns such as AU01; it has:"
             f" {', '.join(map(printable, table.columns[:20])) or 'no columns'}"
         )
-    sureness = next((named[c] for c in SURENESS if c in named), None)
     rows = [row for _, row in table.rows]
+    for kinds in found.values():
+        _name_decisions(kinds, rows)
+    sureness = next((named[c] for c in SURENESS if c in named), None)
     if sureness:  # rows without a face have none; NaN would leave the rows unsorted
         number = [_number(row[sureness]) for row in rows]
         order = np.argsort(-np.nan_to_num(number, nan=-np.inf), kind="stable")
@@ -112,6 +114,17 @@ def read(name: str, file: Path) -> ToolTable:
         if not np.isnan(answers).all():
             by_path.setdefault(row[path_column].replace("\\", "/"), answers)
     return ToolTable(name, tuple(found), by_path)
+
+
+def _name_decisions(kinds: dict[str, str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Take a column such as au_1 for decisions if it is 0 or 1 in all rows.
+
+    LibreFace has it beside au_1_intensity, which then ranks the images.
+    """
+    if "p" in kinds and any(kind in kinds for kind in _INTENSITIES):
+        numbers = np.array([_number(row[kinds["p"]]) for row in rows])
+        if np.isin(numbers[~np.isnan(numbers)], (0, 1)).all():
+            kinds.setdefault("c", kinds.pop("p"))
 
 
 def _number(text: str) -> float:
@@ -143,21 +156,36 @@ def answers_for(
 ) -> tuple[Float[np.ndarray, "n a"], Bool[np.ndarray, "n"]]:
     """Return a tool's answers for images, and for which it has one.
 
-    Paths match if one is the end of the other. An image without an answer has no AU; an
-    AU that the tool lacks is NaN.
+    An image without an answer has no AU; an AU that the tool lacks is NaN.
 
     Raises:
-        UserError: a path of the table matches several images.
+        UserError: as `find_images`.
     """
-    by_name: dict[str, list[int]] = {}
-    for index, path in enumerate(paths):
-        by_name.setdefault(PurePosixPath(path).name, []).append(index)
     lacking = [au not in table.aus for au in aus]
     columns = [table.aus.index(au) if au in table.aus else 0 for au in aus]
     p = np.zeros((len(paths), len(aus)), np.float32)
     p[:, lacking] = np.nan
     answered = np.zeros(len(paths), bool)
-    for name, values in table.by_path.items():
+    for place, name in find_images(table, paths).items():
+        values = table.by_path[name][columns]
+        p[place] = np.where(lacking, np.nan, np.nan_to_num(values))
+        answered[place] = True
+    return p, answered
+
+
+def find_images(table: ToolTable, paths: Sequence[str]) -> dict[int, str]:
+    """Return the path in the table of each image that is in it, by number.
+
+    Paths match if one is the end of the other.
+
+    Raises:
+        UserError: a path of the table matches several images, or two match one.
+    """
+    by_name: dict[str, list[int]] = {}
+    for index, path in enumerate(paths):
+        by_name.setdefault(PurePosixPath(path).name, []).append(index)
+    found: dict[int, str] = {}
+    for name in table.by_path:
         parts = PurePosixPath(name).parts
         places = [
             index
@@ -171,9 +199,35 @@ def answers_for(
                 f" {paths[places[1]]}; write more of the path"
             )
         for place in places:
-            p[place] = np.where(lacking, np.nan, np.nan_to_num(values[columns]))
-            answered[place] = True
-    return p, answered
+            if place in found:
+                raise UserError(
+                    f"--predictions={table.name}: {found[place]} and {name} may both be"
+                    f" {paths[place]}; leave one of them out of the table"
+                )
+            found[place] = name
+    return found
+
+
+def _warn_of_shared(table: ToolTable, splits: Sequence[NamedSplit]) -> None:
+    """Warn of paths of a table that are an image of the source and one of the target.
+
+    A table with bare names may be of one domain, and would be taken for the other, too.
+    """
+    used: dict[str, tuple[str, set[Path]]] = {}
+    shared: dict[str, None] = {}
+    for domain, split in splits:
+        folders = {part.directory for part in split.parts}
+        paths = [split.path(i) for i in range(len(split))]
+        for name in find_images(table, paths).values():
+            other, others = used.setdefault(name, (domain, folders))
+            if other != domain and not others & folders:
+                shared[name] = None
+    if shared:
+        LOG.warning(
+            "%s: %d paths, such as %s, are images of both domains, and are scored on"
+            " both: if the table is of one, do not read its row of the other",
+            *(table.name, len(shared), next(iter(shared))),
+        )
 
 
 def score(
@@ -191,6 +245,7 @@ def score(
     Raises:
         UserError: the table answers for no image of the test splits.
     """
+    _warn_of_shared(table, [*test, *validation])
     chosen_on: dict[str, Answers] = {}
     for domain, split in validation:
         paths = [split.path(i) for i in range(len(split))]

@@ -55,8 +55,7 @@ def summarise(config: Config, workdir: Path, wanted: Conditions) -> Json:
             rows += _row_entries(config, row, found, by_row)
     for folder in sorted((workdir / external.FOLDER).glob("*")):
         if result := score_files.read(folder, wanted):
-            found = {Row(folder.name): {0: result}}
-            rows += _row_entries(config, Row(folder.name), {0: result}, by_row | found)
+            rows += _row_entries(config, Row(folder.name), {0: result}, by_row, True)
     return {
         "setting": _setting(config) | _origins(config),
         "always_active": _always_active(config),
@@ -118,13 +117,22 @@ def _row_entries(
     row: Row,
     results: Mapping[int, Result],
     by_row: Mapping[Row, Mapping[int, Result]],
+    is_tool: bool = False,
 ) -> list[Json]:
-    """Return an entry per path of a row: "", or "direct" before others."""
+    """Return an entry per path of a row: "", or "direct" before others.
+
+    Args:
+        config: The comparison.
+        row: The row; of another tool, its method is the tool's name.
+        results: The results of the row, by seed.
+        by_row: The results of all rows of the config.
+        is_tool: True for another tool, which may have the name of a method.
+    """
     found = {key.path for result in results.values() for key in result.scores}
     order = ("", *reversed(AU_PATHS), score_files.MEAN, score_files.CENTRED)
     paths = [path for path in order if path in found]
-    is_trained = row.method in config.recipes
-    title = classical.NAMES.get(row.method, row.method)
+    is_trained = not is_tool and row.method in config.recipes
+    title = row.method if is_tool else classical.NAMES.get(row.method, row.method)
     if is_trained:
         title = config.recipes[row.method].title
     references = {

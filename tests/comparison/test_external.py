@@ -136,3 +136,38 @@ def test_two_tables_of_one_name_are_a_mistake():
     assert len(external.parse_flags(["A:a.csv", "B:a.csv"])) == 2
     with pytest.raises(UserError, match="two tables have this name"):
         external.parse_flags(["A:lab.csv", "B:x.csv", "A:wild.csv"])
+
+
+def test_two_rows_for_one_image_are_a_mistake():
+    rows = {"good/F1/1.jpg": np.ones(1), "dark/F1/1.jpg": np.zeros(1)}
+    answers = external.ToolTable("tool", (1,), rows)
+    with pytest.raises(
+        UserError, match=r"good/F1/1\.jpg and dark/F1/1\.jpg may both be"
+    ):
+        external.answers_for(answers, ["F1/1.jpg", "F1/2.jpg"], (1,))
+
+
+def test_paths_of_both_domains_are_no_secret(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(logging.getLogger("au_jax"), "propagate", True)
+    lab, wild = (
+        Split((Records(tmp_path / name, "test", (1,), 2),), (1,))
+        for name in ("lab", "wild")
+    )
+    answers = external.ToolTable("tool", (1,), {"1.jpg": np.ones(1)})
+    external._warn_of_shared(answers, [("source", lab), ("target", lab)])
+    assert not caplog.text
+    external._warn_of_shared(answers, [("source", lab), ("target", wild)])
+    assert "1 paths, such as 1.jpg, are images of both domains" in caplog.text
+
+
+def test_intensities_of_libreface_rank_beside_its_decisions(tmp_path):
+    found = table(
+        tmp_path,
+        "path,au_1,au_1_intensity,au_7\na.jpg,1,1.5,1\nb.jpg,1,4,0\nc.jpg,0,3,0\n",
+    )
+    a, b, c = (found.by_path[f"{name}.jpg"] for name in "abc")
+    assert c[0] < 0.5 <= a[0] < b[0]
+    np.testing.assert_array_equal([a[1], b[1], c[1]], [1, 0, 0])
+    # Probabilities stay what they are.
+    ours = table(tmp_path, "file,AU01,AU01_r,AU01_c\na.jpg,.3,4,1\nb.jpg,1,0,0\n")
+    assert [float(p[0]) for p in ours.by_path.values()] == [0.3, 1.0]
