@@ -55,16 +55,15 @@ def main(argv: list[str]) -> int:
     if TABLES.value:
         from au_jax.comparison import tables
 
-        tables.write(workdir, tables.read_summary(Path(TABLES.value)))
+        tables.write_again(Path(TABLES.value), workdir)
         return 0
     if CONFIG.value is None:
         raise UserError("--config=... is missing: compare:demo, or a config file")
     with signals.requests_noted() as requests:
         # Imported late: it takes seconds, in which Ctrl-C is noted already.
-        from au_jax.comparison import external, plan, scores
-        from au_jax.comparison.run import compare, write_tables
+        from au_jax.comparison import external, plan
+        from au_jax.comparison.run import compare, rewrite_tables
         from au_jax.runtime import compilation_cache, console
-        from au_jax.runtime.files import locked
 
         others = external.parse_flags(PREDICTIONS.value)
         if others and (LIST.value or LEVEL.value is not None or not TRAIN.value):
@@ -77,8 +76,7 @@ def main(argv: list[str]) -> int:
             return 0
         console.set_up_logging()
         if not TRAIN.value:
-            with locked(workdir, f"comparing in {workdir}"):
-                write_tables(CONFIG.value, workdir, scores.conditions(CONFIG.value))
+            rewrite_tables(CONFIG.value, workdir)
             return 0
         compilation_cache.use()
         try:

@@ -10,8 +10,10 @@ from pathlib import Path
 import jax
 import numpy as np
 from jaxtyping import Float, Int
+from ml_collections import ConfigDict
 
-from au_jax.comparison import other_rows, plan, scores, summary, tables
+from au_jax.comparison import cost, other_rows, plan, scores, summary, tables
+from au_jax.comparison.apart import check_apart
 from au_jax.comparison.other_rows import open_part
 from au_jax.comparison.plan import Run
 from au_jax.comparison.reverse_validation import ReverseValidation
@@ -28,8 +30,9 @@ from au_jax.stages import WITHOUT_AUS
 from au_jax.training.run import train
 from au_jax.types import DOMAINS, RULES, Config
 from au_jax.workdir import resume, validations
-from au_jax.workdir.best_networks import best_networks, network_shapes
-from au_jax.workdir.metrics_log import read_metrics
+from au_jax.workdir.best_networks import best_networks
+from au_jax.workdir.config import FILE as CONFIG
+from au_jax.workdir.config import read_config
 
 MORE_PATHS = {"source": (scores.CENTRED,), "target": (scores.MEAN, scores.CENTRED)}
 
@@ -64,7 +67,9 @@ def compare(
         UserError: the config or the data have a mistake, or a run failed.
         Stopped: a signal asked for it; nothing is lost.
     """
-    selected = select(plan.runs(config, workdir), level, task)
+    runs = plan.runs(config, workdir)
+    selected = select(runs, level, task)
+    check_apart(config, runs)
     labelled, conditions = read_labels(config), scores.conditions(config)
     alone = locked(workdir, f"comparing in {workdir}")
     with alone if level is None else nullcontext():
@@ -160,7 +165,38 @@ def check_done(runs: Sequence[Run], conditions: Conditions) -> None:
     """
     for run in runs:
         if scores.read(run.folder, conditions) is not None:
-            resume.check_same_config(run.folder, run.config)
+            _check_same(run)
+
+
+def _check_same(run: Run) -> None:
+    """Check that a run that is done was trained with its config.
+
+    The folder of the comparison may have been moved since, or may be given by another
+    path: then that of the run's start is another one, too.
+
+    Raises:
+        UserError: it was trained with another config.
+    """
+    config: Config = ConfigDict(run.config.to_dict())
+    if (run.folder / CONFIG).exists():
+        begun = read_config(run.folder).init_from
+        if Path(begun).parts[-2:] == Path(config.init_from).parts[-2:]:
+            config.init_from = begun
+    resume.check_same_config(run.folder, config)
+
+
+def rewrite_tables(config: Config, workdir: Path) -> None:
+    """Write the tables of the runs that are done.
+
+    Raises:
+        UserError: one was trained with another config, or the config or the data have a
+            mistake.
+    """
+    runs, conditions = plan.runs(config, workdir), scores.conditions(config)
+    check_apart(config, runs)
+    with locked(workdir, f"comparing in {workdir}"):
+        check_done(runs, conditions)
+        write_tables(config, workdir, conditions)
 
 
 def write_tables(config: Config, workdir: Path, conditions: Conditions) -> None:
@@ -196,21 +232,21 @@ def complete(
         Stopped: a signal asked for it.
     """
     if scores.read(run.folder, conditions) is not None:
-        resume.check_same_config(run.folder, run.config)
+        _check_same(run)
         return False
     train(run.config, run.folder, requests)
     requests.check()
     stage = run.config.stages[-1]
-    cost = {
-        "steps": float(num_steps(run)),
-        "seconds": training_seconds(run.folder),
-        "parameters": float(num_parameters(stage, run.config)),
+    costs = {
+        "steps": float(cost.num_steps(run)),
+        "seconds": cost.training_seconds(run.folder),
+        "parameters": float(cost.num_parameters(stage, run.config)),
     }
     found, reversed_scores = {}, {}
     if stage not in WITHOUT_AUS:
         found = score_run(run, conditions, labelled)
         reversed_scores = reverse.scores(run.folder, stage)
-    scores.write(run.folder, Result(conditions, cost, found, reversed_scores))
+    scores.write(run.folder, Result(conditions, costs, found, reversed_scores))
     return True
 
 
@@ -261,30 +297,3 @@ def score_run(
                 scored = scores.score(by_path[path], limits, labelled[domain], step)
                 found[Key(rule, domain, path)] = scored
     return found
-
-
-def num_steps(run: Run) -> int:
-    """Return the steps of a run and of those it starts from, but for stage 1."""
-    start = run.start
-    before = 0
-    if start is not None and start.config.stages[-1] not in WITHOUT_AUS:
-        before = num_steps(start)
-    last = {line["stage"]: line["step"] for line in read_metrics(run.folder)}
-    return before + sum(last.values())
-
-
-def training_seconds(folder: Path) -> float:
-    """Return the time of a run's steps, without compilation and validation."""
-    seconds, last = 0.0, {}
-    for line in read_metrics(folder):
-        speed = line.get("speed/steps_per_second")
-        if speed:
-            seconds += (line["step"] - last.get(line["stage"], 0)) / speed
-            last[line["stage"]] = line["step"]
-    return seconds
-
-
-def num_parameters(stage: str, config: Config) -> int:
-    """Return the number of parameters of a stage's networks."""
-    shapes = network_shapes(stage, config).params
-    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes))

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,16 +71,42 @@ def write(folder: Path, summary: Json) -> None:
     Raises:
         UserError: the disk is full, or the folder cannot be written.
     """
+    _write_files(folder, _files(summary))
+
+
+def write_again(stored: Path, folder: Path) -> None:
+    """Write the files of `write` from a stored compare.json.
+
+    Raises:
+        UserError: it is absent or damaged, or the folder cannot be written.
+    """
+    summary = read_summary(stored)
+    try:
+        files = _files(summary)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{stored} is damaged, or of another version; give the compare.json of a"
+            " comparison"
+        ) from error
+    _write_files(folder, files)
+
+
+def _files(summary: Json) -> dict[str, str]:
+    """Return the text of each file, by its ending."""
+    text = json.dumps(summary, separators=(",", ":"))
+    text = text.replace('{"method"', '\n{"method"')  # a line per row
+    by_ending = {"md": to_markdown, "csv": to_csv, "html": to_html}
+    made = {ending: make(summary) for ending, make in by_ending.items()}
+    return {"json": text + "\n", **made}
+
+
+def _write_files(folder: Path, files: Mapping[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from None
-    text = json.dumps(summary, separators=(",", ":"))
-    text = text.replace('{"method"', '\n{"method"')  # a line per row
-    write_whole(folder / f"{NAME}.json", text + "\n")
-    write_whole(folder / f"{NAME}.md", to_markdown(summary))
-    write_whole(folder / f"{NAME}.csv", to_csv(summary))
-    write_whole(folder / f"{NAME}.html", to_html(summary))
+    for ending, text in files.items():
+        write_whole(folder / f"{NAME}.{ending}", text)
 
 
 def read_summary(path: Path) -> Json:
@@ -197,7 +223,7 @@ def _ablation(summary: Json, rule: str) -> Iterator[Section]:
             cells.append(line)
     ours = []
     for row, scores in _rows(summary, rule, "target"):
-        if row["method"] in ABLATION:
+        if row["method"] in ABLATION and row["seeds"]:  # a tool has no seeds
             values = [_mean(scores[m]) for m in ("f1", "accuracy", "auc")]
             ours.append([row_name(row), str(len(row["seeds"])), *values])
     if ours:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from au_jax.comparison import plan
 from au_jax.comparison import run as comparison
 from au_jax.errors import UserError
 from au_jax.runtime.signals import Requests, Stopped
+from au_jax.workdir.config import write_config
 from configs import compare as compare_config
 from tests.stages.small import AUS
 from tests.synthetic import write_prepared
@@ -84,6 +86,34 @@ def test_a_changed_config_does_not_mix_with_old_runs(compared):
     with pytest.raises(UserError, match="was trained with another config"):
         comparison.compare(changed, workdir, Requests())
     assert (workdir / "compare.json").read_text() == before
+
+
+def test_tables_alone_do_not_state_another_config(compared):
+    config, workdir = compared
+    changed = short(config.run.data.data_dir, *METHODS)
+    changed.run.data.crop = 144
+    before = (workdir / "compare.md").read_text()
+    with pytest.raises(UserError, match="was trained with another config"):
+        comparison.rewrite_tables(changed, workdir)
+    comparison.rewrite_tables(config, workdir)
+    assert (workdir / "compare.md").read_text() == before
+
+
+def test_what_is_done_stays_done_in_a_moved_folder(data_dir, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        comparison.resume, "check_same_config", lambda _, c: seen.append(c.init_from)
+    )
+    _, run = plan.runs(short(data_dir, "source_only"), tmp_path)
+    comparison._check_same(run)
+    run.folder.mkdir(parents=True)
+    for start in ("old/stage_1/seed0", "old/other/seed0"):
+        stored = run.config.copy_and_resolve_references()
+        stored.init_from = start
+        write_config(run.folder, stored)
+        comparison._check_same(run)
+    own = run.config.init_from
+    assert seen == [own, "old/stage_1/seed0", own]
 
 
 def test_scores_on_other_data_are_not_taken_for_new_ones(data_dir, tmp_path):

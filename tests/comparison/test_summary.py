@@ -288,3 +288,23 @@ def test_thresholds_are_chosen_where_the_rule_says():
     # As many active answers as the source has active labels.
     active = p + 0.5 >= chosen("label_free", "target")
     assert active.sum() == aus.sum()
+
+
+def test_a_tool_may_have_the_name_of_a_method(by_row):
+    config = compare_config.get_config("tiny")
+    found = next(iter(by_row.values()))[0]
+    for name in ("adld", "hog"):
+        (row, *_) = summary._row_entries(config, Row(name), {0: found}, by_row, True)
+        assert (row["title"], row["seeds"]) == (name, [])
+
+
+def test_a_damaged_summary_writes_nothing(whole, tmp_path):
+    stored = tmp_path / "stored.json"
+    for part in ({"rows": 5}, {"setting": {}}, {"label_free": [{"score": "snd"}]}):
+        stored.write_text(json.dumps(whole | part))
+        with pytest.raises(UserError, match="is damaged, or of another version"):
+            tables.write_again(stored, tmp_path / "new")
+        assert not (tmp_path / "new").exists()
+    stored.write_text(json.dumps(whole))
+    tables.write_again(stored, tmp_path / "new")
+    assert len(list((tmp_path / "new").iterdir())) == 4
