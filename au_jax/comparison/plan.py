@@ -161,6 +161,11 @@ def _check(config: Config) -> None:
     """
     if "recipes" not in config:
         raise UserError("this config compares nothing; give --config=compare:demo")
+    for name, recipe in config.recipes.items():
+        if recipe.start and recipe.start not in config.recipes:
+            hint = did_you_mean(recipe.start, list(config.recipes))
+            key = f"config.recipes.{name}.start"
+            raise UserError(f"{key}: there is no recipe {recipe.start!r}{hint}")
     # Networks without an AU head have no row: others start from them.
     methods = [
         name
@@ -180,7 +185,8 @@ def _check(config: Config) -> None:
         if not given or len(set(given)) < len(given):
             raise UserError(f"config.{key}={','.join(given)} must name each row once")
     seeds = config.seeds
-    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
-        raise UserError(f"config.seeds={seeds} must be different numbers, from 0 on")
+    are_numbers = all(isinstance(seed, int) and seed >= 0 for seed in seeds)
+    if not seeds or len(set(seeds)) < len(seeds) or not are_numbers:
+        raise UserError(f"config.seeds={seeds} must be different numbers: 0, 1, 2, ...")
     if config.bootstrap < 2:
         raise UserError(f"config.bootstrap={config.bootstrap} must be at least 2")

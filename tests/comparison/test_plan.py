@@ -57,6 +57,19 @@ def test_a_method_with_a_head_of_its_own_has_one_row_for_all_heads():
     ]
 
 
+@pytest.mark.parametrize("seeds", [("a",), (0.5,), (0, 0), (-1,), ()])
+def test_seeds_that_cannot_be_are_one_line(seeds):
+    with pytest.raises(UserError, match=r"config\.seeds=.* must be different numbers"):
+        plan.rows(small(methods=("c",), seeds=seeds))
+
+
+def test_a_start_that_is_no_recipe_is_one_line():
+    config = small(methods=("c",))
+    config.recipes.c.start = "stage1"
+    with pytest.raises(UserError, match=r"recipes\.c\.start: .*'stage1'; did you mean"):
+        plan.rows(config)
+
+
 def test_self_training_goes_on_from_gradient_patches():
     config = small(methods=("self_training",))
     assert names(config) == ["gradient_patches/seed0", "self_training/seed0"]
