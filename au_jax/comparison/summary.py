@@ -106,9 +106,12 @@ def _origins(config: Config) -> Json:
 
 
 def _stages(config: Config) -> list[str]:
+    """Return the stages of all rows and of what they start from."""
     methods = [row.method for row in plan.rows(config)]
     recipes = [config.recipes[m] for m in methods if m not in classical.NAMES]
-    starts = [config.recipes[r.start] for r in recipes if r.start]
+    before, starts = recipes, []
+    while before := [config.recipes[r.start] for r in before if r.start]:
+        starts = before + starts
     return list(dict.fromkeys(s for r in (*starts, *recipes) for s in r.stages))
 
 

@@ -174,6 +174,13 @@ def whole(entries):
     }
 
 
+def test_the_stages_of_all_starts_are_stated():
+    config = compare_config.get_config("tiny")
+    config.methods = ("hog", "adda")
+    epochs = summary._setting(config)["epochs"]
+    assert list(epochs) == ["landmarks", "supervised", "adda"]
+
+
 def test_tables_show_the_numbers(whole, tmp_path):
     tables.write(tmp_path / "new", whole)
     tmp_path /= "new"
