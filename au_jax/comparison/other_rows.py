@@ -47,6 +47,17 @@ def score_tables(
         external.score(table, test, validation, labels, workdir, conditions)
 
 
+def name_left_out(workdir: Path, conditions: Conditions) -> None:
+    """Warn of tools whose scores are of other conditions: the tables lack them."""
+    for folder in sorted((workdir / external.FOLDER).glob("*")):
+        if scores.read(folder, conditions) is None:
+            LOG.warning(
+                "the tables lack %s: its scores are of other data, people, resamples or"
+                " another split; give --predictions=%s:FILE.csv again",
+                *(folder.name, folder.name),
+            )
+
+
 def score_classical(
     config: Config,
     workdir: Path,

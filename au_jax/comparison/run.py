@@ -10,9 +10,8 @@ from pathlib import Path
 import jax
 import numpy as np
 from jaxtyping import Float, Int
-from ml_collections import ConfigDict
 
-from au_jax.comparison import cost, other_rows, plan, scores, summary, tables
+from au_jax.comparison import cost, other_rows, plan, scores, stored, summary, tables
 from au_jax.comparison.apart import check_apart
 from au_jax.comparison.other_rows import open_part
 from au_jax.comparison.plan import Run
@@ -29,10 +28,8 @@ from au_jax.runtime.signals import Requests
 from au_jax.stages import WITHOUT_AUS
 from au_jax.training.run import train
 from au_jax.types import DOMAINS, RULES, Config
-from au_jax.workdir import resume, validations
+from au_jax.workdir import validations
 from au_jax.workdir.best_networks import best_networks
-from au_jax.workdir.config import FILE as CONFIG
-from au_jax.workdir.config import read_config
 
 MORE_PATHS = {"source": (scores.CENTRED,), "target": (scores.MEAN, scores.CENTRED)}
 
@@ -74,8 +71,9 @@ def compare(
     alone = locked(workdir, f"comparing in {workdir}")
     with alone if level is None else nullcontext():
         if level is None:
-            check_done(selected, conditions)
+            stored.check_done(selected, conditions)
             other_rows.score_tables(config, workdir, conditions, labelled, predictions)
+            other_rows.name_left_out(workdir, conditions)
             other_rows.score_classical(config, workdir, conditions, labelled, requests)
             write_tables(config, workdir, conditions)
         failed = complete_all(
@@ -157,45 +155,19 @@ def select(runs: Sequence[Run], level: int | None, task: int | None) -> list[Run
     return [found[task]]
 
 
-def check_done(runs: Sequence[Run], conditions: Conditions) -> None:
-    """Check the runs that are done, before tables state another config for them.
-
-    Raises:
-        UserError: one was trained with another config.
-    """
-    for run in runs:
-        if scores.read(run.folder, conditions) is not None:
-            _check_same(run)
-
-
-def _check_same(run: Run) -> None:
-    """Check that a run that is done was trained with its config.
-
-    The folder of the comparison may have been moved since, or may be given by another
-    path: then that of the run's start is another one, too.
-
-    Raises:
-        UserError: it was trained with another config.
-    """
-    config: Config = ConfigDict(run.config.to_dict())
-    if (run.folder / CONFIG).exists():
-        begun = read_config(run.folder).init_from
-        if Path(begun).parts[-2:] == Path(config.init_from).parts[-2:]:
-            config.init_from = begun
-    resume.check_same_config(run.folder, config)
-
-
 def rewrite_tables(config: Config, workdir: Path) -> None:
     """Write the tables of the runs that are done.
 
     Raises:
-        UserError: one was trained with another config, or the config or the data have a
-            mistake.
+        UserError: one was trained or scored with another config, or the config or the
+            data have a mistake.
     """
     runs, conditions = plan.runs(config, workdir), scores.conditions(config)
     check_apart(config, runs)
     with locked(workdir, f"comparing in {workdir}"):
-        check_done(runs, conditions)
+        stored.check_done(runs, conditions)
+        stored.check_none_left_out(config, workdir, runs, conditions)
+        other_rows.name_left_out(workdir, conditions)
         write_tables(config, workdir, conditions)
 
 
@@ -232,7 +204,7 @@ def complete(
         Stopped: a signal asked for it.
     """
     if scores.read(run.folder, conditions) is not None:
-        _check_same(run)
+        stored.check_same(run)
         return False
     train(run.config, run.folder, requests)
     requests.check()

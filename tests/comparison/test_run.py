@@ -1,12 +1,13 @@
 """A comparison from its config to its tables. Expected: what each run was to give."""
 
 import json
+import logging
 import signal
 from typing import Any
 
 import pytest
 
-from au_jax.comparison import plan
+from au_jax.comparison import other_rows, plan, scores, stored
 from au_jax.comparison import run as comparison
 from au_jax.errors import UserError
 from au_jax.runtime.signals import Requests, Stopped
@@ -102,18 +103,38 @@ def test_tables_alone_do_not_state_another_config(compared):
 def test_what_is_done_stays_done_in_a_moved_folder(data_dir, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        comparison.resume, "check_same_config", lambda _, c: seen.append(c.init_from)
+        stored.resume, "check_same_config", lambda _, c: seen.append(c.init_from)
     )
     _, run = plan.runs(short(data_dir, "source_only"), tmp_path)
-    comparison._check_same(run)
+    stored.check_same(run)
     run.folder.mkdir(parents=True)
     for start in ("old/stage_1/seed0", "old/other/seed0"):
-        stored = run.config.copy_and_resolve_references()
-        stored.init_from = start
-        write_config(run.folder, stored)
-        comparison._check_same(run)
+        begun = run.config.copy_and_resolve_references()
+        begun.init_from = start
+        write_config(run.folder, begun)
+        stored.check_same(run)
     own = run.config.init_from
     assert seen == [own, "old/stage_1/seed0", own]
+
+
+def test_tables_alone_leave_out_no_row_that_was_scored_otherwise(compared):
+    config, workdir = compared
+    before = (workdir / "compare.json").read_text()
+    changed = short(config.run.data.data_dir, *METHODS)
+    changed.bootstrap = 30
+    with pytest.raises(UserError, match="leave out --notrain to score it again"):
+        comparison.rewrite_tables(changed, workdir)
+    assert (workdir / "compare.json").read_text() == before
+
+
+def test_a_tool_that_the_tables_lose_is_named(compared, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("au_jax"), "propagate", True)
+    config, workdir = compared
+    other_rows.name_left_out(workdir, scores.conditions(config))
+    assert not caplog.text
+    changed = scores.conditions(config)._replace(resamples=30)
+    other_rows.name_left_out(workdir, changed)
+    assert "the tables lack Other" in caplog.text
 
 
 def test_scores_on_other_data_are_not_taken_for_new_ones(data_dir, tmp_path):
