@@ -13,7 +13,7 @@ from au_jax.workdir.best_networks import network_shapes
 from configs import joint as joint_config
 
 AUS = (1, 12)
-AU_WEIGHT = np.ones(len(AUS), np.float32)
+AU_WEIGHT = np.array([0.5, 1.5], np.float32)
 NUM_STEPS = 100
 
 # One of them by default: each costs seconds to compile. `dann` has both domains, batch

@@ -81,6 +81,9 @@ def test_step_equals_textbook_step(stepped):
     moment = after.opt_state["task"][0].mu / (1 - config.optim.task.b1)
     found = ravel_pytree(before.params["task"])[1](moment)["feature_encoder"]
     assert_trees_close(found, gradient, rtol=1e-2, atol=1e-3)
+    norm = np.linalg.norm(ravel_pytree(gradient)[0])
+    logged = terms["gradient_norm/task/feature_encoder"]
+    np.testing.assert_allclose(logged, norm, rtol=1e-2)
 
 
 def test_both_encoders_are_equal_at_first():

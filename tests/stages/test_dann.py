@@ -9,7 +9,14 @@ from sklearn.metrics import log_loss
 
 from au_jax.stages import dann
 from au_jax.stages.networks import make_networks
-from tests.stages.small import NUM_STEPS, build, make_step, random_batch, small_config
+from tests.stages.small import (
+    AU_WEIGHT,
+    NUM_STEPS,
+    build,
+    make_step,
+    random_batch,
+    small_config,
+)
 from tests.trees import assert_trees_close
 
 
@@ -57,7 +64,8 @@ def test_each_network_gets_the_gradient_of_its_own_aim():
         scores = networks.domain_discriminator.apply(
             {"params": params["discriminator"]["domain"]}, features
         )
-        of_aus = optax.sigmoid_binary_cross_entropy(logits, batch["aus"][0]).mean()
+        of_aus = optax.sigmoid_binary_cross_entropy(logits, batch["aus"][0])
+        of_aus = (of_aus * AU_WEIGHT[None]).mean()
         is_source = np.array([1.0, 1.0, 0.0, 0.0]).reshape(4, 1, 1)
         of_domain = optax.sigmoid_binary_cross_entropy(scores, is_source).mean()
         return of_aus, of_domain

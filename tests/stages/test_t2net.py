@@ -43,7 +43,9 @@ def test_terms_are_those_of_the_paper(game, outputs):
     batch = random_batch(small_config())
     found = game.player_terms(outputs, {"image": {}, "domain": {}}, batch)
     image, features = (x[0].mean(axis=(1, 2, 3)) for x in outputs[:2])
+    logits, aus = outputs.logits, batch["aus"][0]
     expected = {
+        "au": (AU_WEIGHT * (np.logaddexp(0, logits) - aus * logits)).mean(),
         "image_adversarial": ((image - 1) ** 2).mean(),
         "feature_adversarial": ((features - 1) ** 2).mean(),
         "identity": np.abs(outputs.translated[1] - batch["image"][1]).mean(),
