@@ -4,11 +4,20 @@ import jax
 import numpy as np
 import pytest
 
-from au_jax.stages import self_training
+from au_jax.models.patch_detector import drop_patches
+from au_jax.stages import own_labels, self_training
+from au_jax.stages.folding import unfold
 from au_jax.stages.gradient_patches import DETECTOR
 from au_jax.stages.self_training import TEACHER
 from au_jax.types import Variables
-from tests.stages.small import build, make_step, random_batch, small_config
+from tests.stages.small import (
+    AU_WEIGHT,
+    NUM_STEPS,
+    build,
+    make_step,
+    random_batch,
+    small_config,
+)
 from tests.trees import assert_trees_equal
 
 
@@ -92,3 +101,35 @@ def test_the_source_learns_alone_where_the_weight_is_0(config):
     step = jax.jit(make_step("self_training", config, optimizers))
     _, terms = step(state, random_batch(config, batch_size=4))
     np.testing.assert_allclose(terms["total"], terms["au"], rtol=1e-6)
+
+
+def test_the_teacher_sees_the_target_and_the_student_parts_of_both(config, monkeypatch):
+    """Detectors that add their number to a pixel."""
+    seen, taken = [], []
+
+    def detect(module, params, stats, name, image, *others):
+        seen.append(others)
+        own = params[name] if name == TEACHER else params  # `infer` looks it up
+        return image[:, 0, 0, :2] + own
+
+    def take(*args):
+        taken.extend(args[4:6])
+        return args[4]
+
+    monkeypatch.setattr(self_training, "infer", detect)
+    monkeypatch.setattr(self_training, "apply_and_update_stats", detect)
+    monkeypatch.setattr(own_labels, "make_train_step", take)
+    config = config.copy_and_resolve_references()
+    config.self_training.dropout = 0.5
+    self_training.make_train_step(config, {}, AU_WEIGHT, NUM_STEPS)
+    teach, study = taken
+    batch, key = random_batch(config, batch_size=4), jax.random.key(7)
+    pixels, params = batch["image"][:, :, 0, 0, :2], {TEACHER: 1, DETECTOR: 20}
+    p = 1 / (1 + np.exp(-pixels[1] - 1))
+    np.testing.assert_allclose(teach(params, {}, batch), p, rtol=1e-5)
+    np.testing.assert_array_equal(seen[0][0], batch["landmarks"][1])
+    logits, _ = study(params, {}, batch, key)
+    np.testing.assert_allclose(unfold(logits), pixels + 20, rtol=1e-6)
+    landmarks, kept = seen[1]
+    np.testing.assert_array_equal(unfold(landmarks), batch["landmarks"])
+    np.testing.assert_array_equal(kept, drop_patches(key, 8, 0.5))
