@@ -6,8 +6,16 @@ import jax
 import numpy as np
 import pytest
 
-from au_jax.stages import drit, drit_detector
-from tests.stages.small import build, make_step, random_batch, small_config
+from au_jax.stages import adaptation, drit, drit_detector
+from au_jax.stages.state import TrainState
+from tests.stages.small import (
+    AU_WEIGHT,
+    NUM_STEPS,
+    build,
+    make_step,
+    random_batch,
+    small_config,
+)
 from tests.trees import assert_trees_equal
 
 
@@ -141,6 +149,48 @@ def test_images_go_where_the_names_say(noise):
     assert pairs["own"] == [(one, thirty), (two, forty)]
     assert pairs["cycled"] == [(one, thirty), (two, forty)]
     assert pairs["random"] == [(two, noise), (one, noise)]
+
+
+def test_the_detector_sees_the_source_as_the_target_would_look(monkeypatch):
+    """Networks that carry a number; a batch of one image per domain."""
+
+    class Named:
+        def __init__(self, players, params):
+            assert params == {"network": 5}
+
+        def __call__(self, name, x):
+            steps = {"content_source": 1, "content_shared": 20}
+            if name == "attributes_target":  # mean and log variance
+                return np.stack([x[:, 0, 0] * 2, x[:, 0, 0] * 0], axis=1)
+            return x + steps[name]
+
+        def image(self, domain, content, z):
+            assert domain == "target"
+            return content + z[:, None, None]
+
+    def learn(state, batch):
+        assert set(state.params) == set(state.opt_state) == {"task"}
+        new = state.replace(
+            step=state.step + 1, params={"task": {"x": 8}}, opt_state={"task": (9,)}
+        )
+        return new.replace(batch_stats={"task": {"x": 10}}), batch
+
+    monkeypatch.setattr(drit_detector, "Translator", Named)
+    monkeypatch.setattr(adaptation, "make_train_step", lambda *_: learn)
+    step = drit_detector.make_train_step(small_config(), {}, AU_WEIGHT, NUM_STEPS)
+    params = {"task": {"x": 1}, "generator": {"network": 5}}
+    opt_state: Any = {"task": (3,), "generator": (4,)}
+    stats = {"task": {"x": 2}}
+    state = TrainState(jax.numpy.zeros((), int), params, stats, opt_state)
+    batch: Any = random_batch(small_config(), batch_size=1)
+    after, seen = cast(Any, step)(state, batch)
+    source, target = batch["image"]
+    expected = source + 21 + 2 * target[:, :1, :1]
+    np.testing.assert_allclose(seen["image"], [expected, target], rtol=1e-5)
+    assert seen["aus"] is batch["aus"]
+    assert after.params == {**params, "task": {"x": 8}}
+    assert after.opt_state == {**opt_state, "task": (9,)}
+    assert (int(after.step), after.batch_stats) == (1, {"task": {"x": 10}})
 
 
 @pytest.mark.slow

@@ -154,32 +154,55 @@ def test_fab_net_turns_the_first_frame_into_the_second(monkeypatch):
     np.testing.assert_allclose(value, 0, atol=1e-5)
 
 
-def test_without_a_flow_tae_keeps_what_the_first_frame_shows(monkeypatch):
-    """Then every changed frame is the first one: expected by hand."""
+def test_tae_changes_aus_and_pose_apart_and_back_again():
+    """Both decoders answer with a constant flow; embeddings are pixels."""
     image = np.random.default_rng(0).uniform(-1, 1, (2, 3, 8, 8, 3)).astype("f4")
-    of = {"embedder": lambda x: x[:, 0, 0], "pose_embedder": lambda x: x[:, 4, 4]}
+    aus_of, pose_of = (lambda x: x[:, 0, 0]), (lambda x: x[:, 4, 4])
+    flows = {
+        name: np.zeros((3, 8, 8, 3), np.float32) + np.array((*flow, 0), np.float32)
+        for name, flow in {"au_decoder": (0.25, 0), "pose_decoder": (0, 0.5)}.items()
+    }
+    calls = []
 
     def answer(name, x):
-        if name.endswith("decoder"):
-            return np.zeros((len(x), 8, 8, 3), np.float32)
-        return of.get(name, lambda x: x)(x)
+        if name in flows:
+            calls.append((name, x))
+            return flows[name]
+        return {"embedder": aus_of, "pose_embedder": pose_of}.get(name, lambda x: x)(x)
 
-    terms = tae._terms(Answers(answer), image, ZERO)
-    # The curriculum begins with the easier half: 1 of 3 frames.
-    easy = lambda errors: np.sort(errors.reshape(3, -1).mean(axis=1))[:1].mean()
-    aus, poses = (
-        easy((each(image[0]) - each(image[1])) ** 2)
-        for each in (of["embedder"], of["pose_embedder"])
+    (i, j), terms = image, tae._terms(Answers(answer), image, ZERO)
+    au_flow, pose_flow = (flow[..., :2] for flow in flows.values())
+    j_a, j_p, j_o = (
+        warp(i, f) for f in (au_flow, pose_flow, (au_flow + pose_flow) / 2)
     )
+    both = lambda of, old, new: np.concatenate([of(old), of(new)], axis=-1)
+    expected_calls = [
+        ("au_decoder", both(aus_of, i, j)),
+        ("pose_decoder", both(pose_of, i, j)),
+        ("au_decoder", both(aus_of, j_a, i)),
+        ("pose_decoder", both(pose_of, j_p, i)),
+    ]
+    for (name, x), (called, expected) in zip(calls, expected_calls, strict=True):
+        assert name == called
+        np.testing.assert_allclose(x, expected, atol=1e-5)
+
+    def easy(errors):  # the curriculum begins with the easier half: 1 of 3 frames
+        return np.asarray(errors).reshape(3, -1).mean(axis=1).min()
+
+    def kept(of, *pairs):
+        return sum(easy((of(one) - of(other)) ** 2) for one, other in pairs)
+
     expected = {
-        "reconstruction": easy(np.abs(image[0] - image[1])),
-        "pose_kept": 2 * poses,
-        "aus_kept": 2 * aus,
-        "cycle": 0,
-        "sparsity": 0,
+        "reconstruction": easy(np.abs(j_o - j)),
+        "pose_kept": kept(pose_of, (j_p, j), (j_a, i), (j_o, j)),
+        "aus_kept": kept(aus_of, (j_p, i), (j_a, j), (j_o, j)),
+        "cycle": easy(np.abs(warp(j_a, au_flow) - i))
+        + easy(np.abs(warp(j_p, pose_flow) - i)),
+        "sparsity": 0.25 / 2,
     }
+    assert terms.keys() == expected.keys()
     for name, value in expected.items():
-        np.testing.assert_allclose(terms[name], value, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(terms[name], value, rtol=1e-4, err_msg=name)
 
 
 def test_clp_remembers_varied_faces_and_whose_they_are(monkeypatch):
@@ -187,15 +210,25 @@ def test_clp_remembers_varied_faces_and_whose_they_are(monkeypatch):
     batch: Any = random_batch(config, num_domains=clp.FRAMES, batch_size=3)
     batch["person"][:] = [7, 8, 9]
     monkeypatch.setattr(clp, "vary", lambda key, x: -x)
+    seen_by = {}
     for term in ("temporal", "cross_identity"):
-        monkeypatch.setattr(clp, term, lambda *_: ZERO)
-    answer = lambda name, x: x[:, 0, 0] if "embed" in name else x
+        take = lambda *args, term=term: seen_by.update({term: args}) or ZERO
+        monkeypatch.setattr(clp, term, take)
+
+    def answer(name, x):  # the momentum encoder sees the colours in reverse
+        x = x[..., ::-1] if name == "momentum_feature_encoder" else x
+        return x[:, 0, 0] if "embed" in name else x
+
     loss = take_loss(clp, answer, monkeypatch)
     memory = memory_of(np.zeros((0, 3), np.float32), np.zeros(0))
     _, (stats, _) = loss({"task": {}}, {"memory": memory}, batch, ZERO, KEY)
-    seen = -batch["image"][:, :, 0, 0].reshape(-1, 3)
-    expected = seen / np.linalg.norm(seen, axis=-1, keepdims=True)
-    np.testing.assert_allclose(stats["memory"]["embedding"][:15], expected, rtol=1e-5)
+    pixels = batch["image"][:, :, 0, 0]
+    z = pixels / np.linalg.norm(pixels, axis=-1, keepdims=True)
+    keys, remembered = -z[..., ::-1], stats["memory"]["embedding"][:15]
+    np.testing.assert_allclose(remembered, keys.reshape(-1, 3), rtol=1e-5)
+    for found in seen_by.values():
+        np.testing.assert_allclose(found[:2], [z, keys], rtol=1e-5)
+    np.testing.assert_array_equal(seen_by["cross_identity"][2], [7, 8, 9])
     assert stats["memory"]["person"][:15].tolist() == [7, 8, 9] * clp.FRAMES
 
 
