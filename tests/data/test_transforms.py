@@ -103,6 +103,20 @@ def test_landmark_lies_on_its_dot(crop: int, mirrored: bool, point: int):
     np.testing.assert_allclose(actual, middle, atol=0.05)
 
 
+def test_smaller_faces_are_means_over_areas_and_larger_ones_are_linear():
+    """Expected: means of 4 x 4 pixels, and a ramp that stays one between its ends."""
+    image = drawn_face(2)["image"]
+    points = np.array([[0, 0], [199, 199]], np.float32).repeat([24, 25], axis=0)
+    small, moved = transforms.resize(image, points, 50)
+    means = image.reshape(50, 4, 50, 4, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(small, means, atol=0.51)
+    np.testing.assert_allclose(moved, (points - 1.5) / 4)  # centres of pixels
+    ramp = np.zeros((200, 200, 3), np.uint8) + np.arange(200, dtype=np.uint8)[:, None]
+    large, _ = transforms.resize(ramp, points, 400)
+    expected = np.arange(400) / 2 - 0.25
+    np.testing.assert_allclose(large[7, 1:-1, 0], expected[1:-1], atol=0.51)
+
+
 def test_centre_crop_is_the_middle_of_the_picture():
     """The offset is (200 - 176) // 2 (method.md section 6)."""
     face = drawn_face(2)

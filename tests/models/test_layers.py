@@ -27,3 +27,10 @@ def test_the_gradient_of_a_slope_is_the_sum_over_the_whole_map(dtype):
     product = np.asarray(x, np.float64) * np.asarray(gradient, np.float64)
     expected = product[np.asarray(x) < 0].sum()
     np.testing.assert_allclose(found, expected, rtol=2e-3)
+
+
+def test_slopes_start_at_a_quarter():
+    """As PyTorch's do, and so ADLD's (method.md section 2)."""
+    x = jnp.array([-2.0, 0.0, 3.0])
+    actual, _ = PReLU().init_with_output(jax.random.key(0), x)
+    np.testing.assert_allclose(actual, [-0.5, 0, 3])

@@ -175,6 +175,30 @@ def test_only_one_pooling_looks_at_landmarks(pooling):
     assert (np.abs(logits - again).max() > 1e-3) == (pooling == "landmarks")
 
 
+@pytest.mark.parametrize(
+    ("module", "place", "size"),
+    [
+        (AuDetector(1, "landmarks", 0.125), ("branch_0",), (2, 8, 8, 8)),
+        (PatchDetector(1, 0.125), (), (2, 128, 128, 3)),
+    ],
+    ids=["E_au", "gradient patches"],
+)
+def test_landmarks_count_a_third_beside_the_patches(module, place, size):
+    """Expected: .3 of NumPy's shape, where the last layer looks at one coordinate."""
+    points = np.random.default_rng(0).uniform(size=(2, 49, 2)).astype(np.float32)
+    inputs = np.zeros(size, np.float32), points
+    shapes = jax.eval_shape(module.init, jax.random.key(0), *inputs)
+    variables: Any = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+    params, stats = variables["params"], variables["batch_stats"]
+    for name in place:
+        params, stats = params[name], stats[name]
+    stats["shape_norm"]["var"][:] = 1
+    params["Dense_0"]["kernel"][-98 + 7] = 1
+    expected = [0.3 * baselines.shape(face)[7] for face in points]
+    found = jax.jit(module.apply)(variables, *inputs)
+    np.testing.assert_allclose(found[:, 0], expected, rtol=1e-3)
+
+
 def test_landmark_encoder_attends_to_one_cell_in_sum():
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 16)).astype(np.float32)
     actual, _ = LandmarkEncoder(width=0.25).init_with_output(jax.random.key(0), x)
