@@ -61,16 +61,6 @@ def drawn_face(seed: int) -> dict:
     return example(draw_face(points, np.array([True, False]), rng, 100), points)
 
 
-def test_shrinking_averages_pixels():
-    """A pixel of half the size is the mean of four: fine structure must not alias."""
-    image = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
-    points = np.array([(0.5, 0.5), (10.5, 20.5)], np.float32)
-    actual, moved = transforms.resize(image, np.tile(points, (25, 1))[:49], 100)
-    means = image.reshape(100, 2, 100, 2, 3).mean(axis=(1, 3))
-    assert np.abs(actual - means).max() <= 0.5
-    np.testing.assert_allclose(moved[:2], [(0, 0), (5, 10)])
-
-
 def test_mirror_twice_is_identity():
     """Mirroring a picture by hand, then by `cropped`, gives the plain crop."""
     face = drawn_face(1)
