@@ -68,15 +68,19 @@ def test_a_group_that_learns_every_third_step_has_the_rate_of_the_step():
         state = new
 
 
-def test_moments_are_one_vector_and_updates_those_of_adam_apart():
+@pytest.mark.parametrize(
+    ("group", "rate", "b1", "b2"),
+    [("task", 1e-4, 0.95, 0.999), ("generator", 5e-5, 0.5, 0.9)],
+)
+def test_moments_are_one_vector_and_updates_those_of_adam_apart(group, rate, b1, b2):
     random = np.random.default_rng(0)
     params = {
         name: {"kernel": random.normal(size=(3, 2)), "slope": random.normal()}
         for name in ("encoder", "detector")
     }
     params = jax.tree.map(jnp.float32, params)
-    (actual,) = optim.make_optimizers(joint.get_config(), "joint", ["task"], 9).values()
-    expected = optax.adam(1e-4, b1=0.95, b2=0.999)
+    (actual,) = optim.make_optimizers(joint.get_config(), "joint", [group], 9).values()
+    expected = optax.adam(rate, b1=b1, b2=b2)
     states: Any = actual.init(params), expected.init(params)
     assert states[0][0].mu.shape == states[0][0].nu.shape == (14,)
     for _ in range(3):

@@ -1,16 +1,18 @@
 """The wrapped step. Expected: the formula of method.md section 6, in float64."""
 
-from typing import Any
+from typing import Any, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from au_jax.data.transforms import normalise
 from au_jax.evaluation.inference import make_predictor, predict_images
 from au_jax.runtime import devices
 from au_jax.stages import STAGES
 from au_jax.stages.state import TrainState
-from au_jax.training.step import normalise_images
+from au_jax.training.step import normalise_images, skip_if_not_finite
 from tests.stages.small import small_config
 
 BYTES = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
@@ -37,6 +39,24 @@ def test_a_stage_sees_normalised_images_and_the_batch_is_unchanged():
     assert seen[0]["cells"] is batch["cells"]
     np.testing.assert_array_equal(seen[0]["image"], normalise(BYTES)[None])
     assert batch["image"].dtype == np.uint8
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 0])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_term_that_is_not_finite_is_enough_to_skip_a_step(place, bad):
+    terms = {name: jnp.float32(n) for n, name in enumerate(("total", "au", "norm"))}
+    terms[[*terms][place]] = jnp.float32(bad)
+
+    def step(state, batch):
+        params = jax.tree.map(lambda x: x + 1, state.params)
+        return state.replace(step=state.step + 1, params=params), terms
+
+    params = {"task": {"network": jnp.zeros(2)}}
+    state = TrainState(jnp.int32(5), params, {}, {})
+    after, found = skip_if_not_finite(step)(state, cast(Any, {}))
+    assert found is terms
+    assert after.step == 6
+    np.testing.assert_array_equal(after.params["task"]["network"], float(bad == 0))
 
 
 def test_prediction_takes_bytes():
