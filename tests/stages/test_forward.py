@@ -1,5 +1,6 @@
 """Readings of the forward pass. Expected: who reaches whom, as `Reading` says."""
 
+import functools
 from typing import Any
 
 import jax
@@ -75,6 +76,51 @@ def test_true_landmarks_replace_the_detected_ones_in_both_rounds(setting):
     for name, value in expected.items():
         np.testing.assert_array_equal(of_other_encoder[name], value)
         assert np.abs(of_other_cells[name] - value).max() > 1e-3
+
+
+def test_features_get_the_others_landmarks_and_then_their_own_again(setting):
+    """Expected: method.md section 3, steps 3 and 4, one domain after the other."""
+    config, state = setting
+    task, generator = dict(state.params["task"]), state.params["generator"]
+    # So sharp that it matters whose attention it is.
+    task["landmark_encoder"] = jax.tree.map(lambda x: 20 * x, task["landmark_encoder"])
+    networks, batch = make_networks(config), random_batch(config)
+
+    def by_hand(features):
+        """Return X, F', and what F' would be of the attentions in the wrong order."""
+
+        def attend(x):
+            params = {"params": task["landmark_encoder"]}
+            encoding: Any = networks.landmark_encoder.apply(params, x)
+            return encoding.attention
+
+        background, generate = (
+            functools.partial(
+                getattr(networks, name).apply, {"params": generator[name]}
+            )
+            for name in GENERATORS
+        )
+        x = [generate(attend(features[1 - d]), background(features[d])) for d in (0, 1)]
+        again, wrong = (
+            [generate(attend(x[e]), background(x[d])) for d, e in pairs]
+            for pairs in (((0, 1), (1, 0)), ((0, 0), (1, 1)))
+        )
+        return x, again, wrong
+
+    @jax.jit
+    def both(batch):
+        players, stats = {"task": task, "generator": generator}, state.batch_stats
+        terms = frozenset({"cross_cycle"})
+        outputs, constants = separation.forward(
+            networks, players, stats["task"], batch, terms
+        )
+        found = outputs["recombined"], outputs["reconstructed"]
+        return found, by_hand(constants.features)
+
+    found, (x, again, wrong) = both(batch)
+    np.testing.assert_allclose(found[0], x, atol=1e-4)
+    np.testing.assert_allclose(found[1], again, atol=1e-3)
+    assert np.abs(np.subtract(wrong, again)).max() > 0.1
 
 
 def test_what_no_term_needs_is_not_an_output(setting):
