@@ -175,6 +175,22 @@ def test_only_one_pooling_looks_at_landmarks(pooling):
     assert (np.abs(logits - again).max() > 1e-3) == (pooling == "landmarks")
 
 
+def test_the_head_sees_six_cells_about_a_landmark():
+    """Four convolutions of 3 x 3 see four cells, and the patch reaches two further."""
+    side, cell = 24, 11
+    features = np.random.default_rng(0).normal(size=(1, side, side, 4))
+    features = features.astype(np.float32)
+    landmarks = np.full((1, 49, 2), (cell + 0.375) / side, np.float32)  # its centre
+    module = AuDetector(1, "landmarks", 0.125)
+    variables = module.init(jax.random.key(0), features, landmarks)
+    gradient = jax.grad(
+        lambda x: jnp.sum(jnp.asarray(module.apply(variables, x, landmarks)))
+    )
+    (seen,) = np.abs(gradient(features)).sum(axis=-1) > 0
+    expected = np.abs(np.arange(side) - cell) <= 6
+    np.testing.assert_array_equal(seen, np.outer(expected, expected))
+
+
 @pytest.mark.parametrize(
     ("module", "place", "size"),
     [
