@@ -71,8 +71,8 @@ def run_program(main: Callable[[], int | None]) -> None:
 def _open_streams() -> None:
     """Open the standard streams that are closed, and let stdout take any text.
 
-    Schedulers close some, and so does `>&-`. Then the next file that is opened gets
-    the number of one, and lines of libraries for stderr end up in a table.
+    Schedulers close some, and so does `>&-`. The next file that a program opens would
+    get the number of a closed stream, and what a library writes to it.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:

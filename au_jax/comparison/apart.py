@@ -12,8 +12,8 @@ from au_jax.types import DOMAINS, Config
 def check_apart(config: Config, runs: Sequence[Run]) -> None:
     """Check that the test split shares no image with labelled training or validation.
 
-    A target's training split may share some, unless a run learns from its labels: then
-    methods adapt to the tested images themselves, but see no label of theirs.
+    Where no run learns from the target's labels, its training split may share some:
+    methods then adapt to the tested images, but see none of their labels.
 
     Args:
         config: The comparison.

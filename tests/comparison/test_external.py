@@ -147,7 +147,9 @@ def test_two_rows_for_one_image_are_a_mistake():
         external.answers_for(answers, ["F1/1.jpg", "F1/2.jpg"], (1,))
 
 
-def test_paths_of_both_domains_are_no_secret(tmp_path, monkeypatch, caplog):
+def test_paths_that_are_images_of_both_domains_are_warned_of(
+    tmp_path, monkeypatch, caplog
+):
     monkeypatch.setattr(logging.getLogger("au_jax"), "propagate", True)
     lab, wild = (
         Split((Records(tmp_path / name, "test", (1,), 2),), (1,))
